@@ -1,0 +1,107 @@
+"""Plain facts of one connection, free of Airflow.
+
+Hooks make them from an Airflow connection, the command line from a JSON file in the format of
+``airflow connections export``. Everything below the hooks takes this class, so that the same adapters serve an Airflow
+task, the command line on the day that Airflow is down, and a test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from incorta_provider.exceptions import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """One connection. ``password`` and ``extra`` stay out of ``repr``: both may hold secrets.
+
+    :param conn_id: the name that the topology uses.
+    :param extra: read key by key, never splatted into a client.
+    """
+
+    conn_id: str
+    conn_type: str = ""
+    host: str = ""
+    port: int | None = None
+    login: str = ""
+    password: str = field(default="", repr=False)
+    schema: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def require(self, *names: str) -> None:
+        """Refuse a connection that lacks one of the named fields.
+
+        :raises ConfigurationError: names the connection and each missing field.
+        """
+        missing = [name for name in names if not getattr(self, name)]
+        if missing:
+            raise ConfigurationError(
+                f"connection has no {', '.join(missing)}",
+                where=f"connection {self.conn_id}",
+                fix="Fill the field in under Admin > Connections.",
+            )
+
+
+Connections = Callable[[str], ConnectionInfo]
+"""Finds a connection by its id; raises ConfigurationError when there is none."""
+
+
+def connections_from_file(path: Path) -> Connections:
+    """Look connections up in a JSON file as ``airflow connections export`` writes it.
+
+    :raises ConfigurationError: the file is absent or no JSON; later, an id is not in it.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"cannot read the connections: {error}",
+            where=str(path),
+            fix="Write the file with `airflow connections export FILE.json`.",
+        ) from None
+
+    def find(conn_id: str) -> ConnectionInfo:
+        if conn_id not in document:
+            raise ConfigurationError(f"no connection {conn_id!r}", where=str(path), fix="Add it to the file.")
+        return from_document(conn_id, document[conn_id])
+
+    return find
+
+
+def from_document(conn_id: str, fields: Mapping[str, Any]) -> ConnectionInfo:
+    """Build one connection from the fields of an export."""
+    return ConnectionInfo(
+        conn_id=conn_id,
+        conn_type=str(fields.get("conn_type") or ""),
+        host=str(fields.get("host") or ""),
+        port=int(fields["port"]) if fields.get("port") else None,
+        login=str(fields.get("login") or ""),
+        password=str(fields.get("password") or ""),
+        schema=str(fields.get("schema") or ""),
+        extra=parse_extra(conn_id, fields.get("extra")),
+    )
+
+
+def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
+    """Read the extra field, which Airflow keeps as JSON text.
+
+    :raises ConfigurationError: the text is no JSON object.
+    """
+    if not extra:
+        return {}
+    if isinstance(extra, Mapping):
+        return extra
+    try:
+        value = json.loads(str(extra))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ConfigurationError(
+            "the extra field is no JSON object", where=f"connection {conn_id}", fix="Correct it under Admin > Connections."
+        )
+    return value

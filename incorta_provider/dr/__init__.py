@@ -1,0 +1,1 @@
+"""Rules of disaster recovery: pure. No Airflow, no I/O, no clock and no randomness of their own."""

@@ -1,0 +1,131 @@
+"""Which site is active, and who may act on that.
+
+Each site's ZooKeeper keeps one :class:`Role`. Its ``epoch`` grows by one at every change of the active site, and work
+that carries an old epoch is refused. The two copies are compared before every write; a copy that is behind never wins.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from incorta_provider.exceptions import FencingError, PreconditionError
+
+
+class RoleState(StrEnum):
+    """Where a change of roles stands."""
+
+    STEADY = "steady"
+    PROMOTING = "promoting"
+
+
+class Role(BaseModel):
+    """What one site's registry says about the whole protection group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    epoch: int = Field(ge=1)
+    active: str
+    state: RoleState = RoleState.STEADY
+    changed_by: str
+    run_id: str
+    changed_at: AwareDatetime
+
+
+def first_role(group: str, active: str, *, by: str, at: datetime) -> Role:
+    """Return the role that both sites start with: epoch 1."""
+    return Role(group=group, epoch=1, active=active, changed_by=by, run_id="init", changed_at=at)
+
+
+def promoting_role(current: Role, target: str, *, by: str, run_id: str, at: datetime) -> Role:
+    """Return the role that fences the active site and starts to promote ``target``.
+
+    The same run asking twice gets the same role back, so that a retried step changes nothing.
+
+    :raises FencingError: another run is promoting a site already.
+    """
+    if current.state is RoleState.PROMOTING:
+        if current.run_id == run_id and current.active == target:
+            return current
+        raise FencingError(
+            f"run {current.run_id} is promoting {current.active} (epoch {current.epoch})",
+            where=f"group {current.group}",
+            fix="Finish or resume that run; `incorta-dr status` shows it.",
+        )
+    if current.active == target:
+        raise PreconditionError(
+            f"{target} is the active site already (epoch {current.epoch})",
+            where=f"group {current.group}",
+            fix="Nothing is to be done; choose another target site if this was not meant.",
+        )
+    return Role(
+        group=current.group,
+        epoch=current.epoch + 1,
+        active=target,
+        state=RoleState.PROMOTING,
+        changed_by=by,
+        run_id=run_id,
+        changed_at=at,
+    )
+
+
+def steady_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role:
+    """Return the role that ends a promotion.
+
+    :raises FencingError: the promotion under way is another run's, or there is none.
+    """
+    if current.run_id != run_id:
+        raise FencingError(
+            f"the role belongs to run {current.run_id}, not to {run_id}",
+            where=f"group {current.group}",
+            fix="Another cutover took over; see `incorta-dr status`.",
+        )
+    if current.state is RoleState.STEADY:
+        return current
+    return current.model_copy(update={"state": RoleState.STEADY, "changed_by": by, "changed_at": at})
+
+
+def replication_epoch(source: str, at_source: Role | None, target: str, at_target: Role | None) -> int:
+    """Return the epoch under which ``source`` may be replicated to ``target``.
+
+    Both registries must agree that the source is the active site: the target's copy is what stops an old primary that
+    comes back with its schedules running.
+
+    :raises PreconditionError: a registry was never initialised.
+    :raises FencingError: a registry names another active site, or the two disagree.
+    """
+    for site, role in ((source, at_source), (target, at_target)):
+        if role is None:
+            raise PreconditionError(
+                "the epoch registry is empty", where=f"ZooKeeper of site {site}", fix="Run `incorta-dr epoch init` once."
+            )
+        if role.active != source or role.state is not RoleState.STEADY:
+            raise FencingError(
+                f"the registry says that {role.active} is active (epoch {role.epoch}, {role.state})",
+                where=f"ZooKeeper of site {site}",
+                fix=f"{source} must not be replicated to {target}; pause this DAG.",
+            )
+    if at_source is None or at_target is None or at_source.epoch != at_target.epoch:
+        raise FencingError(
+            "the two sites disagree about the epoch",
+            where=f"ZooKeeper of {source} and {target}",
+            fix="See `incorta-dr status`; a change of roles was left half done.",
+        )
+    return at_source.epoch
+
+
+def ensure_epoch(expected: int, at_target: Role | None, *, active: str) -> None:
+    """Refuse to write when the target's registry moved on since the work began.
+
+    :raises FencingError: the epoch or the active site is another.
+    """
+    if at_target is None or at_target.epoch != expected or at_target.active != active:
+        found = "nothing" if at_target is None else f"epoch {at_target.epoch}, active {at_target.active}"
+        raise FencingError(
+            f"this work began under epoch {expected} with {active} active; the registry now says {found}",
+            where="epoch registry",
+            fix="Start over: the roles of the sites changed meanwhile.",
+        )

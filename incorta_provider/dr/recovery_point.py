@@ -1,0 +1,64 @@
+"""The recovery point: one joint state of shared storage and metadata that can be promoted."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class RecoveryPoint(BaseModel):
+    """What ``point.json`` holds: written last, and its existence is the seal.
+
+    Sizes are bytes, durations seconds, digests SHA-256 in hex.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    group: str
+    source: str
+    target: str
+    epoch: int
+    run_id: str
+    opened_at: AwareDatetime
+    sealed_at: AwareDatetime
+    previous: str | None
+    files: int
+    bytes: int
+    copied_files: int
+    copied_bytes: int
+    tables: int
+    rows: int
+    references: int | None
+    manifest_sha256: str
+    dump_sha256: str
+    inventory_sha256: str
+    position: str
+    server_version: str
+    incorta_version: str
+    exceptions: tuple[str, ...] = Field(default=())
+
+    def age(self, now: datetime) -> float:
+        """Return the RPO that this point gives at ``now``, in seconds: counted from the start of its sync."""
+        return (now - self.opened_at).total_seconds()
+
+    def summary(self) -> str:
+        """Return the one line that stands on the run."""
+        exceptions = f", {len(self.exceptions)} exception(s)" if self.exceptions else ""
+        return (
+            f"recovery point {self.id}: {self.files} files ({self.bytes} bytes), {self.tables} tables, "
+            f"{self.rows} rows, epoch {self.epoch}; copied {self.copied_files} files ({self.copied_bytes} bytes) in "
+            f"{(self.sealed_at - self.opened_at).total_seconds():.1f} s{exceptions}"
+        )
+
+
+def point_id(opened_at: datetime, run_id: str) -> str:
+    """Return the id of the point that ``run_id`` opened: sorts by time, and the same run gets the same id.
+
+    >>> point_id(datetime(2026, 11, 25, 3, 4, 5, tzinfo=UTC), "scheduled__1")
+    '20261125T030405Z-55d41569'
+    """
+    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    return f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
