@@ -102,6 +102,8 @@ def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise ConfigurationError(
-            "the extra field is no JSON object", where=f"connection {conn_id}", fix="Correct it under Admin > Connections."
+            "the extra field is no JSON object",
+            where=f"connection {conn_id}",
+            fix="Correct it under Admin > Connections.",
         )
     return value

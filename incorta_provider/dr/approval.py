@@ -1,0 +1,104 @@
+"""The approval of a cutover: two persons, signed, bound to what was approved, used once.
+
+The state of an upstream task or a value passed between tasks proves nothing: both can be set through Airflow's API by
+anyone who may edit a run. So the gate signs what was approved with a key that only the workers can read, and the steps
+that cannot be undone (fence, promote) verify the signature themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import datetime
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from incorta_provider.exceptions import ApprovalError
+
+APPROVE = "Approve"
+REJECT = "Reject"
+
+
+class Approval(BaseModel):
+    """What one person approved for another.
+
+    :ivar nonce: random, so that two approvals never look alike.
+    :ivar expires_at: until when the fence may begin; a cutover that has begun may finish later.
+    :ivar signature: HMAC-SHA-256 in hex over all other fields.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    run_id: str
+    plan_sha256: str
+    recovery_point: str
+    target: str
+    requested_by: str
+    approved_by: str
+    approved_at: AwareDatetime
+    expires_at: AwareDatetime
+    nonce: str
+    signature: str = ""
+
+    def signed(self, key: bytes) -> Self:
+        """Return the approval with its signature."""
+        return self.model_copy(update={"signature": self._mac(key)})
+
+    def _mac(self, key: bytes) -> str:
+        fields = self.model_dump(mode="json", exclude={"signature"})
+        return hmac.new(key, json.dumps(fields, sort_keys=True).encode(), hashlib.sha256).hexdigest()
+
+    def verify(self, key: bytes, *, run_id: str, plan_sha256: str) -> None:
+        """Refuse an approval that is not for this run and this plan, or whose signature is not ours.
+
+        :raises ApprovalError: says which.
+        """
+        if not hmac.compare_digest(self.signature, self._mac(key)):
+            raise _refused("the approval's signature is not valid", self.run_id)
+        if self.run_id != run_id:
+            raise _refused(f"the approval is for run {self.run_id}, not for {run_id}", run_id)
+        if self.plan_sha256 != plan_sha256:
+            raise _refused("the plan changed after it was approved", run_id)
+        if same_person(self.requested_by, self.approved_by):
+            raise _refused(f"{self.approved_by} approved the own request", run_id)
+
+    def ensure_fresh(self, now: datetime) -> None:
+        """Refuse to begin with an approval that is too old.
+
+        :raises ApprovalError: the approval has expired.
+        """
+        if now > self.expires_at:
+            raise _refused(f"the approval expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC", self.run_id)
+
+
+def ensure_second_person(requested_by: str | None, answered_by: str | None, chosen: list[str], *, run_id: str) -> str:
+    """Return who approved.
+
+    Success is a closed list: exactly the answer ``Approve``, by a known person, for a known other person.
+
+    :param answered_by: None when nobody answered and the default applied.
+    :raises ApprovalError: in every other case.
+    """
+    if not requested_by:
+        raise _refused("it is not known who triggered the cutover", run_id)
+    if not answered_by:
+        raise _refused("nobody answered in time; silence is a refusal", run_id)
+    if chosen != [APPROVE]:
+        raise _refused(f"{answered_by} answered {', '.join(chosen) or 'nothing'}", run_id)
+    if same_person(requested_by, answered_by):
+        raise _refused(f"{answered_by} triggered the cutover and must not approve it", run_id)
+    return answered_by
+
+
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two account names are one person's: case and surrounding blanks do not make two."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def _refused(what: str, run_id: str) -> ApprovalError:
+    return ApprovalError(
+        what, where=f"run {run_id}", fix="Nothing was changed; trigger the cutover again if it is still wanted."
+    )

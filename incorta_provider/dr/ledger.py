@@ -1,0 +1,100 @@
+"""The ledger: append-only, hash-chained lines that say what was done, when and by whom.
+
+Each line carries the digest of the line before it and its own, so that a changed, removed or inserted line shows. The
+rules are here, the file is in :mod:`incorta_provider.storage.ledger_file`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+GENESIS = "0" * 64
+"""What the first line names as the digest of the line before it."""
+
+
+class LedgerEntry(BaseModel):
+    """One line.
+
+    :ivar sequence: 1 for the first line, then one more a line.
+    :ivar event: what happened, dotted and lower case, such as ``point.sealed``.
+    :ivar key: makes a retried step write its line once; unique for what happened.
+    :ivar actor: the person, or the DAG when no person is involved.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sequence: int = Field(ge=1)
+    at: AwareDatetime
+    event: str
+    key: str
+    group: str
+    run_id: str
+    actor: str
+    details: Mapping[str, Any]
+    previous: str
+    digest: str
+
+    def to_line(self) -> str:
+        """Return the entry as one line of JSON, without the newline."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
+
+
+def digest_of(fields: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over the fields of a line, its own digest left out."""
+    chained = {name: value for name, value in fields.items() if name != "digest"}
+    canonical = json.dumps(chained, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def chained(last: LedgerEntry | None, **fields: Any) -> LedgerEntry:
+    """Return the entry that follows ``last``.
+
+    :param fields: ``at, event, key, group, run_id, actor, details``.
+    """
+    draft = LedgerEntry(
+        sequence=last.sequence + 1 if last else 1, previous=last.digest if last else GENESIS, digest="", **fields
+    )
+    return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
+
+
+def parse_line(line: str) -> LedgerEntry:
+    """Read one line back.
+
+    :raises ValueError: the line is no entry.
+    """
+    return LedgerEntry.model_validate_json(line)
+
+
+def faults(lines: Iterable[str]) -> list[str]:
+    """Return what is wrong with the chain, one sentence a line at fault; empty when it is whole.
+
+    The end of a chain cannot prove itself: lines cut off its end are found only against a copy or a recovery point that
+    names them.
+    """
+    found: list[str] = []
+    previous, expected = GENESIS, 1
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = parse_line(line)
+        except (ValidationError, ValueError):
+            found.append(f"line {number}: no ledger entry")
+            continue
+        found.extend(f"line {number}: {fault}" for fault in _entry_faults(entry, line, previous, expected))
+        previous, expected = entry.digest, entry.sequence + 1
+    return found
+
+
+def _entry_faults(entry: LedgerEntry, line: str, previous: str, sequence: int) -> list[str]:
+    found = []
+    if entry.digest != digest_of(json.loads(line)):
+        found.append("changed after it was written")
+    if entry.previous != previous:
+        found.append("does not follow the line before it")
+    if entry.sequence != sequence:
+        found.append(f"has number {entry.sequence}, expected {sequence}")
+    return found

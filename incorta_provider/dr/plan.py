@@ -1,0 +1,216 @@
+"""The recovery plan: data that is frozen and hashed before it is approved, and the order that its steps keep.
+
+The order is enforced here, not by the order of tasks in a DAG: a step runs only when every critical step before it is
+recorded as done in the journal, however its task was started, marked or cleared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.dr.topology import Group
+from incorta_provider.exceptions import PreconditionError
+
+
+class Mode(StrEnum):
+    """What kind of cutover: with the primary gone, it loses at most the RPO."""
+
+    UNPLANNED = "unplanned"
+
+
+class StepName(StrEnum):
+    """Every step, in the order in which the plan has them."""
+
+    FENCE = "fence"
+    APPLY = "apply"
+    RESTORE = "restore_metadata"
+    REWRITE = "rewrite_metadata"
+    COMPARE = "compare"
+    START_NODES = "start_nodes"
+    START_CMC = "start_cmc"
+    START_LOADER = "start_loader"
+    START_ANALYTICS = "start_analytics"
+    VERIFY = "verify_service"
+    PROMOTE = "promote"
+
+
+class PlanStep(BaseModel):
+    """One step as it is shown to the person who approves.
+
+    :ivar site: where it acts.
+    :ivar actions: what it does, one sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: StepName
+    site: str
+    actions: tuple[str, ...]
+
+
+class Plan(BaseModel):
+    """A cutover, frozen.
+
+    :ivar epoch: the epoch that holds while the plan is made; the fence makes it one more.
+    :ivar source: the site that is active now, by the epoch registry.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    run_id: str
+    mode: Mode
+    source: str
+    target: str
+    epoch: int
+    recovery_point: str
+    point_opened_at: AwareDatetime
+    requested_by: str
+    reason: str
+    created_at: AwareDatetime
+    steps: tuple[PlanStep, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The digest that the approval is bound to."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def to_markdown(self) -> str:
+        """Return the plan as the approver reads it."""
+        lines = [
+            f"**{self.mode} cutover of {self.group}: {self.source} → {self.target}**",
+            "",
+            f"- recovery point `{self.recovery_point}`, state of {self.point_opened_at:%Y-%m-%d %H:%M:%S} UTC: "
+            f"{loss_sentence(self.point_opened_at, self.created_at)}",
+            f"- requested by {self.requested_by}: {self.reason}",
+            f"- epoch {self.epoch} → {self.epoch + 1}; plan `{self.sha256[:16]}`",
+            "",
+        ]
+        for number, step in enumerate(self.steps, start=1):
+            lines.append(f"{number}. **{step.name}** at {step.site}: " + "; ".join(step.actions))
+        return "\n".join(lines)
+
+
+def loss_sentence(opened_at: datetime, now: datetime) -> str:
+    """Return what is lost, as far as it can be known without the primary."""
+    minutes, seconds = divmod(int((now - opened_at).total_seconds()), 60)
+    return f"whatever the primary did in the last {minutes} min {seconds} s before this plan is lost"
+
+
+class Request(BaseModel):
+    """What a person asked for in the trigger form.
+
+    :ivar recovery_point: an id, or empty for the newest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    target: str
+    mode: Mode
+    recovery_point: str
+    confirmation: str
+    reason: str
+    requested_by: str
+    created_at: AwareDatetime
+
+
+def make_plan(
+    name: str, group: Group, *, source: str, target: str, epoch: int, point: RecoveryPoint, request: Request
+) -> Plan:
+    """Return the plan for what was requested."""
+    return Plan(
+        group=name,
+        run_id=request.run_id,
+        mode=request.mode,
+        source=source,
+        target=target,
+        epoch=epoch,
+        recovery_point=point.id,
+        point_opened_at=point.opened_at,
+        requested_by=request.requested_by,
+        reason=request.reason,
+        created_at=request.created_at,
+        steps=_steps(group, source, target, point, epoch),
+    )
+
+
+def confirmation_phrase(target: str) -> str:
+    """Return what must be typed to confirm a cutover to ``target``."""
+    return f"PROMOTE {target}"
+
+
+def ensure_confirmed(request: Request) -> None:
+    """Refuse a request that is not typed out, lacks a reason, or comes from nobody.
+
+    :raises PreconditionError: names every fault.
+    """
+    faults = []
+    phrase = confirmation_phrase(request.target)
+    if request.confirmation != phrase:
+        faults.append(f"the confirmation must read {phrase!r}, not {request.confirmation!r}")
+    if not request.reason.strip():
+        faults.append("a reason is missing")
+    if not request.requested_by:
+        faults.append("it is not known who triggered the run; trigger it from the UI or the API as yourself")
+    if faults:
+        raise PreconditionError(
+            "the request is refused: " + "; ".join(faults),
+            where=f"run {request.run_id}",
+            fix="Nothing was changed; trigger the cutover again with a complete form.",
+        )
+
+
+def ensure_turn(step: StepName, done: Collection[StepName], plan: Plan) -> None:
+    """Refuse a step before all that stand before it in the plan are done.
+
+    :raises PreconditionError: names the first one that is missing.
+    """
+    for earlier in plan.steps:
+        if earlier.name is step:
+            return
+        if earlier.name not in done:
+            raise PreconditionError(
+                f"step {step} must not run: {earlier.name} is not done",
+                where=f"cutover {plan.run_id}",
+                fix=f"Clear the task {earlier.name} and let it finish; marking it as success is not enough.",
+            )
+    raise PreconditionError(
+        f"step {step} is not in the plan", where=f"cutover {plan.run_id}", fix="Trigger a new cutover."
+    )
+
+
+def _steps(group: Group, source: str, target: str, point: RecoveryPoint, epoch: int) -> tuple[PlanStep, ...]:
+    site = group.sites[target]
+    nodes = ", ".join(node.conn_id for node in site.nodes)
+    schema = site.metadata.schema_name
+    services = sorted({service for node in site.nodes for service in node.services})
+    rewrites = tuple(f"{rule.table}.{rule.column}: {rule.value}" for rule in group.metadata.rewrite)
+    texts: list[tuple[StepName, str, tuple[str, ...]]] = [
+        (
+            StepName.FENCE,
+            source,
+            (f"set epoch {epoch + 1} at {target}", f"stop services of {source} if it can be reached"),
+        ),
+        (StepName.APPLY, target, (f"roll {site.storage} to {point.id} ({point.files} files)",)),
+        (
+            StepName.RESTORE,
+            target,
+            (f"keep schema {schema} aside, load {point.tables} tables", "compare them with the point"),
+        ),
+        (StepName.REWRITE, target, rewrites or ("no rewrite rules",)),
+        (StepName.COMPARE, target, ("compare every file and digest with the point",)),
+        (StepName.START_NODES, target, (f"check ZooKeeper, start node agents on {nodes}",)),
+        (StepName.START_CMC, target, (f"start the CMC on {site.cmc.node}",)),
+        (StepName.START_LOADER, target, tuple(s for s in services if "loader" in s.lower()) or ("no Loader",)),
+        (StepName.START_ANALYTICS, target, tuple(s for s in services if "loader" not in s.lower()) or ("none",)),
+        (StepName.VERIFY, target, (f"log in to tenant {site.analytics.tenant}", "check every service")),
+        (StepName.PROMOTE, target, (f"record {target} as the active site", "switch database events on")),
+    ]
+    return tuple(PlanStep(name=name, site=where, actions=actions) for name, where, actions in texts)

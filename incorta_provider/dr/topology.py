@@ -1,0 +1,193 @@
+"""The topology: protection groups, their sites, and the rules that hold for them.
+
+A topology is data, made from the text of ``incorta_dr.yaml`` by :mod:`incorta_provider.dr.topology_text`. No secret
+stands in it: every credential is a connection, named here by its id.
+
+:raises pydantic.ValidationError: a value does not fit; the parser turns it into errors with file, line and key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+"""A group's or a site's name: part of DAG ids, ZooKeeper paths and file names, so it is kept plain."""
+
+ConnId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Url = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://.+")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Metadata(_Part):
+    """The metadata database of a site: a MySQL connection and the schema's name."""
+
+    conn_id: ConnId
+    schema_name: Text = Field(alias="schema")
+
+
+class ZooKeeper(_Part):
+    """The ZooKeeper ensemble of a site."""
+
+    conn_id: ConnId
+
+
+class Node(_Part):
+    """One Incorta node, reached over SSH, with the services that it runs, in the order of their start."""
+
+    conn_id: ConnId
+    services: tuple[Text, ...] = ()
+
+
+class Cmc(_Part):
+    """The Cluster Management Console: its API, the cluster's name there, and the node that runs it."""
+
+    conn_id: ConnId
+    cluster: Text
+    node: ConnId
+
+
+class Analytics(_Part):
+    """The Analytics service and the tenant to log in to."""
+
+    conn_id: ConnId
+    tenant: Text
+
+
+class Site(_Part):
+    """One installation of Incorta.
+
+    :ivar values: strings that differ between the sites, by name (tenant paths, hosts, URLs). A cutover rewrites the
+        source's value to the target's wherever a rewrite rule says so, and proves that none of the source's is left.
+    """
+
+    storage: Url
+    catalog: Url
+    metadata: Metadata
+    zookeeper: ZooKeeper
+    nodes: tuple[Node, ...] = Field(min_length=1)
+    cmc: Cmc
+    analytics: Analytics
+    values: dict[str, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _node_of_the_cmc(self) -> Self:
+        known = [node.conn_id for node in self.nodes]
+        if self.cmc.node not in known:
+            raise ValueError(f"cmc.node {self.cmc.node!r} is none of the nodes {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _catalog_outside_the_replica(self) -> Self:
+        storage, catalog = self.storage.rstrip("/") + "/", self.catalog.rstrip("/") + "/"
+        if storage.startswith(catalog) or catalog.startswith(storage):
+            raise ValueError(f"catalog {self.catalog} and storage {self.storage} must not lie inside each other")
+        return self
+
+
+class Replication(_Part):
+    """When to make a recovery point, and which files are none of its business (patterns on the relative path)."""
+
+    schedule: Text = "*/15 * * * *"
+    exclude: tuple[Text, ...] = ()
+
+
+class RewriteRule(_Part):
+    """Replace the source site's value by the target's in one column."""
+
+    table: Text
+    column: Text
+    value: Text
+
+
+class MetadataRules(_Part):
+    """What to know about Incorta's tables, whose names are not public: queries for files, and rewriting rules.
+
+    :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
+        ``sha256`` of each file that the metadata names.
+    """
+
+    references: tuple[Text, ...] = ()
+    rewrite: tuple[RewriteRule, ...] = ()
+
+
+class Objectives(_Part):
+    """The recovery objectives, in seconds."""
+
+    rpo_seconds: int = Field(default=3600, gt=0)
+    rto_seconds: int = Field(default=3600, gt=0)
+
+
+class ApprovalRules(_Part):
+    """The connection whose password is the signing key, and how long a gate waits before silence is a refusal."""
+
+    conn_id: ConnId
+    timeout_seconds: int = Field(default=3600, ge=60)
+
+
+class Group(_Part):
+    """One Incorta cluster that is protected as a whole.
+
+    :ivar primary: the site that was active when the epoch registry was initialised. Which one is active *now* stands in
+        that registry, never here.
+    """
+
+    primary: Name
+    sites: dict[Name, Site] = Field(min_length=2)
+    replication: Replication = Replication()
+    metadata: MetadataRules = MetadataRules()
+    objectives: Objectives = Objectives()
+    approval: ApprovalRules
+
+    @model_validator(mode="after")
+    def _primary_is_a_site(self) -> Self:
+        if self.primary not in self.sites:
+            raise ValueError(f"primary {self.primary!r} is none of the sites {sorted(self.sites)}")
+        return self
+
+    @model_validator(mode="after")
+    def _values_at_every_site(self) -> Self:
+        for rule in self.metadata.rewrite:
+            lacking = [name for name, site in self.sites.items() if rule.value not in site.values]
+            if lacking:
+                raise ValueError(
+                    f"rewrite rule for {rule.table}.{rule.column} uses value {rule.value!r}, "
+                    f"which site(s) {', '.join(lacking)} do not define"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_shared(self) -> Self:
+        for what in ("storage", "catalog"):
+            urls = [str(getattr(site, what)).rstrip("/") for site in self.sites.values()]
+            if len(set(urls)) != len(urls):
+                raise ValueError(f"two sites have the same {what}")
+        databases = [site.metadata.conn_id for site in self.sites.values()]
+        if len(set(databases)) != len(databases):
+            raise ValueError("two sites have the same metadata connection")
+        return self
+
+    @property
+    def dr_sites(self) -> list[str]:
+        """The sites other than the first primary, in the file's order."""
+        return [name for name in self.sites if name != self.primary]
+
+    def warnings(self) -> list[str]:
+        """Return what is allowed but weakens the promise."""
+        found = []
+        if not self.metadata.references:
+            found.append("no metadata.references: a file that the metadata names could be missing unnoticed")
+        if not self.metadata.rewrite:
+            found.append("no metadata.rewrite: nothing is rewritten at a cutover")
+        return found
+
+
+class Topology(_Part):
+    """The whole file."""
+
+    groups: dict[Name, Group] = Field(min_length=1)

@@ -1,0 +1,107 @@
+"""The ledger as a file of JSON lines in the catalog.
+
+An entry is acknowledged once its line and the newline are on disk. A line that a crash cut short was never
+acknowledged: the next append removes it. One writer at a time, by a lock on the file itself.
+
+:raises IntegrityError: the last whole line is no ledger entry, so nothing can be chained to it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from incorta_provider.dr.ledger import LedgerEntry, chained, faults, parse_line
+from incorta_provider.exceptions import IntegrityError
+
+TAIL_BYTES = 4 * 1024 * 1024
+"""How far back an append looks for its own key: some thousand lines, far more than one run writes."""
+
+
+class LedgerFile:
+    """The ledger of one catalog."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(
+        self,
+        event: str,
+        *,
+        at: datetime,
+        key: str,
+        group: str,
+        run_id: str,
+        actor: str,
+        details: Mapping[str, Any],
+    ) -> LedgerEntry:
+        """Write one entry and return it; the entry that already carries ``key`` when there is one."""
+        with self._locked() as file:
+            recent = self._recent(file)
+            for entry in reversed(recent):
+                if entry.key == key:
+                    return entry
+            entry = chained(
+                recent[-1] if recent else None,
+                at=at,
+                event=event,
+                key=key,
+                group=group,
+                run_id=run_id,
+                actor=actor,
+                details=dict(details),
+            )
+            file.seek(0, os.SEEK_END)
+            file.write(entry.to_line().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            return entry
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """Yield the entries, oldest first; a line that was cut short by a crash is passed over."""
+        for line in self._lines():
+            yield self._parsed(line)
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the chain; empty when it is whole."""
+        return faults(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line.decode(errors="replace").rstrip("\n")
+
+    def _recent(self, file: IO[bytes]) -> list[LedgerEntry]:
+        size = file.seek(0, os.SEEK_END)
+        start = file.seek(max(0, size - TAIL_BYTES))
+        tail = file.read()
+        whole = tail.rfind(b"\n") + 1
+        if whole < len(tail):
+            file.truncate(start + whole)
+        lines = tail[:whole].splitlines()
+        return [self._parsed(line.decode(errors="replace")) for line in (lines if start == 0 else lines[1:])]
+
+    def _parsed(self, line: str) -> LedgerEntry:
+        try:
+            return parse_line(line)
+        except ValueError:
+            raise IntegrityError(
+                f"a line of the ledger is no entry: {line[:60]!r}",
+                where=str(self.path),
+                fix="Run `incorta-dr ledger verify`; restore the ledger from its copy before any new run.",
+            ) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[IO[bytes]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
