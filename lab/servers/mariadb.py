@@ -1,0 +1,262 @@
+"""The metadata database server of a site: a private MariaDB which reads nothing of the system's configuration.
+
+Accounts, made at the first start:
+
+``root``
+    at ``127.0.0.1`` and over the socket. The lab's own.
+``incorta``
+    what Incorta and the provider log in with (``<site>_metadata``). These are the rights that the provider needs:
+
+    ======================================  ==========================================================================
+    right                                   what for
+    ======================================  ==========================================================================
+    ALL on ``incorta``                      Incorta itself; restore, rewriting, events on and off
+    ALL on ``_dr_proof_%``                  the scratch schemas in which a dump is proven
+    SELECT on ``mysql.proc``                dump of routines that another account made
+    SELECT on ``mysql.user``, ``.global_priv``  whether a definer exists at this site; whether an account is locked
+    PROCESS                                 dump; who still writes, before a fence
+    BINLOG MONITOR                          the binary log position of a dump's snapshot
+    RELOAD                                  FLUSH before a dump where the server is a MySQL
+    SET USER                                restore of views and routines with their own definer
+    CONNECTION ADMIN                        fence: end the sessions that were open before it
+    ======================================  ==========================================================================
+``incorta_dr``
+    the same, and besides them CREATE USER (lock and unlock ``incorta``) and READ_ONLY ADMIN: what a fence needs. It is
+    an account of its own because a locked account cannot unlock itself, and because READ_ONLY ADMIN lets its owner
+    write while the server is read-only (MariaDB manual, *read_only*).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from incorta_provider.exceptions import ConfigurationError
+from lab.files import last_lines, write
+from lab.layout import SITES, Site
+from lab.passwords import SitePasswords
+
+SCHEMA = "incorta"
+_HOSTS = ("localhost", "127.0.0.1", "%")
+_SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+"""Without NO_ZERO_DATE and NO_ZERO_IN_DATE: Incorta stores zero dates."""
+_GLOBAL_RIGHTS = "PROCESS, BINLOG MONITOR, RELOAD, SET USER, CONNECTION ADMIN"
+
+
+@dataclass(frozen=True, slots=True)
+class MariaDb:
+    """The database server of one site, and what is needed to log in there."""
+
+    site: Site
+    passwords: SitePasswords
+
+    host = "127.0.0.1"
+    user = "incorta"
+    schema = SCHEMA
+
+    @property
+    def name(self) -> str:
+        """Return the name of the process."""
+        return f"{self.site.name}-mariadb"
+
+    @property
+    def site_name(self) -> str:
+        """Return the name of the site."""
+        return self.site.name
+
+    @property
+    def port(self) -> int:
+        """Return the TCP port."""
+        return self.site.port("mysql")
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """Return the one port."""
+        return (self.port,)
+
+    @property
+    def socket(self) -> Path:
+        """Return the local socket."""
+        return self.site.mariadb / "socket"
+
+    @property
+    def log(self) -> Path:
+        """Return the error log."""
+        return self.site.mariadb / "log"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return the site's clock."""
+        return {"TZ": self.site.timezone}
+
+    @property
+    def password(self) -> str:
+        """Return the password of the account ``incorta``."""
+        return self.passwords.mysql_incorta
+
+    @property
+    def root_password(self) -> str:
+        """Return the password of the account ``root``."""
+        return self.passwords.mysql_root
+
+    def connect(self, database: str | None = None) -> Connection[Cursor]:
+        """Log in as root, with autocommit."""
+        return self._login("root", self.root_password, database)
+
+    def prepare(self) -> None:
+        """Make the configuration and, once, the data folder."""
+        folder = self.site.mariadb
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tmp").mkdir(exist_ok=True)
+        if not self._accounts_done.exists():
+            write(self._init_file, "\n".join(self._account_statements()) + "\n", mode=0o600)
+        write(folder / "my.cnf", self._configuration(), mode=0o600)
+        if not (folder / "data").exists():
+            self._initialise()
+
+    def command(self) -> Sequence[str]:
+        """Return the command line; every setting is in the file."""
+        return ("mariadbd", f"--defaults-file={self.site.mariadb / 'my.cnf'}")
+
+    def not_ready(self) -> str:
+        """Return why the real account cannot log in yet."""
+        try:
+            self._login(self.user, self.password, SCHEMA).close()
+            self._login("incorta_dr", self.passwords.mysql_dr, None).close()
+        except pymysql.MySQLError as error:
+            return self._unless_locked(error)
+        self._accounts_done.touch()
+        self._init_file.unlink(missing_ok=True)
+        return ""
+
+    def _unless_locked(self, error: pymysql.MySQLError) -> str:
+        """Return the reason, but let a server pass whose account was locked by a fence after it was set up."""
+        if not self._accounts_done.exists():
+            return str(error)
+        try:
+            self.connect().close()
+        except pymysql.MySQLError as still:
+            return str(still)
+        return ""
+
+    @property
+    def _accounts_done(self) -> Path:
+        return self.site.mariadb / "accounts.done"
+
+    @property
+    def _init_file(self) -> Path:
+        return self.site.mariadb / "accounts.sql"
+
+    def _login(self, user: str, password: str, database: str | None) -> Connection[Cursor]:
+        return pymysql.connect(
+            host=self.host,
+            port=self.port,
+            user=user,
+            password=password,
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+    def _initialise(self) -> None:
+        """Make the data folder under another name first, so that a kill half way leaves none that looks whole."""
+        draft = self.site.mariadb / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        log = self.site.mariadb / "install.log"
+        argv = [
+            "mariadb-install-db",
+            "--no-defaults",
+            "--force",
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+            f"--datadir={draft}",
+            f"--tmpdir={self.site.mariadb / 'tmp'}",
+            "--innodb-log-file-size=16M",
+            f"--innodb-data-home-dir={draft}",
+        ]
+        if os.geteuid() == 0:
+            argv.append("--user=root")
+        with log.open("wb") as output:
+            try:
+                subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=True)
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise ConfigurationError(
+                    f"{self.name} cannot be initialised: {error}. The end of its log:\n{last_lines(log)}\n",
+                    where=str(log),
+                    fix="`python -m lab packages` shows what is missing.",
+                ) from None
+        draft.rename(self.site.mariadb / "data")
+
+    def _configuration(self) -> str:
+        """Return ``my.cnf``.
+
+        Each server has a ``tmpdir`` of its own: one that starts deletes the temporary tables of every other in a shared
+        one. ``sync_binlog`` stays 0, for a killed process loses nothing that it wrote; only a killed machine would.
+        """
+        folder = self.site.mariadb
+        settings = {
+            "user": getpass.getuser(),
+            "datadir": folder / "data",
+            "tmpdir": folder / "tmp",
+            "socket": self.socket,
+            "pid-file": folder / "pid",
+            "port": self.port,
+            "bind-address": self.host,
+            "skip-name-resolve": 1,
+            "server-id": SITES.index(self.site.name) + 1,
+            "log-bin": folder / "data" / "binlog",
+            "binlog-format": "ROW",
+            "log-bin-trust-function-creators": 1,
+            "event-scheduler": "ON",
+            "character-set-server": "utf8mb4",
+            "collation-server": "utf8mb4_unicode_ci",
+            "default-time-zone": self.site.database_offset,
+            "sql-mode": _SQL_MODE,
+            "max-allowed-packet": "64M",
+            "innodb-buffer-pool-size": "128M",
+            "innodb-log-file-size": "16M",
+            "innodb-flush-log-at-trx-commit": 1,
+        }
+        if self._init_file.exists():
+            settings["init-file"] = self._init_file
+        return "[mariadbd]\n" + "".join(f'{key} = "{value}"\n' for key, value in settings.items())
+
+    def _account_statements(self) -> list[str]:
+        """Return the statements of the first start: one a line, as ``init-file`` takes them, and safe to repeat."""
+        root = self.passwords.mysql_root
+        lines = [f"CREATE DATABASE IF NOT EXISTS `{SCHEMA}`;"]
+        lines += [
+            "DELETE FROM mysql.global_priv WHERE User IN ('', 'root') AND Host NOT IN ('localhost', '127.0.0.1');"
+        ]
+        lines += ["FLUSH PRIVILEGES;"]
+        for host in ("localhost", "127.0.0.1"):
+            lines += [f"CREATE USER IF NOT EXISTS root@'{host}';"]
+            lines += [f"ALTER USER root@'{host}' IDENTIFIED BY '{root}';"]
+            lines += [f"GRANT ALL ON *.* TO root@'{host}' WITH GRANT OPTION;"]
+        for host in _HOSTS:
+            lines += self._grants(f"incorta@'{host}'", self.password, _GLOBAL_RIGHTS)
+            fence = f"{_GLOBAL_RIGHTS}, CREATE USER, READ_ONLY ADMIN"
+            lines += self._grants(f"incorta_dr@'{host}'", self.passwords.mysql_dr, fence)
+        return lines
+
+    @staticmethod
+    def _grants(account: str, password: str, rights: str) -> list[str]:
+        tables = ("proc", "user", "global_priv")
+        return [
+            f"CREATE USER IF NOT EXISTS {account};",
+            f"ALTER USER {account} IDENTIFIED BY '{password}';",
+            f"GRANT {rights} ON *.* TO {account};",
+            f"GRANT ALL ON `{SCHEMA}`.* TO {account};",
+            f"GRANT ALL ON `\\_dr\\_proof\\_%`.* TO {account};",
+            *(f"GRANT SELECT ON mysql.`{table}` TO {account};" for table in tables),
+        ]

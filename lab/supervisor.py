@@ -1,0 +1,166 @@
+"""Starts, finds and ends the processes of one lab: only those which it started itself.
+
+One JSON file a process lies in ``run/``. It is written right after the start; should the writer be killed in between,
+the process is still found by the markers in its environment, and a new start of the same name ends it first.
+
+Raises :class:`~incorta_provider.exceptions.ConfigurationError` for a program that cannot be started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from incorta_provider.exceptions import ConfigurationError
+from lab.files import write
+from lab.layout import Lab
+from lab.processes import Process, family, find, is_alive, send, wait_until_gone
+
+LAB_MARKER = "INCORTA_LAB"
+SITE_MARKER = "INCORTA_LAB_SITE"
+NAME_MARKER = "INCORTA_LAB_PROCESS"
+
+
+def markers(lab: Lab, site: str = "") -> dict[str, str]:
+    """Return the environment variables that mark a process as part of the lab, or of one of its sites."""
+    found = {LAB_MARKER: str(lab.root)}
+    return found | {SITE_MARKER: str(lab.root / site)} if site else found
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a supervised process.
+
+    :param site: empty for what belongs to no site.
+    :param ticks: its start time, which tells it from a later process with the same id.
+    """
+
+    name: str
+    site: str
+    pid: int
+    ticks: int
+    log: str
+
+    @property
+    def process(self) -> Process:
+        """Return the process that is meant."""
+        return Process(self.pid, parent=0, ticks=self.ticks)
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """The processes of one lab."""
+
+    lab: Lab
+
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        site: str = "",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Record:
+        """Start a process in a session of its own, or return the one that runs under this name already.
+
+        :param log: gets standard output and error, appended.
+        :param env: added to this process's environment.
+        """
+        record = self.get(name)
+        if record and is_alive(record.process):
+            return record
+        self._end(self._leftovers(name))
+        log.parent.mkdir(parents=True, exist_ok=True)
+        marked = markers(self.lab, site) | {NAME_MARKER: name}
+        with log.open("ab") as output:
+            try:
+                child = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **(env or {}), **marked},
+                    cwd=cwd or self.lab.root,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ConfigurationError(
+                    f"cannot start {name}: {error}", where=argv[0], fix="Run `python -m lab packages`."
+                ) from None
+        process = find(child.pid)
+        record = Record(name, site, child.pid, process.ticks if process else 0, str(log))
+        write(self._path(name), json.dumps(asdict(record)))
+        return record
+
+    def get(self, name: str) -> Record | None:
+        """Return what was recorded of this name, be it alive or not."""
+        try:
+            return Record(**json.loads(self._path(name).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def alive(self, name: str) -> bool:
+        """Return whether the process of this name runs."""
+        record = self.get(name)
+        return record is not None and is_alive(record.process)
+
+    def records(self, site: str | None = None) -> list[Record]:
+        """Return the records, sorted by name; those of one site when it is given."""
+        names = sorted(path.stem for path in self.lab.run.glob("*.json"))
+        found = (record for name in names if (record := self.get(name)))
+        return [record for record in found if site is None or record.site == site]
+
+    def stop(self, name: str, *, seconds: float = 15) -> None:
+        """Ask a process to end (SIGTERM); kill what is left of it and its descendants after ``seconds``."""
+        record = self.get(name)
+        if record is None:
+            return
+        members = self._leftovers(name, record)
+        send(record.process, signal.SIGTERM)
+        wait_until_gone([record.process], seconds)
+        self._end(members)
+        self.kill(name)
+
+    def kill(self, name: str) -> None:
+        """Kill a process and its descendants at once (SIGKILL)."""
+        self._end(self._leftovers(name, self.get(name)))
+        self._path(name).unlink(missing_ok=True)
+
+    def kill_all(self, site: str = "") -> int:
+        """Kill every process of a site, or of the whole lab, and return how many there were.
+
+        Supervised ones, those which scripts sent to the background, and sessions of sshd. The supervised ones are
+        halted first, so that none of them can make a child that is missed.
+        """
+        records = self.records(site or None)
+        roots = [record.process for record in records]
+        for root in roots:
+            send(root, signal.SIGSTOP)
+        killed: set[Process] = set()
+        while members := family(markers(self.lab, site), roots):
+            killed.update(members)
+            self._end(members)
+        for record in records:
+            self._path(record.name).unlink(missing_ok=True)
+        return len(killed)
+
+    def _leftovers(self, name: str, record: Record | None = None) -> list[Process]:
+        roots = [record.process] if record else []
+        return family(markers(self.lab) | {NAME_MARKER: name}, roots)
+
+    def _path(self, name: str) -> Path:
+        return self.lab.run / f"{name}.json"
+
+    @staticmethod
+    def _end(processes: Iterable[Process]) -> None:
+        members = list(processes)
+        for process in members:
+            send(process, signal.SIGKILL)
+        wait_until_gone(members, seconds=10)

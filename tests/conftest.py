@@ -1,0 +1,55 @@
+"""The lab's real servers as session fixtures: each test run has servers and ports of its own.
+
+``mariadb_pair``, ``zookeeper_pair`` and ``sshd_nodes`` start only what they name; ``lab`` starts everything. A server
+that is missing or does not start fails the tests that need it, with the reason; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.layout import Lab
+from lab.passwords import passwords
+from lab.servers.mariadb import MariaDb
+from lab.servers.server import start_all
+from lab.servers.sshd import Sshd, known_nodes
+from lab.servers.zookeeper import Ensemble
+from lab.supervisor import Supervisor
+from lab.testbed import Pair, borrowed
+
+STATE = Path(__file__).resolve().parent.parent / ".lab-test"
+
+
+@pytest.fixture(scope="session")
+def lab_layout() -> Iterator[Lab]:
+    """Lend this run's lab, with nothing started; all its processes end with the run."""
+    with borrowed(STATE) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def mariadb_pair(lab_layout: Lab) -> Pair[MariaDb]:
+    """Start the metadata database servers of both sites."""
+    drawn = passwords(lab_layout)
+    pair = Pair(*(MariaDb(site, drawn.sites[site.name]) for site in lab_layout.sites))
+    start_all(pair, Supervisor(lab_layout))
+    return pair
+
+
+@pytest.fixture(scope="session")
+def zookeeper_pair(lab_layout: Lab) -> Pair[Ensemble]:
+    """Start the ZooKeeper ensembles of both sites."""
+    pair = Pair(*(Ensemble(site) for site in lab_layout.sites))
+    start_all([*pair.primary.members, *pair.dr.members], Supervisor(lab_layout))
+    return pair
+
+
+@pytest.fixture(scope="session")
+def sshd_nodes(lab_layout: Lab) -> dict[str, Sshd]:
+    """Start the sshd of every node; the key is the connection id, for example ``berlin_node1``."""
+    nodes = {sshd.node.conn_id: sshd for sshd in known_nodes(lab_layout)}
+    start_all(nodes.values(), Supervisor(lab_layout))
+    return nodes

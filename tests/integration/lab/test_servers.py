@@ -1,0 +1,50 @@
+"""Each real server of the lab does its work, and not only listens."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from kazoo.client import KazooClient
+
+from lab.servers.mariadb import MariaDb
+from lab.servers.sshd import Sshd
+from lab.servers.zookeeper import Ensemble
+from lab.testbed import Pair
+
+pytestmark = pytest.mark.lab
+
+
+def test_each_database_has_the_settings_of_its_site(mariadb_pair: Pair[MariaDb]) -> None:
+    names = "@@global.time_zone, @@binlog_format, @@log_bin, @@event_scheduler, @@server_id"
+    found = []
+    for server in mariadb_pair:
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT {names}")
+            found.append(cursor.fetchone())
+    assert found == [("+01:00", "ROW", 1, "ON", 1), ("-05:00", "ROW", 1, "ON", 2)]
+
+
+def test_each_ensemble_has_one_leader_and_keeps_what_is_written(zookeeper_pair: Pair[Ensemble]) -> None:
+    for ensemble in zookeeper_pair:
+        assert sorted(member.mode() for member in ensemble.members) == ["follower", "follower", "leader"]
+        client = KazooClient(hosts=ensemble.hosts)
+        client.start(timeout=15)
+        client.create("/proof", b"written")
+        assert client.get("/proof")[0] == b"written"
+        client.delete("/proof")
+        client.stop()
+        client.close()
+
+
+def test_a_session_has_the_clock_and_the_markers_of_its_site(sshd_nodes: dict[str, Sshd]) -> None:
+    for name, sshd in sshd_nodes.items():
+        answer = _ssh(sshd, "echo $TZ; echo $INCORTA_LAB_SITE")
+        site = sshd.node.site
+        assert answer.splitlines() == [site.timezone, str(site.root)], name
+
+
+def _ssh(sshd: Sshd, command: str) -> str:
+    options = ["-F", "none", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={sshd.known_hosts}"]
+    target = ["-i", str(sshd.key_file), "-p", str(sshd.port), f"{sshd.user}@{sshd.host}"]
+    return subprocess.run(["ssh", *options, *target, command], check=True, capture_output=True, text=True).stdout
