@@ -32,6 +32,11 @@ def markers(lab: Lab, site: str = "") -> dict[str, str]:
     return found | {SITE_MARKER: str(lab.root / site)} if site else found
 
 
+def marked_environment(lab: Lab, site: str, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment with ``extra`` and the markers of a process called ``name``."""
+    return {**os.environ, **(extra or {}), **markers(lab, site), NAME_MARKER: name}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is known of a supervised process.
@@ -78,7 +83,6 @@ class Supervisor:
             return record
         self._end(self._leftovers(name))
         log.parent.mkdir(parents=True, exist_ok=True)
-        marked = markers(self.lab, site) | {NAME_MARKER: name}
         with log.open("ab") as output:
             try:
                 child = subprocess.Popen(
@@ -86,7 +90,7 @@ class Supervisor:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **(env or {}), **marked},
+                    env=marked_environment(self.lab, site, name, env),
                     cwd=cwd or self.lab.root,
                     start_new_session=True,
                 )
@@ -132,6 +136,15 @@ class Supervisor:
         """Kill a process and its descendants at once (SIGKILL)."""
         self._end(self._leftovers(name, self.get(name)))
         self._path(name).unlink(missing_ok=True)
+
+    def stop_all(self, *, seconds: float = 15) -> int:
+        """End every process of the lab and return how many there were: SIGTERM, and SIGKILL after ``seconds``."""
+        members = family(markers(self.lab), [record.process for record in self.records()])
+        for process in members:
+            send(process, signal.SIGTERM)
+        wait_until_gone(members, seconds)
+        self.kill_all()
+        return len(members)
 
     def kill_all(self, site: str = "") -> int:
         """Kill every process of a site, or of the whole lab, and return how many there were.

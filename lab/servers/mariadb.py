@@ -44,6 +44,7 @@ from incorta_provider.exceptions import ConfigurationError
 from lab.files import last_lines, write
 from lab.layout import SITES, Site
 from lab.passwords import SitePasswords
+from lab.supervisor import marked_environment
 
 SCHEMA = "incorta"
 _HOSTS = ("localhost", "127.0.0.1", "%")
@@ -169,7 +170,10 @@ class MariaDb:
         )
 
     def _initialise(self) -> None:
-        """Make the data folder under another name first, so that a kill half way leaves none that looks whole."""
+        """Make the data folder under another name first, so that a kill half way leaves none that looks whole.
+
+        The markers let the next start end an installer that outlived the killed one.
+        """
         draft = self.site.mariadb / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         log = self.site.mariadb / "install.log"
@@ -186,9 +190,10 @@ class MariaDb:
         ]
         if os.geteuid() == 0:
             argv.append("--user=root")
+        env = marked_environment(self.site.lab, self.site.name, self.name)
         with log.open("wb") as output:
             try:
-                subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=True)
+                subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, check=True)
             except (OSError, subprocess.CalledProcessError) as error:
                 raise ConfigurationError(
                     f"{self.name} cannot be initialised: {error}. The end of its log:\n{last_lines(log)}\n",
