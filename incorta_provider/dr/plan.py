@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -16,6 +16,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Group
 from incorta_provider.exceptions import PreconditionError
+
+
+MAX_WAIT = timedelta(minutes=15)
+"""How long a triggered run may wait in the queue before its request counts as stale: a second cutover queues behind the
+first, and must not start by itself when that one ends."""
 
 
 class Mode(StrEnum):
@@ -107,6 +112,8 @@ class Request(BaseModel):
     """What a person asked for in the trigger form.
 
     :ivar recovery_point: an id, or empty for the newest.
+    :ivar requested_at: when the run was triggered.
+    :ivar created_at: when its first task began; later than that when the run waited behind another one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,6 +125,7 @@ class Request(BaseModel):
     confirmation: str
     reason: str
     requested_by: str
+    requested_at: AwareDatetime
     created_at: AwareDatetime
 
 
@@ -141,18 +149,37 @@ def make_plan(
     )
 
 
+def parse_mode(text: str) -> Mode:
+    """Return the mode of that name.
+
+    :raises PreconditionError: there is none.
+    """
+    try:
+        return Mode(text)
+    except ValueError:
+        known = ", ".join(Mode)
+        raise PreconditionError(
+            f"there is no mode {text!r}, only {known}", where="trigger form", fix="Trigger the cutover again."
+        ) from None
+
+
 def confirmation_phrase(target: str) -> str:
     """Return what must be typed to confirm a cutover to ``target``."""
     return f"PROMOTE {target}"
 
 
-def ensure_confirmed(request: Request) -> None:
-    """Refuse a request that is not typed out, lacks a reason, or comes from nobody.
+def ensure_acceptable(request: Request) -> None:
+    """Refuse a request that is not typed out, lacks a reason, comes from nobody, or is stale.
 
     :raises PreconditionError: names every fault.
     """
     faults = []
     phrase = confirmation_phrase(request.target)
+    waited = request.created_at - request.requested_at
+    if waited > MAX_WAIT:
+        faults.append(
+            f"the run waited {int(waited.total_seconds() // 60)} minutes in the queue, and much may have changed"
+        )
     if request.confirmation != phrase:
         faults.append(f"the confirmation must read {phrase!r}, not {request.confirmation!r}")
     if not request.reason.strip():

@@ -1,0 +1,157 @@
+"""Operators that make one recovery point, in the order of the protocol."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset
+
+from incorta_provider.operators.base import DrOperator, run_of
+from incorta_provider.operators.links import RecoveryPointLink
+from incorta_provider.steps.replication.apply import apply
+from incorta_provider.steps.replication.check import check
+from incorta_provider.steps.replication.copy import final_copy, pre_copy
+from incorta_provider.steps.replication.dump import dump_metadata
+from incorta_provider.steps.replication.open import open_run
+from incorta_provider.steps.replication.prove import prove_dump
+from incorta_provider.steps.replication.release import release
+from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.steps.replication.seal import seal
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ReplicationOperator(DrOperator):
+    """Base of the operators that take one step from ``source`` to ``target``.
+
+    :param source: the site to replicate from (templated).
+    :param target: the site to replicate to (templated).
+    """
+
+    template_fields = ("group", "source", "target")
+
+    def __init__(self, *, source: str, target: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.target = target
+
+    def work(self, context: Context) -> Any:
+        """Take the step."""
+        access = self.access()
+        run = ReplicationRun(
+            access=access,
+            source=access.site(self.source),
+            target=access.site(self.target),
+            run_id=run_of(context),
+            actor=f"dag {self.dag_id}",
+        )
+        return self.take(run)
+
+    @abstractmethod
+    def take(self, run: ReplicationRun) -> Any:
+        """Take the step and return what goes to XCom."""
+
+
+class OpenRecoveryPointOperator(ReplicationOperator):
+    """Take the group's lock, check the epoch at both ends, and start the clock of the RPO."""
+
+    def take(self, run: ReplicationRun) -> str:
+        """Open the run and return the id of the point to be."""
+        return open_run(run).point_id
+
+
+class PreCopyOperator(ReplicationOperator):
+    """Copy what is new while the source keeps writing; deletes nothing."""
+
+    def take(self, run: ReplicationRun) -> dict[str, int]:
+        """Copy and return what the last pass did."""
+        report = pre_copy(run)
+        return {"listed": report.listed, "copied_files": report.copied_files, "copied_bytes": report.copied_bytes}
+
+
+class DumpMetadataOperator(ReplicationOperator):
+    """Dump the metadata in one consistent snapshot, with inventory and checksums of the same snapshot."""
+
+    def take(self, run: ReplicationRun) -> dict[str, Any]:
+        """Dump and return its size and position."""
+        report = dump_metadata(run)
+        return {"tables": report.tables, "rows": report.rows, "bytes": report.bytes, "position": report.position}
+
+
+class FinalCopyOperator(ReplicationOperator):
+    """Copy what changed behind the dump, and write the manifest."""
+
+    def take(self, run: ReplicationRun) -> dict[str, int]:
+        """Copy and return what was done."""
+        report = final_copy(run)
+        return {"listed": report.listed, "copied_files": report.copied_files, "copied_bytes": report.copied_bytes}
+
+
+class CheckRecoveryPointOperator(ReplicationOperator):
+    """Check digests, Parquet framing, and that every file that the metadata name is in the manifest."""
+
+    def take(self, run: ReplicationRun) -> dict[str, Any]:
+        """Check and return what was seen."""
+        report = check(run)
+        return {"references": report.references, "left_out": list(report.left_out)}
+
+
+class ProveMetadataOperator(ReplicationOperator):
+    """Restore the dump into a scratch schema at the target and compare everything."""
+
+    def take(self, run: ReplicationRun) -> None:
+        """Prove the dump."""
+        prove_dump(run)
+
+
+class SealRecoveryPointOperator(ReplicationOperator):
+    """Make the recovery point exist, by one atomic write, and emit its asset.
+
+    Give it ``outlets=[recovery_point_asset(group, target)]`` to let other DAGs wait for recovery points.
+    """
+
+    operator_extra_links = (RecoveryPointLink(),)
+
+    def work(self, context: Context) -> dict[str, Any]:
+        """Seal, and hand the point's facts to the asset event."""
+        facts: dict[str, Any] = super().work(context)
+        for asset in self.outlets:
+            if isinstance(asset, Asset):
+                context["outlet_events"][asset].extra = facts
+        return facts
+
+    def take(self, run: ReplicationRun) -> dict[str, Any]:
+        """Seal and return the point's facts."""
+        point = seal(run)
+        self.log.info("%s", point.summary())
+        return {
+            "recovery_point": point.id,
+            "group": point.group,
+            "site": point.target,
+            "opened_at": point.opened_at.isoformat(),
+            "summary": point.summary(),
+        }
+
+
+class ApplyRecoveryPointOperator(ReplicationOperator):
+    """Roll the live replica forward to the sealed point, under a redo journal."""
+
+    def take(self, run: ReplicationRun) -> dict[str, int]:
+        """Apply and return what was moved."""
+        report = apply(run)
+        return {"moved": report.moved, "removed": report.removed, "kept": report.kept}
+
+
+class ReleaseLockOperator(ReplicationOperator):
+    """Give the group's lock back, whatever happened before; another owner's lock stays."""
+
+    def take(self, run: ReplicationRun) -> None:
+        """Release the lock."""
+        release(run)
+
+
+def recovery_point_asset(group: str, target: str) -> Asset:
+    """Return the asset that stands for the newest recovery point of a group at a site."""
+    return Asset(name=f"incorta_recovery_point__{group}__{target}", uri=f"incorta-dr://{group}/{target}/recovery-point")

@@ -1,0 +1,121 @@
+"""A protection group with the means to reach its sites.
+
+:raises ConfigurationError: a connection lacks a field, a storage URL is of a kind that is not supported, or a group or
+    site is not in the topology.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from incorta_provider.connection import ConnectionInfo, Connections
+from incorta_provider.dr.topology import Group, Node, Site, Topology
+from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.services.analytics import AnalyticsClient
+from incorta_provider.services.cmc import CmcClient
+from incorta_provider.services.node import IncortaNode
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.url import local_path
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the aware time in UTC: the one clock that the steps are handed outside of tests."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class SiteAccess:
+    """One site and its adapters, each made when it is asked for."""
+
+    name: str
+    config: Site
+    connections: Connections
+
+    @property
+    def storage_root(self) -> Path:
+        """The folder of the shared storage."""
+        return local_path(self.config.storage)
+
+    def tree(self, exclude: tuple[str, ...]) -> LocalTree:
+        """Return the shared storage as a tree of files."""
+        return LocalTree(self.storage_root, exclude)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of the recovery points that were replicated to this site."""
+        return Catalog(local_path(self.config.catalog))
+
+    @property
+    def ledger(self) -> LedgerFile:
+        """The ledger, which lies in the catalog."""
+        return LedgerFile(local_path(self.config.catalog) / "ledger.jsonl")
+
+    @property
+    def database(self) -> Endpoint:
+        """The metadata database."""
+        metadata = self.config.metadata
+        return Endpoint.from_connection(self.connections(metadata.conn_id), schema=metadata.schema_name, site=self.name)
+
+    @property
+    def zookeeper(self) -> ConnectionInfo:
+        """The ZooKeeper ensemble."""
+        return self.connections(self.config.zookeeper.conn_id)
+
+    def node(self, node: Node) -> IncortaNode:
+        """Return one Incorta node."""
+        return IncortaNode.from_connection(self.connections(node.conn_id))
+
+    @property
+    def cmc_node(self) -> IncortaNode:
+        """The node that runs the CMC."""
+        return IncortaNode.from_connection(self.connections(self.config.cmc.node))
+
+    @property
+    def cmc(self) -> CmcClient:
+        """The CMC's API."""
+        return CmcClient.from_connection(self.connections(self.config.cmc.conn_id))
+
+    @property
+    def analytics(self) -> AnalyticsClient:
+        """The Analytics API of the tenant."""
+        analytics = self.config.analytics
+        return AnalyticsClient.from_connection(self.connections(analytics.conn_id), analytics.tenant)
+
+
+@dataclass(frozen=True)
+class GroupAccess:
+    """One protection group, its sites and a clock."""
+
+    name: str
+    config: Group
+    connections: Connections
+    clock: Clock = utc_now
+
+    def site(self, name: str) -> SiteAccess:
+        """Return a site by its name."""
+        if name not in self.config.sites:
+            raise ConfigurationError(
+                f"group {self.name} has no site {name!r}, only {', '.join(self.config.sites)}",
+                where="topology",
+                fix="Choose one of these.",
+            )
+        return SiteAccess(name, self.config.sites[name], self.connections)
+
+
+def group_access(topology: Topology, name: str, connections: Connections, clock: Clock = utc_now) -> GroupAccess:
+    """Return one group of the topology."""
+    if name not in topology.groups:
+        raise ConfigurationError(
+            f"there is no protection group {name!r}, only {', '.join(topology.groups)}",
+            where="topology",
+            fix="Choose one of these.",
+        )
+    return GroupAccess(name, topology.groups[name], connections, clock)

@@ -1,0 +1,5 @@
+"""The steps of a cutover, in the order of :class:`incorta_provider.dr.plan.StepName`, with what stands before and after.
+
+``request`` makes and freezes the plan, ``approve`` seals a second person's answer; then one file a step; ``report``
+tells what happened.
+"""

@@ -1,0 +1,44 @@
+"""Restore the point's metadata into the target's schema, and compare them in full before anything starts.
+
+The comparison stands here, before the services: as soon as a Loader runs, scheduled jobs write to the database, and
+"equal" could no longer be shown.
+"""
+
+from __future__ import annotations
+
+from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.metadata.restore import replace_schema
+from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.point import point_inventory
+
+SHOWN = 20
+
+
+def restore(run: CutoverRun) -> Result:
+    """Replace the target's schema by the point's; what it held before is kept in the cutover's folder.
+
+    :raises IntegrityError: what was restored is not equal to what was dumped.
+    """
+
+    def action(plan: Plan) -> Result:
+        catalog = run.target.catalog
+        point = catalog.get(plan.recovery_point)
+        inventory = point_inventory(catalog, point)
+        differences = replace_schema(
+            run.target.database,
+            catalog.dump_path(point.id),
+            inventory,
+            run.folder.backup,
+            sha256=point.dump_sha256,
+        )
+        if differences:
+            shown = "\n  ".join(str(difference) for difference in differences[:SHOWN])
+            raise IntegrityError(
+                f"the restored metadata differ from the recovery point in {len(differences)} place(s):\n  {shown}",
+                where=f"database of {run.target.name}",
+                fix="Do not start services. Choose an older recovery point, or mend the cause and clear this task.",
+            )
+        return {"tables": point.tables, "rows": point.rows, "equal": True}
+
+    return run.perform(StepName.RESTORE, action)

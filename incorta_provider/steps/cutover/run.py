@@ -1,0 +1,87 @@
+"""One cutover: its plan, its journal and its lines in the ledger.
+
+:meth:`CutoverRun.perform` is the only way to do a step. It asks the journal, not the state of tasks: a step that is
+done is not done again, and a step whose predecessors are not done is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from incorta_provider.dr.plan import Plan, StepName, ensure_turn
+from incorta_provider.exceptions import DrError
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.storage.cutover_folder import CutoverFolder
+
+log = logging.getLogger(__name__)
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CutoverRun:
+    """A cutover of one group to one target site.
+
+    :param actor: who or what acts now, for the ledger.
+    """
+
+    access: GroupAccess
+    target: SiteAccess
+    run_id: str
+    actor: str
+
+    @property
+    def folder(self) -> CutoverFolder:
+        """What the target's catalog keeps of this cutover."""
+        return CutoverFolder(self.target.catalog.root, self.run_id)
+
+    def perform(self, step: StepName, action: Callable[[Plan], Mapping[str, Any]]) -> Result:
+        """Do one step of the frozen plan and return its recorded result.
+
+        :param action: must be safe to repeat; it may have been cut off in the middle before.
+        :raises PreconditionError: there is no plan, or it is not this step's turn.
+        """
+        plan = self.folder.plan()
+        if (known := self.folder.result(step)) is not None:
+            log.info("%s is done already, at %s", step, known["finished_at"])
+            self.note("cutover.step.done", f"{step}:done", known)
+            return known
+        ensure_turn(step, self.folder.done(), plan)
+        return self._do(step, plan, action)
+
+    def _do(self, step: StepName, plan: Plan, action: Callable[[Plan], Mapping[str, Any]]) -> Result:
+        started_at, started = self.access.clock(), time.monotonic()
+        self.note("cutover.step.started", f"{step}:started:{started_at.isoformat()}", {"step": step})
+        try:
+            outcome = action(plan)
+        except DrError as error:
+            details = {"step": step, "error": type(error).__name__, "reason": str(error)}
+            self.note("cutover.step.failed", f"{step}:failed:{started_at.isoformat()}", details)
+            raise
+        result: Result = {
+            **outcome,
+            "step": str(step),
+            "started_at": started_at.isoformat(),
+            "finished_at": self.access.clock().isoformat(),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        self.folder.record(step, result)
+        self.note("cutover.step.done", f"{step}:done", result)
+        log.info("%s: %s", step, outcome)
+        return result
+
+    def note(self, event: str, key: str, details: Mapping[str, Any], *, actor: str = "") -> None:
+        """Write one line to the ledger; the same key is written once."""
+        self.target.ledger.append(
+            event,
+            at=self.access.clock(),
+            key=f"{self.run_id}:{key}",
+            group=self.access.name,
+            run_id=self.run_id,
+            actor=actor or self.actor,
+            details=details,
+        )

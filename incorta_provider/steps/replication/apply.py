@@ -1,0 +1,45 @@
+"""Roll the live replica forward to the sealed point.
+
+The point is safe without it: a cutover applies what is pending. So a point that a newer one has overtaken is not applied
+any more, and a change of roles since the run opened stops it before the first rename.
+
+:raises FencingError: the epoch moved on.
+:raises TransientError: another apply is under way.
+"""
+
+from __future__ import annotations
+
+from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.coordination.role_registry import RoleRegistry
+from incorta_provider.dr.epoch import ensure_epoch
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import NothingToDo, PreconditionError
+from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.storage.apply import ApplyReport, apply_point
+
+
+def apply(run: ReplicationRun) -> ApplyReport:
+    """Apply the point that this run sealed."""
+    with run.step("apply"), run.catalog.lock("apply"):
+        point = _point(run)
+        ensure_still_active(run, point.epoch)
+        return apply_point(run.catalog, run.target.storage_root, point.id)
+
+
+def _point(run: ReplicationRun) -> RecoveryPoint:
+    point = run.sealed()
+    if point is None:
+        raise PreconditionError(
+            f"run {run.run_id} sealed no point", where=str(run.catalog.root), fix="Clear its seal task."
+        )
+    newest = run.catalog.newest()
+    if newest is not None and newest.id != point.id and newest.opened_at > point.opened_at:
+        raise NothingToDo(f"point {point.id} was overtaken by {newest.id}")
+    return point
+
+
+def ensure_still_active(run: ReplicationRun, epoch: int) -> None:
+    """Refuse to write to the target when a cutover changed the roles since the run opened."""
+    with connect(run.target.zookeeper) as client:
+        role = RoleRegistry(client, run.access.name).read()
+    ensure_epoch(epoch, role, active=run.source.name)

@@ -1,0 +1,26 @@
+"""Prove the dump: restore it into a scratch schema at the target and compare everything."""
+
+from __future__ import annotations
+
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.metadata.prove import prove
+from incorta_provider.steps.replication.run import ReplicationRun
+
+SHOWN = 20
+
+
+def prove_dump(run: ReplicationRun) -> None:
+    """Refuse a dump that does not restore to what was dumped.
+
+    :raises IntegrityError: lists the first differences.
+    """
+    with run.step("prove"):
+        workspace = run.workspace
+        differences = prove(run.target.database, workspace.dump, workspace.inventory, scratch_key=run.record().point_id)
+        if differences:
+            shown = "\n  ".join(str(difference) for difference in differences[:SHOWN])
+            raise IntegrityError(
+                f"the restored dump differs from the source in {len(differences)} place(s):\n  {shown}",
+                where=f"scratch schema at {run.target.name}",
+                fix="No recovery point was published; the last sealed one stays good.",
+            )

@@ -1,0 +1,129 @@
+"""One run of the recovery point protocol: who replicates to whom, and what the run wrote down when it opened.
+
+What tasks share goes through the run's workspace in the catalog, never through Airflow's database.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import DrError, PreconditionError, TransientError
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.json_file import read_json, write_json
+from incorta_provider.storage.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+class RunRecord(BaseModel):
+    """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.
+
+    :ivar opened_at: the RPO counts from here, so a retried task keeps it.
+    :ivar previous: the newest sealed point when the run opened; what did not change since is not read again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    point_id: str
+    opened_at: AwareDatetime
+    epoch: int
+    previous: str | None
+    incorta_version: str
+
+
+@dataclass(frozen=True)
+class ReplicationRun:
+    """One run from ``source`` to ``target``.
+
+    :param actor: the DAG, for the lock and the ledger.
+    """
+
+    access: GroupAccess
+    source: SiteAccess
+    target: SiteAccess
+    run_id: str
+    actor: str
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The target's catalog."""
+        return self.target.catalog
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """This run's folder for what is staged and not yet sealed."""
+        return self.catalog.workspace(self.run_id)
+
+    def record(self) -> RunRecord:
+        """Return what the run fixed when it opened.
+
+        :raises PreconditionError: it never opened, or a later run collected its workspace.
+        """
+        if (known := read_json(self._record_path)) is None:
+            raise PreconditionError(
+                f"run {self.run_id} is not open",
+                where=str(self.catalog.root),
+                fix="Clear the whole run, from its first task on, or let the next run make the point.",
+            )
+        return RunRecord.model_validate(known)
+
+    def recorded(self) -> RunRecord | None:
+        """Return the record; None before the run opened."""
+        known = read_json(self._record_path)
+        return None if known is None else RunRecord.model_validate(known)
+
+    def save(self, record: RunRecord) -> None:
+        """Write the record down."""
+        write_json(self._record_path, record.model_dump(mode="json"))
+
+    def sealed(self) -> RecoveryPoint | None:
+        """Return the point that this run sealed; None while it has not."""
+        return next((point for point in reversed(self.catalog.points()) if point.run_id == self.run_id), None)
+
+    def base_manifest(self) -> Path | None:
+        """Return the manifest to compare with: the newest sealed point's."""
+        previous = self.record().previous
+        return None if previous is None else self.catalog.manifest_path(previous)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Frame one step: its time in the log, and a line in the ledger when it makes the run void."""
+        started = time.monotonic()
+        try:
+            yield
+        except TransientError:
+            raise
+        except DrError as error:
+            self.note("point.void", f"void:{name}", {"step": name, "error": type(error).__name__, "reason": str(error)})
+            raise
+        log.info("%s took %.2f s", name, time.monotonic() - started)
+
+    def note(self, event: str, key: str, details: Mapping[str, Any]) -> None:
+        """Write one line to the ledger; the same key is written once."""
+        self.target.ledger.append(
+            event,
+            at=self.access.clock(),
+            key=f"{self.run_id}:{key}",
+            group=self.access.name,
+            run_id=self.run_id,
+            actor=self.actor,
+            details=details,
+        )
+
+    @property
+    def _record_path(self) -> Path:
+        return self.workspace.root / "run.json"

@@ -1,0 +1,33 @@
+"""Read the topology file.
+
+:raises ConfigurationError: the file is absent, unreadable, not UTF-8, or wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from incorta_provider.dr.topology import Topology
+from incorta_provider.dr.topology_text import parse_topology
+from incorta_provider.exceptions import ConfigurationError
+
+MAX_BYTES = 1_000_000
+
+
+def read_topology(path: Path) -> Topology:
+    """Return the topology that the file holds."""
+    try:
+        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read the topology: {error.strerror}",
+            where=str(path),
+            fix="Set [incorta_dr] topology to the path of incorta_dr.yaml.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"the topology is not UTF-8: {error.reason} at byte {error.start}", where=str(path), fix="Save it as UTF-8."
+        ) from None
+    if len(text) > MAX_BYTES:
+        raise ConfigurationError("the topology is larger than 1 MB", where=str(path), fix="Is this the right file?")
+    return parse_topology(text, str(path))

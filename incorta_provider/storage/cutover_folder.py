@@ -1,0 +1,87 @@
+"""What the catalog keeps of one cutover: the frozen plan, the approval, each step's result, the report.
+
+A file that is decided once is never written over: the plan of a run stays the one that was approved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.json_file import read_json, write_json
+
+
+class CutoverFolder:
+    """``cutovers/<run>/`` in the catalog of the target site."""
+
+    def __init__(self, catalog_root: Path, run_id: str) -> None:
+        self.run_id = run_id
+        self.root = catalog_root / "cutovers" / _slug(run_id)
+
+    def freeze(self, plan: Plan) -> Plan:
+        """Keep the plan and return the one that holds: the first that was frozen for this run."""
+        if (known := self._read("plan.json")) is not None:
+            return Plan.model_validate(known)
+        write_json(self.root / "plan.json", plan.model_dump(mode="json"))
+        return plan
+
+    def plan(self) -> Plan:
+        """Return the frozen plan.
+
+        :raises PreconditionError: this run froze none.
+        """
+        if (known := self._read("plan.json")) is None:
+            raise PreconditionError(
+                f"no plan was frozen for run {self.run_id}",
+                where=str(self.root),
+                fix="Trigger the cutover DAG; its first task makes the plan.",
+            )
+        return Plan.model_validate(known)
+
+    def save_approval(self, approval: Approval) -> None:
+        """Keep the signed approval; a later one, of a cleared gate, takes its place."""
+        write_json(self.root / "approval.json", approval.model_dump(mode="json"))
+
+    def approval(self) -> Approval | None:
+        """Return the signed approval, not verified."""
+        known = self._read("approval.json")
+        return None if known is None else Approval.model_validate(known)
+
+    def record(self, step: StepName, result: Mapping[str, Any]) -> None:
+        """Keep the result of a step that is done."""
+        write_json(self.root / "steps" / f"{step}.json", result)
+
+    def result(self, step: StepName) -> dict[str, Any] | None:
+        """Return the result of a step; None while it is not done."""
+        known = self._read(f"steps/{step}.json")
+        return None if known is None else dict(known)
+
+    def done(self) -> set[StepName]:
+        """Return the steps that are done."""
+        return {step for step in StepName if (self.root / "steps" / f"{step}.json").exists()}
+
+    def save_report(self, report: Mapping[str, Any]) -> Path:
+        """Keep the report and return where."""
+        path = self.root / "report.json"
+        write_json(path, report)
+        return path
+
+    @property
+    def backup(self) -> Path:
+        """Where the metadata that the target had before are kept."""
+        return self.root / "previous-metadata"
+
+    def _read(self, name: str) -> Any | None:
+        return read_json(self.root / name)
+
+
+def _slug(run_id: str) -> str:
+    """Return a file name for a run id, which may hold any character: readable, and unique by its digest."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", run_id)[:80].strip("._") or "run"
+    return f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"

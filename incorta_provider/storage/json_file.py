@@ -1,0 +1,46 @@
+"""Small JSON files that are whole or absent, whatever dies in the middle of writing them.
+
+:raises IntegrityError: a file that is there holds no JSON, which no crash of ours can cause.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from incorta_provider.exceptions import IntegrityError
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Replace ``path`` by one atomic rename, on disk before this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(document, file, ensure_ascii=False, indent=2, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    _sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any | None:
+    """Return what ``path`` holds; None when there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise IntegrityError(
+            f"the file holds no JSON: {error}", where=str(path), fix="Restore it from a backup of the catalog."
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
