@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from airflow.plugins_manager import AirflowPlugin
+
+from incorta_provider.plugin.app import PREFIX, make_app
 
 
 class IncortaDrPlugin(AirflowPlugin):
-    """Recovery points and reports inside the Airflow UI."""
+    """Recovery points, their ledger and cutover reports inside the Airflow UI."""
 
     name = "incorta_dr"
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = [{"app": make_app(), "url_prefix": PREFIX, "name": "Incorta DR"}]
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": "Incorta DR",
+            "href": f"{PREFIX}/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "incorta-dr",
+        }
+    ]

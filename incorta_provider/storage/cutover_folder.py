@@ -31,6 +31,10 @@ class CutoverFolder:
         write_json(self.root / "plan.json", plan.model_dump(mode="json"))
         return plan
 
+    def has_plan(self) -> bool:
+        """Tell whether this run froze a plan."""
+        return (self.root / "plan.json").exists()
+
     def plan(self) -> Plan:
         """Return the frozen plan.
 
@@ -71,6 +75,11 @@ class CutoverFolder:
         path = self.root / "report.json"
         write_json(path, report)
         return path
+
+    def report(self) -> dict[str, Any] | None:
+        """Return the report; None before the promotion."""
+        known = self._read("report.json")
+        return None if known is None else dict(known)
 
     @property
     def backup(self) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -62,16 +63,21 @@ class LedgerFile:
             os.fsync(file.fileno())
             return entry
 
+    def recent(self, count: int) -> list[LedgerEntry]:
+        """Return the last ``count`` entries, oldest first."""
+        return [self._parsed(line) for line in deque(self.lines(), maxlen=count)]
+
     def entries(self) -> Iterator[LedgerEntry]:
         """Yield the entries, oldest first; a line that was cut short by a crash is passed over."""
-        for line in self._lines():
+        for line in self.lines():
             yield self._parsed(line)
 
     def faults(self) -> list[str]:
         """Return what is wrong with the chain; empty when it is whole."""
-        return faults(self._lines())
+        return faults(self.lines())
 
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
+        """Yield the acknowledged lines as they are, without the newline."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:

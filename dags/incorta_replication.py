@@ -1,0 +1,71 @@
+"""Replication: one DAG for each DR site of each protection group in the topology.
+
+Wiring only: the order of the recovery point protocol. The work is in :mod:`incorta_provider.steps.replication`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, TriggerRule, chain
+
+from incorta_provider.dr.topology import Group
+from incorta_provider.operators.base import topology_path
+from incorta_provider.operators.replication import (
+    ApplyRecoveryPointOperator,
+    CheckRecoveryPointOperator,
+    DumpMetadataOperator,
+    FinalCopyOperator,
+    OpenRecoveryPointOperator,
+    PreCopyOperator,
+    ProveMetadataOperator,
+    ReleaseLockOperator,
+    SealRecoveryPointOperator,
+    recovery_point_asset,
+)
+from incorta_provider.steps.topology_file import read_topology
+
+DOC = """
+Makes one **recovery point** of `{group}` at `{target}`: files and metadata of `{source}` in one joint state, proven by
+comparison and published by one atomic write.
+
+A failed run publishes nothing; the last sealed recovery point stays good, and the next run starts over.
+"""
+
+
+def replication_dag(name: str, group: Group, target: str) -> DAG:
+    """Return the DAG that replicates the group's primary to ``target``."""
+    source = group.primary
+    site = {"group": name, "source": source, "target": target}
+    with DAG(
+        dag_id=f"incorta_replication__{name}__{target}",
+        description=f"Recovery points of {name}: {source} to {target}",
+        doc_md=DOC.format(group=name, source=source, target=target),
+        schedule=group.replication.schedule,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=12),
+        tags=["incorta", "disaster recovery", "replication"],
+    ) as dag:
+        opened = OpenRecoveryPointOperator(task_id="open", **site)
+        sealed = SealRecoveryPointOperator(task_id="seal", outlets=[recovery_point_asset(name, target)], **site)
+        released = ReleaseLockOperator(task_id="release", trigger_rule=TriggerRule.ALL_DONE, **site)
+        chain(
+            opened,
+            PreCopyOperator(task_id="pre_copy", **site),
+            DumpMetadataOperator(task_id="dump", **site),
+            FinalCopyOperator(task_id="final_copy", **site),
+            CheckRecoveryPointOperator(task_id="check", **site),
+            ProveMetadataOperator(task_id="prove", **site),
+            sealed,
+            ApplyRecoveryPointOperator(task_id="apply", **site),
+            released.as_teardown(setups=opened),
+        )
+    return dag
+
+
+for group_name, protection_group in read_topology(topology_path()).groups.items():
+    for dr_site in protection_group.dr_sites:
+        made = replication_dag(group_name, protection_group, dr_site)
+        globals()[made.dag_id] = made

@@ -1,0 +1,150 @@
+"""``incorta-dr``: the same rules for the day that Airflow is down.
+
+Ends with status 0 when all is well, 1 when something is not (said in one message, without a stack trace), 2 when the
+command was typed wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from incorta_provider import __version__
+from incorta_provider.connection import ConnectionInfo, Connections, connections_from_file
+from incorta_provider.dr.topology import Topology
+from incorta_provider.exceptions import ConfigurationError, DrError
+from incorta_provider.steps.access import GroupAccess, group_access
+from incorta_provider.steps.roles import initialise_roles
+from incorta_provider.steps.status import ledger_faults, status_lines
+from incorta_provider.steps.topology_file import read_topology
+
+TOPOLOGY_VARIABLE = "AIRFLOW__INCORTA_DR__TOPOLOGY"
+CONNECTIONS_VARIABLE = "INCORTA_DR_CONNECTIONS"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except DrError as error:
+        print(f"incorta-dr: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+
+
+def _check_topology(arguments: argparse.Namespace) -> int:
+    topology = read_topology(_topology_path(arguments))
+    for name, group in topology.groups.items():
+        print(f"group {name}: primary {group.primary}, DR {', '.join(group.dr_sites)}")
+        for warning in group.warnings():
+            print(f"  warning: {warning}")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    for access in _groups(arguments):
+        for line in status_lines(access):
+            print(line)
+    return 0
+
+
+def _verify_ledger(arguments: argparse.Namespace) -> int:
+    broken = False
+    for access in _groups(arguments):
+        for site in access.config.sites:
+            ledger = access.site(site).ledger
+            entries, faults = ledger_faults(ledger)
+            print(f"{ledger.path}: {entries} entries, {len(faults)} fault(s)")
+            for fault in faults:
+                print(f"  {fault}")
+            broken = broken or bool(faults)
+    return 1 if broken else 0
+
+
+def _initialise_epoch(arguments: argparse.Namespace) -> int:
+    access = _group(arguments)
+    for site, role in initialise_roles(access, active=arguments.active, by=_user()).items():
+        print(f"{site}: epoch {role.epoch}, active {role.active}, {role.state}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="incorta-dr", description="Disaster recovery of Incorta, without Airflow.")
+    parser.add_argument("--version", action="version", version=f"incorta-dr {__version__}")
+    parser.add_argument("--topology", metavar="FILE", help=f"topology file; else ${TOPOLOGY_VARIABLE}")
+    parser.add_argument(
+        "--connections",
+        metavar="FILE",
+        help=f"connections as `airflow connections export` writes them; else ${CONNECTIONS_VARIABLE}",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    topology = commands.add_parser("topology", help="the topology file").add_subparsers(required=True, metavar="ACTION")
+    topology.add_parser("check", help="say what is wrong with it").set_defaults(command=_check_topology)
+
+    status = commands.add_parser("status", help="active site, recovery points and cutovers of each group")
+    status.add_argument("--group", help="only this protection group")
+    status.set_defaults(command=_status)
+
+    ledger = commands.add_parser("ledger", help="the ledger").add_subparsers(required=True, metavar="ACTION")
+    verify = ledger.add_parser("verify", help="check that no line was changed, removed or inserted")
+    verify.add_argument("--group", help="only this protection group")
+    verify.set_defaults(command=_verify_ledger)
+
+    epoch = commands.add_parser("epoch", help="the epoch registry").add_subparsers(required=True, metavar="ACTION")
+    init = epoch.add_parser("init", help="record at every site which one is active; once, before the first replication")
+    init.add_argument("--group", required=True)
+    init.add_argument("--active", required=True, metavar="SITE", help="the site that is active now")
+    init.set_defaults(command=_initialise_epoch)
+    return parser
+
+
+def _topology_path(arguments: argparse.Namespace) -> Path:
+    value = arguments.topology or os.environ.get(TOPOLOGY_VARIABLE)
+    if not value:
+        raise ConfigurationError(
+            "no topology file is named", where="command line", fix=f"Give --topology FILE, or set {TOPOLOGY_VARIABLE}."
+        )
+    return Path(value)
+
+
+def _connections(arguments: argparse.Namespace) -> Connections:
+    """Return the connections; without a file, those are refused only when one is needed."""
+    value = arguments.connections or os.environ.get(CONNECTIONS_VARIABLE)
+    return connections_from_file(Path(value)) if value else _no_connections
+
+
+def _no_connections(conn_id: str) -> ConnectionInfo:
+    raise ConfigurationError(
+        f"connection {conn_id!r} is needed and no file of connections is named",
+        where="command line",
+        fix=f"Give --connections FILE, or set {CONNECTIONS_VARIABLE}; `airflow connections export FILE` writes one.",
+    )
+
+
+def _topology(arguments: argparse.Namespace) -> Topology:
+    return read_topology(_topology_path(arguments))
+
+
+def _group(arguments: argparse.Namespace) -> GroupAccess:
+    return group_access(_topology(arguments), arguments.group, _connections(arguments))
+
+
+def _groups(arguments: argparse.Namespace) -> list[GroupAccess]:
+    topology, connections = _topology(arguments), _connections(arguments)
+    names = [arguments.group] if arguments.group else list(topology.groups)
+    return [group_access(topology, name, connections) for name in names]
+
+
+def _user() -> str:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

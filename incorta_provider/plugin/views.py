@@ -1,0 +1,65 @@
+"""What the pages show, as plain data: read from the catalog, because Airflow's own database may be what was lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.storage.cutover_folder import CutoverFolder
+
+SHOWN_POINTS = 20
+
+View = dict[str, Any]
+
+
+def group_view(access: GroupAccess) -> View:
+    """Return one group with the newest recovery points at each of its sites."""
+    now = access.clock()
+    sites = []
+    for name in access.config.sites:
+        catalog = access.site(name).catalog
+        points = catalog.points()
+        sites.append(
+            {
+                "name": name,
+                "points": list(reversed(points[-SHOWN_POINTS:])),
+                "count": len(points),
+                "age": round(points[-1].age(now)) if points else None,
+                "live": catalog.live_point_id(),
+            }
+        )
+    return {"name": access.name, "rpo_seconds": access.config.objectives.rpo_seconds, "sites": sites}
+
+
+def point_view(site: SiteAccess, point_id: str) -> View:
+    """Return one recovery point and what its run wrote to the ledger.
+
+    :raises PreconditionError: there is no such point.
+    """
+    point = site.catalog.get(point_id)
+    entries = [entry for entry in site.ledger.entries() if entry.run_id == point.run_id]
+    return {"point": point, "entries": entries, "live": site.catalog.live_point_id() == point.id}
+
+
+def cutover_view(site: SiteAccess, run_id: str) -> View:
+    """Return the report of one cutover with its lines in the ledger.
+
+    :raises PreconditionError: the cutover has no report.
+    """
+    folder = CutoverFolder(site.catalog.root, run_id)
+    report = folder.report()
+    if report is None:
+        raise PreconditionError(
+            f"cutover {run_id} has no report", where=f"catalog of {site.name}", fix="It is written when the site is promoted."
+        )
+    width = max(report["rto_seconds"], 0.001)
+    bars = [{**step, "start": _percent(step["done_after_seconds"] - step["seconds"], width)} for step in report["steps"]]
+    for bar in bars:
+        bar["width"] = max(_percent(bar["seconds"], width), 0.3)
+    entries = [entry for entry in site.ledger.entries() if entry.run_id == run_id]
+    return {"report": report, "bars": bars, "entries": entries}
+
+
+def _percent(seconds: float, of: float) -> float:
+    return round(min(100.0, max(0.0, 100 * seconds / of)), 2)

@@ -1,0 +1,75 @@
+"""What a person wants to know first: which site is active, how old the newest recovery point is, what happened last.
+
+A part that cannot be reached is said so in its line; the rest is still shown, because this is asked when things are down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from incorta_provider.coordination.role_registry import RoleRegistry
+from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.exceptions import DrError
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.storage.ledger_file import LedgerFile
+
+RECENT_POINTS = 5
+RECENT_ENTRIES = 5
+
+
+def status_lines(access: GroupAccess) -> Iterator[str]:
+    """Yield the lines that describe one group."""
+    yield f"protection group {access.name}"
+    for name in access.config.sites:
+        site = access.site(name)
+        yield f"  site {name}"
+        yield f"    role: {_role(access, site)}"
+        yield from (f"    {line}" for line in _points(site, access.clock(), access.config.objectives.rpo_seconds))
+        yield from (f"    {line}" for line in _recent(site.ledger))
+
+
+def ledger_faults(ledger: LedgerFile) -> tuple[int, list[str]]:
+    """Return how many lines a ledger has and what is wrong with them."""
+    return sum(1 for _ in ledger.lines()), ledger.faults()
+
+
+def _role(access: GroupAccess, site: SiteAccess) -> str:
+    try:
+        with connect(site.zookeeper) as client:
+            role = RoleRegistry(client, access.name).read()
+    except DrError as error:
+        return f"unknown: {error.what}"
+    if role is None:
+        return "not initialised; run `incorta-dr epoch init`"
+    return f"epoch {role.epoch}, active {role.active}, {role.state}, by {role.changed_by} at {_time(role.changed_at)}"
+
+
+def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
+    try:
+        points = site.catalog.points()
+    except DrError as error:
+        yield f"recovery points: unknown: {error.what}"
+        return
+    if not points:
+        yield "recovery points: none"
+        return
+    age = points[-1].age(now)
+    verdict = "within" if age <= rpo_seconds else "BEYOND"
+    yield f"recovery points: {len(points)}; newest is {age:.0f} s old, {verdict} the objective of {rpo_seconds} s"
+    live = site.catalog.live_point_id()
+    for point in points[-RECENT_POINTS:]:
+        mark = " (live)" if point.id == live else ""
+        yield f"  {point.id}{mark}: {point.files} files, {point.tables} tables, {point.rows} rows, epoch {point.epoch}"
+
+
+def _recent(ledger: LedgerFile) -> Iterator[str]:
+    entries = ledger.recent(RECENT_ENTRIES)
+    if entries:
+        yield "last in the ledger:"
+    for entry in entries:
+        yield f"  {_time(entry.at)} {entry.event} by {entry.actor or 'unknown'} ({entry.run_id})"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
