@@ -43,10 +43,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace, lab: Lab) -> int:
-    if arguments.command == "status":
-        return _print_status(lab)
     if arguments.command == "up":
         up(lab, print)
+    elif not lab.passwords_file.exists():
+        print(f"there is no lab in {lab.root}")
+        return 0 if arguments.command == "down" else 1
+    elif arguments.command == "status":
+        return _print_status(lab)
     elif arguments.command == "down":
         down(lab, print)
     else:
@@ -69,9 +72,6 @@ def _packages(*, install: bool) -> int:
 def _print_status(lab: Lab) -> int:
     """Print one line a server; the exit status says whether all can be used."""
     found = status(lab)
-    if not found:
-        print(f"there is no lab in {lab.root}")
-        return 1
     for server in found:
         ports = ",".join(str(port) for port in server.ports)
         print(f"{server.name:<22} {server.pid or '-':>8}  {ports:<18} {server.reason or 'ready'}")

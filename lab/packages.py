@@ -9,12 +9,12 @@ Raises :class:`~incorta_provider.exceptions.ConfigurationError` when something i
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from incorta_provider.exceptions import ConfigurationError
+from lab.programs import find_program
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "mariadb-server-core": ("mariadbd", "mariadb-install-db"),
@@ -61,7 +61,7 @@ def install(packages: Sequence[str]) -> None:
     """
     command = install_command(packages)
     prefix = _root_prefix()
-    if shutil.which("apt-get") is None or prefix is None:
+    if find_program("apt-get") is None or prefix is None:
         raise ConfigurationError(
             f"cannot install {', '.join(packages)} from here",
             where="this machine",
@@ -83,11 +83,11 @@ def _root_prefix() -> list[str] | None:
     if os.geteuid() == 0:
         return []
     sudo = ["sudo", "--non-interactive"]
-    if shutil.which("sudo") is None:
+    if find_program("sudo") is None:
         return None
     allowed = subprocess.run([*sudo, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return [*sudo, "DEBIAN_FRONTEND=noninteractive"] if allowed.returncode == 0 else None
 
 
 def _is_here(item: str) -> bool:
-    return Path(item).exists() if item.startswith("/") else shutil.which(item) is not None
+    return Path(item).exists() if item.startswith("/") else find_program(item) is not None

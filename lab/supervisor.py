@@ -1,7 +1,8 @@
 """Starts, finds and ends the processes of one lab: only those which it started itself.
 
-One JSON file a process lies in ``run/``. It is written right after the start; should the writer be killed in between,
-the process is still found by the markers in its environment, and a new start of the same name ends it first.
+One JSON file a process lies in ``run/``. The new process writes it, before it becomes the server: should the supervisor
+be killed at any moment, no server runs that is not written down. Markers in the environment find the rest, such as what
+a script sent to the background; alone they would not do, for sshd writes its title over its environment.
 
 Raises :class:`~incorta_provider.exceptions.ConfigurationError` for a program that cannot be started.
 """
@@ -11,15 +12,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from incorta_provider.exceptions import ConfigurationError
-from lab.files import write
+from lab.files import last_lines
+from lab.launch import launch, launching
 from lab.layout import Lab
 from lab.processes import Process, family, find, is_alive, send, wait_until_gone
+from lab.programs import find_program
 
 LAB_MARKER = "INCORTA_LAB"
 SITE_MARKER = "INCORTA_LAB_SITE"
@@ -33,8 +36,9 @@ def markers(lab: Lab, site: str = "") -> dict[str, str]:
 
 
 def marked_environment(lab: Lab, site: str, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment with ``extra`` and the markers of a process called ``name``."""
-    return {**os.environ, **(extra or {}), **markers(lab, site), NAME_MARKER: name}
+    """Return this process's environment with ``extra``, and the markers of a process called ``name`` and no others."""
+    inherited = {key: value for key, value in os.environ.items() if key != SITE_MARKER}
+    return {**inherited, **(extra or {}), **markers(lab, site), NAME_MARKER: name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +82,42 @@ class Supervisor:
         :param log: gets standard output and error, appended.
         :param env: added to this process's environment.
         """
-        record = self.get(name)
-        if record and is_alive(record.process):
-            return record
-        self._end(self._leftovers(name))
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            try:
-                child = subprocess.Popen(
-                    argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=marked_environment(self.lab, site, name, env),
-                    cwd=cwd or self.lab.root,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise ConfigurationError(
-                    f"cannot start {name}: {error}", where=argv[0], fix="Run `python -m lab packages`."
-                ) from None
-        process = find(child.pid)
-        record = Record(name, site, child.pid, process.ticks if process else 0, str(log))
-        write(self._path(name), json.dumps(asdict(record)))
-        return record
+        program = find_program(argv[0])
+        if program is None:
+            raise ConfigurationError(
+                f"cannot start {name}: no program {argv[0]}", where="this machine", fix="Run `python -m lab packages`."
+            )
+        with launching(self.lab.run) as lock:
+            running = self.get(name)
+            if running and is_alive(running.process):
+                return running
+            self.kill(name)
+            pid = launch(
+                [program, *argv[1:]],
+                lock=lock,
+                record=self._path(name),
+                facts={"name": name, "site": site, "log": str(log)},
+                env=marked_environment(self.lab, site, name, env),
+                log=log,
+                cwd=cwd or self.lab.root,
+            )
+            return self._await_record(name, pid, log)
+
+    def _await_record(self, name: str, pid: int, log: Path) -> Record:
+        """Wait for the record that the new process writes of itself."""
+        deadline = time.monotonic() + 10
+        running = True
+        while running and time.monotonic() < deadline:
+            running = find(pid) is not None
+            record = self.get(name)
+            if record and record.pid == pid:
+                return record
+            time.sleep(0.005)
+        raise ConfigurationError(
+            f"{name} ended before it began. The end of its log:\n{last_lines(log)}\n",
+            where=str(log),
+            fix="Correct what the log names and run the same command again.",
+        )
 
     def get(self, name: str) -> Record | None:
         """Return what was recorded of this name, be it alive or not."""
@@ -139,9 +155,11 @@ class Supervisor:
 
     def stop_all(self, *, seconds: float = 15) -> int:
         """End every process of the lab and return how many there were: SIGTERM, and SIGKILL after ``seconds``."""
-        members = family(markers(self.lab), [record.process for record in self.records()])
+        with launching(self.lab.run):
+            members = family(markers(self.lab), [record.process for record in self.records()])
         for process in members:
             send(process, signal.SIGTERM)
+            send(process, signal.SIGCONT)
         wait_until_gone(members, seconds)
         self.kill_all()
         return len(members)
@@ -152,12 +170,14 @@ class Supervisor:
         Supervised ones, those which scripts sent to the background, and sessions of sshd. The supervised ones are
         halted first, so that none of them can make a child that is missed.
         """
-        records = self.records(site or None)
+        with launching(self.lab.run):
+            records = self.records(site or None)
         roots = [record.process for record in records]
         for root in roots:
             send(root, signal.SIGSTOP)
         killed: set[Process] = set()
-        while members := family(markers(self.lab, site), roots):
+        deadline = time.monotonic() + 30
+        while (members := family(markers(self.lab, site), roots)) and time.monotonic() < deadline:
             killed.update(members)
             self._end(members)
         for record in records:

@@ -76,9 +76,6 @@ def prepare(lab: Lab, drawn: Passwords) -> None:
 def down(lab: Lab, progress: Progress) -> None:
     """End every process of the lab: asked first, killed if need be. The state folder stays."""
     began = time.monotonic()
-    if not lab.root.exists():
-        progress(f"there is no lab in {lab.root}")
-        return
     with exclusive(lab):
         count = Supervisor(lab).stop_all()
     progress(f"{count} process(es) ended after {time.monotonic() - began:.1f} s")
@@ -92,8 +89,6 @@ def kill_site(lab: Lab, site: str, progress: Progress) -> None:
 
 def status(lab: Lab) -> list[ServerStatus]:
     """Return how each server is, asked by its own protocol."""
-    if not lab.passwords_file.exists():
-        return []
     drawn = passwords(lab)
     supervisor = Supervisor(lab)
     return [_status(server, supervisor) for site in lab.sites for server in servers(site, drawn)]

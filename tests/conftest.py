@@ -6,6 +6,7 @@ that is missing or does not start fails the tests that need it, with the reason;
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from lab.servers.sshd import Sshd, known_nodes
 from lab.servers.zookeeper import Ensemble
 from lab.supervisor import Supervisor
 from lab.testbed import Pair, borrowed
+from lab.up import up
+
+log = logging.getLogger(__name__)
 
 STATE = Path(__file__).resolve().parent.parent / ".lab-test"
 
@@ -53,3 +57,10 @@ def sshd_nodes(lab_layout: Lab) -> dict[str, Sshd]:
     nodes = {sshd.node.conn_id: sshd for sshd in known_nodes(lab_layout)}
     start_all(nodes.values(), Supervisor(lab_layout))
     return nodes
+
+
+@pytest.fixture(scope="session")
+def lab(lab_layout: Lab) -> Lab:
+    """Start every server of both sites, and write the topology, the connections and the Incorta homes."""
+    up(lab_layout, log.info)
+    return lab_layout
