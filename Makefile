@@ -1,0 +1,50 @@
+# Two commands are enough: `make demo` and `make test`. Both set up all they need; `make help` lists the rest.
+
+SHELL := /bin/sh
+export PATH := $(PATH):/usr/sbin:/sbin
+
+BIN := .venv/bin
+LAB := .lab
+# A size for slow suites: small for a quick look, full for numbers that are worth writing down.
+BENCH_SIZE ?= full
+CHAOS_ROUNDS ?= 20
+export BENCH_SIZE CHAOS_ROUNDS
+
+.PHONY: help demo demo-down lab lab-down lab-status test test-chaos bench lint types setup
+
+help: ## show what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: setup ## the whole story on two sites: replicate, kill the primary, cut over, compare; leaves the UI up
+	@$(BIN)/python -m lab.demo up --root $(LAB)
+
+demo-down: setup ## stop everything that `make demo` started
+	@$(BIN)/python -m lab.demo down --root $(LAB)
+
+lab: setup ## start the servers of both sites
+	@$(BIN)/python -m lab up --root $(LAB)
+
+lab-down: setup ## stop them
+	@$(BIN)/python -m lab down --root $(LAB)
+
+lab-status: setup ## show what runs
+	@$(BIN)/python -m lab status --root $(LAB)
+
+test: setup ## every test but the long ones
+	@$(BIN)/pytest -m "not chaos and not bench"
+
+test-chaos: setup ## long fault runs: CHAOS_ROUNDS=20
+	@$(BIN)/pytest -m chaos
+
+bench: setup ## measurements: BENCH_SIZE=small or full
+	@$(BIN)/pytest -m bench
+
+lint: setup ## style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+setup: ## install what the other targets need
+	@scripts/setup.sh
