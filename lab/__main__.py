@@ -58,14 +58,10 @@ def _run(arguments: argparse.Namespace, lab: Lab) -> int:
 
 
 def _packages(*, install: bool) -> int:
-    absent = packages.missing()
-    if absent and install:
-        packages.install(absent)
-        absent = packages.missing()
-    if absent:
-        print(f"missing: {' '.join(absent)}\ninstall: {' '.join(packages.install_command(absent))}")
-        return 1
-    print(f"all {len(packages.REQUIRED)} packages are here")
+    if install and packages.missing():
+        packages.install()
+    packages.require()
+    print(f"all {len(packages.lab_packages())} packages are here")
     return 0
 
 

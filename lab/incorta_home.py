@@ -7,12 +7,16 @@ metadata database, the ensemble and the shared storage of *this* site are.
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from lab.files import write
+from lab.incorta.scripts import SERVICES, ScriptFacts, guid, render
 from lab.layout import GROUP, Node, SiteKind
 from lab.passwords import SitePasswords
 from lab.servers.mariadb import SCHEMA
+from lab.supervisor import markers
 from lab.topology import ADMINISTRATOR, site_values
 
 RELEASE = "2025.7.0"
@@ -23,10 +27,26 @@ _NODE_PORTS: tuple[SiteKind, ...] = ("agent", "analytics", "loader", "analytics_
 
 def write_home(node: Node, drawn: SitePasswords) -> None:
     """Make the home of one node; what its services wrote stays."""
-    for folder in ("IncortaNode/services", "IncortaNode/logs", *(["cmc/logs"] if node.has_cmc else [])):
+    for folder in ("IncortaNode/logs", *(["cmc/logs"] if node.has_cmc else [])):
         (node.home / folder).mkdir(parents=True, exist_ok=True)
     write(node.home / "IncortaNode/version.txt", f"{RELEASE}\n")
     write(node.home / "IncortaNode/node.json", json.dumps(node_settings(node, drawn), indent=2), mode=0o600)
+    for path, text in render(script_facts(node)).items():
+        write(node.home / path, text, mode=0o755 if path.endswith(".sh") else 0o644)
+    for service in SERVICES:
+        (node.home / "IncortaNode/services" / guid(node.home, service) / "logs").mkdir(parents=True, exist_ok=True)
+
+
+def script_facts(node: Node) -> ScriptFacts:
+    """Return what the scripts of a node are made from: this interpreter and this checkout run the simulator."""
+    site = node.site
+    return ScriptFacts(
+        python=Path(sys.executable),
+        checkout=Path(__file__).resolve().parent.parent,
+        home=node.home,
+        has_cmc=node.has_cmc,
+        environment=markers(site.lab, site.name) | {"TZ": site.timezone},
+    )
 
 
 def node_settings(node: Node, drawn: SitePasswords) -> dict[str, Any]:

@@ -1,38 +1,51 @@
-"""Which programs the lab needs, which Debian packages hold them, and how to get those that are missing.
+"""Which programs the lab needs, and which of their Debian packages are missing here.
 
-``mariadb-server-core`` is asked for and not ``mariadb-server``: it has the same programs and no system service, so that
-no database of the machine's own is started. ``openssh-server`` has no such sibling; Debian starts its sshd.
+The list is ``packages.txt``, which ``scripts/setup.sh`` reads as well; that script is also what installs.
 
-Raises :class:`~incorta_provider.exceptions.ConfigurationError` when something is missing and cannot be installed.
+Raises :class:`~incorta_provider.exceptions.ConfigurationError` when something that the lab runs is missing.
 """
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from incorta_provider.exceptions import ConfigurationError
 from lab.programs import find_program
 
-REQUIRED: dict[str, tuple[str, ...]] = {
-    "mariadb-server-core": ("mariadbd", "mariadb-install-db"),
-    "mariadb-client-core": ("mariadb", "my_print_defaults"),
-    "mariadb-client": ("mariadb-dump",),
-    "libzookeeper-java": ("/usr/share/java/zookeeper.jar",),
-    "libslf4j-java": ("/usr/share/java/slf4j-simple.jar",),
-    "default-jre-headless": ("java",),
-    "openssh-server": ("/usr/sbin/sshd",),
-    "openssh-client": ("ssh", "ssh-keygen"),
-    "rsync": ("rsync",),
-}
-"""Debian package: the programs (looked up in the path) and files of it that the lab uses."""
+_LIST = Path(__file__).with_name("packages.txt")
+_SETUP = Path(__file__).resolve().parent.parent / "scripts" / "setup.sh"
+_SECTION = re.compile(r"^# (\w+): ")
+
+Packages = Mapping[str, tuple[str, ...]]
+"""Debian package: the programs and files of it that are used."""
 
 
-def missing() -> list[str]:
+def lab_packages(text: str | None = None) -> Packages:
+    """Return what the lab runs: the part of the list below the comment that begins with ``# Lab:``.
+
+    The other parts serve to build the Python environment, which is there when this is asked.
+
+    :param text: the list; the file's own when None.
+    """
+    section = ""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in (_LIST.read_text(encoding="utf-8") if text is None else text).splitlines():
+        heading = _SECTION.match(line)
+        if heading:
+            section = heading[1]
+        elif section == "Lab" and line.strip() and not line.startswith("#"):
+            package, *items = line.split()
+            found[package] = tuple(items)
+    return found
+
+
+def missing(packages: Packages | None = None) -> list[str]:
     """Return the packages of which a program or a file is not here."""
-    return [package for package, items in REQUIRED.items() if not all(_is_here(item) for item in items)]
+    wanted = lab_packages() if packages is None else packages
+    return [package for package, items in wanted.items() if not all(_is_here(item) for item in items)]
 
 
 def require() -> None:
@@ -40,53 +53,25 @@ def require() -> None:
 
     :raises ConfigurationError: names each missing package and the command that installs them.
     """
-    packages = missing()
-    if packages:
+    absent = missing()
+    if absent:
         raise ConfigurationError(
-            f"the lab lacks {', '.join(packages)}",
+            f"the lab lacks {', '.join(absent)}",
             where="this machine",
-            fix=f"Run `{' '.join(install_command(packages))}`, as root or with sudo.",
+            fix=f"Run `make setup`, or as root `apt-get install --no-install-recommends {' '.join(absent)}`.",
         )
 
 
-def install_command(packages: Sequence[str]) -> list[str]:
-    """Return the command that installs the packages."""
-    return ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+def install() -> None:
+    """Install what is missing, as ``make setup`` does: through apt, as root or with a sudo that asks nothing.
 
-
-def install(packages: Sequence[str]) -> None:
-    """Install packages through apt, as root or through a sudo that asks for no password.
-
-    :raises ConfigurationError: there is no apt, no right to use it, or apt failed.
+    :raises ConfigurationError: the script failed; it has said why.
     """
-    command = install_command(packages)
-    prefix = _root_prefix()
-    if find_program("apt-get") is None or prefix is None:
+    done = subprocess.run([str(_SETUP)], stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
         raise ConfigurationError(
-            f"cannot install {', '.join(packages)} from here",
-            where="this machine",
-            fix=f"Run `{' '.join(command)}` as root, or the like of your system.",
+            f"the set-up ended with status {done.returncode}", where=str(_SETUP), fix="Do what it says above."
         )
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for argv in (["apt-get", "update", "--quiet"], command):
-        done = subprocess.run([*prefix, *argv], stdin=subprocess.DEVNULL, env=quiet, check=False)
-        if done.returncode != 0:
-            raise ConfigurationError(
-                f"`{' '.join(argv)}` failed with status {done.returncode}",
-                where="apt",
-                fix="Correct what it says above and run the same command again.",
-            )
-
-
-def _root_prefix() -> list[str] | None:
-    """Return what stands before a command to run it as root; None when that is not to be had."""
-    if os.geteuid() == 0:
-        return []
-    sudo = ["sudo", "--non-interactive"]
-    if find_program("sudo") is None:
-        return None
-    allowed = subprocess.run([*sudo, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return [*sudo, "DEBIAN_FRONTEND=noninteractive"] if allowed.returncode == 0 else None
 
 
 def _is_here(item: str) -> bool:

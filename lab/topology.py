@@ -14,10 +14,13 @@ from lab.servers.mariadb import SCHEMA
 from lab.servers.sshd import Sshd
 
 SERVICES = ("loaderService", "analyticsService")
+"""In the order of their start."""
 ADMINISTRATOR = "admin"
 """The login of the CMC and of Analytics."""
 
-_REFERENCES = ("SELECT path, size, sha256 FROM TABLE_FILE",)
+_REFERENCES = tuple(
+    f"SELECT PATH AS path, SIZE AS size, SHA256 AS sha256 FROM {table}" for table in ("TABLE_FILE", "DATA_FILE")
+)
 _REWRITE = (
     {"table": "TENANT", "column": "PATH", "value": "tenants_path"},
     {"table": "SERVER_CONFIG", "column": "VALUE", "value": "cmc_url"},
