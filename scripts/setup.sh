@@ -123,19 +123,28 @@ setup: Next: as root run   apt-get install --no-install-recommends$1   (or your 
     as_root dpkg --configure -a # finishes what an apt run that was killed left half done
     as_root apt-get --quiet update
     # --no-remove: nothing that the machine has may go because of us
-    as_root apt-get --quiet --yes -o DPkg::Lock::Timeout=300 --fix-broken --no-remove --no-install-recommends install $1
+    as_root apt-get --quiet --yes --fix-broken --no-remove --no-install-recommends install $1
     if [ "$sshd_was_here" = no ]; then keep_sshd_off; fi
     allow_services
     trap - EXIT INT TERM HUP
 }
 
+# Runs a command as root, quietly; shows the end of what it said when it fails. Another apt or dpkg (of the machine's own
+# updates, or left by a killed set-up: apt gives dpkg a session of its own) is waited for.
 as_root() {
     output=$(mktemp)
-    if ! $ROOT env DEBIAN_FRONTEND=noninteractive "$@" </dev/null >"$output" 2>&1; then
+    waited=0
+    until $ROOT env LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@" </dev/null >"$output" 2>&1; do
+        if [ "$waited" -lt 300 ] && grep -Eq 'locked by another process|Could not get lock' "$output"; then
+            [ "$waited" -gt 0 ] || say "another apt or dpkg is at work; waiting for it"
+            waited=$((waited + 2))
+            sleep 2
+            continue
+        fi
         tail -n 30 "$output" >&2
         rm -f "$output"
         die "\`$*\` failed. Next: correct what it says above and run the same command again."
-    fi
+    done
     rm -f "$output"
 }
 
