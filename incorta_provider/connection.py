@@ -54,16 +54,14 @@ Connections = Callable[[str], ConnectionInfo]
 def connections_from_file(path: Path) -> Connections:
     """Look connections up in a JSON file as ``airflow connections export`` writes it.
 
-    :raises ConfigurationError: the file is absent or no JSON; later, an id is not in it.
+    :raises ConfigurationError: the file is absent or no JSON object; later, an id is not in it or is not described.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"cannot read the connections: {error}",
-            where=str(path),
-            fix="Write the file with `airflow connections export FILE.json`.",
-        ) from None
+        raise _unreadable(path, str(error)) from None
+    if not isinstance(document, dict):
+        raise _unreadable(path, "the file holds no JSON object")
 
     def find(conn_id: str) -> ConnectionInfo:
         if conn_id not in document:
@@ -73,18 +71,44 @@ def connections_from_file(path: Path) -> Connections:
     return find
 
 
-def from_document(conn_id: str, fields: Mapping[str, Any]) -> ConnectionInfo:
-    """Build one connection from the fields of an export."""
+def from_document(conn_id: str, fields: object) -> ConnectionInfo:
+    """Build one connection from the fields of an export.
+
+    :raises ConfigurationError: a field is not what an export holds.
+    """
+    if not isinstance(fields, Mapping):
+        raise ConfigurationError(
+            "the connection is not written as JSON fields",
+            where=f"connection {conn_id}",
+            fix="Export with `airflow connections export --serialization-format json`.",
+        )
     return ConnectionInfo(
         conn_id=conn_id,
         conn_type=str(fields.get("conn_type") or ""),
         host=str(fields.get("host") or ""),
-        port=int(fields["port"]) if fields.get("port") else None,
+        port=parse_port(conn_id, fields.get("port")),
         login=str(fields.get("login") or ""),
         password=str(fields.get("password") or ""),
         schema=str(fields.get("schema") or ""),
         extra=parse_extra(conn_id, fields.get("extra")),
     )
+
+
+def parse_port(conn_id: str, port: object) -> int | None:
+    """Read the port, which an export may hold as a number, as text or not at all.
+
+    :raises ConfigurationError: it is no number of a TCP port.
+    """
+    if port is None or port == "":
+        return None
+    text = str(port)
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+        raise ConfigurationError(
+            f"port {text[:20]!r} is no number from 1 to 65535",
+            where=f"connection {conn_id}",
+            fix="Correct it under Admin > Connections.",
+        )
+    return int(text)
 
 
 def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
@@ -107,3 +131,11 @@ def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
             fix="Correct it under Admin > Connections.",
         )
     return value
+
+
+def _unreadable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot read the connections: {reason}",
+        where=str(path),
+        fix="Write the file with `airflow connections export FILE.json`.",
+    )

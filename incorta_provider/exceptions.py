@@ -28,7 +28,7 @@ class DrError(Exception):
     """
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        super().__init__(what, where, fix)
+        super().__init__(what)  # only what a copy or an unpickled error is made with; the rest travels in __dict__
         self.what = what
         self.where = where
         self.fix = fix

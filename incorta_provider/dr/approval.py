@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from datetime import datetime
+import unicodedata
+from datetime import UTC, datetime
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -56,7 +57,7 @@ class Approval(BaseModel):
 
         :raises ApprovalError: says which.
         """
-        if not hmac.compare_digest(self.signature, self._mac(key)):
+        if not hmac.compare_digest(self.signature.encode(), self._mac(key).encode()):
             raise _refused("the approval's signature is not valid", self.run_id)
         if self.run_id != run_id:
             raise _refused(f"the approval is for run {self.run_id}, not for {run_id}", run_id)
@@ -71,7 +72,8 @@ class Approval(BaseModel):
         :raises ApprovalError: the approval has expired.
         """
         if now > self.expires_at:
-            raise _refused(f"the approval expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC", self.run_id)
+            expired = self.expires_at.astimezone(UTC)
+            raise _refused(f"the approval expired at {expired:%Y-%m-%d %H:%M:%S} UTC", self.run_id)
 
 
 def ensure_second_person(requested_by: str | None, answered_by: str | None, chosen: list[str], *, run_id: str) -> str:
@@ -82,20 +84,28 @@ def ensure_second_person(requested_by: str | None, answered_by: str | None, chos
     :param answered_by: None when nobody answered and the default applied.
     :raises ApprovalError: in every other case.
     """
-    if not requested_by:
+    requester, approver = (requested_by or "").strip(), (answered_by or "").strip()
+    if not requester:
         raise _refused("it is not known who triggered the cutover", run_id)
-    if not answered_by:
+    if not approver:
         raise _refused("nobody answered in time; silence is a refusal", run_id)
     if chosen != [APPROVE]:
-        raise _refused(f"{answered_by} answered {', '.join(chosen) or 'nothing'}", run_id)
-    if same_person(requested_by, answered_by):
-        raise _refused(f"{answered_by} triggered the cutover and must not approve it", run_id)
-    return answered_by
+        raise _refused(f"{approver} answered {', '.join(chosen) or 'nothing'}", run_id)
+    if same_person(requester, approver):
+        raise _refused(f"{approver} triggered the cutover and must not approve it", run_id)
+    return approver
 
 
 def same_person(one: str, other: str) -> bool:
-    """Tell whether two account names are one person's: case and surrounding blanks do not make two."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Tell whether two account names are one person's.
+
+    Case, surrounding blanks and the way in which Unicode spells a letter do not make two.
+    """
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
 def _refused(what: str, run_id: str) -> ApprovalError:

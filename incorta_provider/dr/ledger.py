@@ -1,7 +1,8 @@
 """The ledger: append-only, hash-chained lines that say what was done, when and by whom.
 
-Each line carries the digest of the line before it and its own, so that a changed, removed or inserted line shows. The
-rules are here, the file is in :mod:`incorta_provider.storage.ledger_file`.
+Each line carries the digest of the line before it and its own, so that a changed, removed or inserted line shows. There
+is no secret in the chain: whoever writes every line anew from some point on makes a whole one, and only a copy kept
+elsewhere tells them apart. The rules are here, the file is in :mod:`incorta_provider.storage.ledger_file`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class LedgerEntry(BaseModel):
 
     def to_line(self) -> str:
         """Return the entry as one line of JSON, without the newline."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
+        return _line_of(self.model_dump(mode="json"))
 
 
 def digest_of(fields: Mapping[str, Any]) -> str:
@@ -54,12 +55,32 @@ def digest_of(fields: Mapping[str, Any]) -> str:
 def chained(last: LedgerEntry | None, **fields: Any) -> LedgerEntry:
     """Return the entry that follows ``last``.
 
-    :param fields: ``at, event, key, group, run_id, actor, details``.
+    :param fields: ``at, event, key, group, run_id, actor, details``. Details may name files, whose names may be any
+        bytes: what is no UTF-8 is written as an escape, so that no strange name keeps an event from being recorded.
     """
     draft = LedgerEntry(
-        sequence=last.sequence + 1 if last else 1, previous=last.digest if last else GENESIS, digest="", **fields
+        sequence=last.sequence + 1 if last else 1,
+        previous=last.digest if last else GENESIS,
+        digest="",
+        **{**fields, "details": _storable(fields["details"])},
     )
     return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {str(_storable(name)): _storable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(part) for part in value]
+    return value
+
+
+def _line_of(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True)
 
 
 def parse_line(line: str) -> LedgerEntry:
@@ -91,7 +112,8 @@ def faults(lines: Iterable[str]) -> list[str]:
 
 def _entry_faults(entry: LedgerEntry, line: str, previous: str, sequence: int) -> list[str]:
     found = []
-    if entry.digest != digest_of(json.loads(line)):
+    fields = json.loads(line)
+    if entry.digest != digest_of(fields) or line != _line_of(fields):
         found.append("changed after it was written")
     if entry.previous != previous:
         found.append("does not follow the line before it")

@@ -7,8 +7,9 @@ recorded as done in the journal, however its task was started, marked or cleared
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -16,7 +17,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Group
 from incorta_provider.exceptions import PreconditionError
-
 
 MAX_WAIT = timedelta(minutes=15)
 """How long a triggered run may wait in the queue before its request counts as stale: a second cutover queues behind the
@@ -91,9 +91,10 @@ class Plan(BaseModel):
         lines = [
             f"**{self.mode} cutover of {self.group}: {self.source} → {self.target}**",
             "",
-            f"- recovery point `{self.recovery_point}`, state of {self.point_opened_at:%Y-%m-%d %H:%M:%S} UTC: "
+            f"- recovery point `{self.recovery_point}`, state of "
+            f"{self.point_opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC: "
             f"{loss_sentence(self.point_opened_at, self.created_at)}",
-            f"- requested by {self.requested_by}: {self.reason}",
+            f"- requested by {_as_text(self.requested_by)}: {_as_text(self.reason)}",
             f"- epoch {self.epoch} → {self.epoch + 1}; plan `{self.sha256[:16]}`",
             "",
         ]
@@ -102,9 +103,15 @@ class Plan(BaseModel):
         return "\n".join(lines)
 
 
+def _as_text(typed: str) -> str:
+    """Return what a person typed as one line that Markdown shows as it is: a reason must not pose as part of a plan."""
+    printable = "".join(character if character.isprintable() else " " for character in typed)
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(printable.split()))
+
+
 def loss_sentence(opened_at: datetime, now: datetime) -> str:
     """Return what is lost, as far as it can be known without the primary."""
-    minutes, seconds = divmod(int((now - opened_at).total_seconds()), 60)
+    minutes, seconds = divmod(max(0, int((now - opened_at).total_seconds())), 60)
     return f"whatever the primary did in the last {minutes} min {seconds} s before this plan is lost"
 
 
@@ -184,7 +191,7 @@ def ensure_acceptable(request: Request) -> None:
         faults.append(f"the confirmation must read {phrase!r}, not {request.confirmation!r}")
     if not request.reason.strip():
         faults.append("a reason is missing")
-    if not request.requested_by:
+    if not request.requested_by.strip():
         faults.append("it is not known who triggered the run; trigger it from the UI or the API as yourself")
     if faults:
         raise PreconditionError(

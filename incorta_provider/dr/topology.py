@@ -8,6 +8,8 @@ stands in it: every credential is a connection, named here by its id.
 
 from __future__ import annotations
 
+import posixpath
+from itertools import combinations, permutations, product
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -84,10 +86,15 @@ class Site(_Part):
 
     @model_validator(mode="after")
     def _catalog_outside_the_replica(self) -> Self:
-        storage, catalog = self.storage.rstrip("/") + "/", self.catalog.rstrip("/") + "/"
-        if storage.startswith(catalog) or catalog.startswith(storage):
+        if _overlap(self.storage, self.catalog):
             raise ValueError(f"catalog {self.catalog} and storage {self.storage} must not lie inside each other")
         return self
+
+    @property
+    def conn_ids(self) -> set[str]:
+        """The ids of all connections of the site."""
+        servers = {self.metadata.conn_id, self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
+        return servers | {node.conn_id for node in self.nodes}
 
 
 class Replication(_Part):
@@ -163,13 +170,26 @@ class Group(_Part):
 
     @model_validator(mode="after")
     def _nothing_shared(self) -> Self:
-        for what in ("storage", "catalog"):
-            urls = [str(getattr(site, what)).rstrip("/") for site in self.sites.values()]
-            if len(set(urls)) != len(urls):
-                raise ValueError(f"two sites have the same {what}")
-        databases = [site.metadata.conn_id for site in self.sites.values()]
-        if len(set(databases)) != len(databases):
-            raise ValueError("two sites have the same metadata connection")
+        for (one, first), (other, second) in combinations(self.sites.items(), 2):
+            shared = _shared_folder(first, second)
+            if shared:
+                raise ValueError(f"sites {one} and {other}: {shared}")
+            conn_ids = sorted(first.conn_ids & second.conn_ids)
+            if conn_ids:
+                raise ValueError(f"sites {one} and {other} have the same connection {', '.join(conn_ids)}")
+        return self
+
+    @model_validator(mode="after")
+    def _values_can_be_told_apart(self) -> Self:
+        for (one, source), (other, target) in permutations(self.sites.items(), 2):
+            own = set(target.values.values())
+            for name, old in source.values.items():
+                found = next((new for new in own if old in new), None) if old not in own else None
+                if found is not None:
+                    raise ValueError(
+                        f"value {found!r} of site {other} contains value {name} {old!r} of site {one}: "
+                        "what was rewritten already could not be told from what was not"
+                    )
         return self
 
     @property
@@ -191,3 +211,33 @@ class Topology(_Part):
     """The whole file."""
 
     groups: dict[Name, Group] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _groups_share_nothing(self) -> Self:
+        sites = [(f"{group}.{name}", site) for group, part in self.groups.items() for name, site in part.sites.items()]
+        for (one, first), (other, second) in combinations(sites, 2):
+            shared = _shared_folder(first, second)
+            if shared:
+                raise ValueError(f"{one} and {other}: {shared}")
+            if first.metadata == second.metadata:
+                raise ValueError(f"{one} and {other} have the same metadata schema {first.metadata.schema_name}")
+        return self
+
+
+def _shared_folder(first: Site, second: Site) -> str | None:
+    """Say which folders of two sites are one, or lie inside each other: one site's files would count as the other's."""
+    for one, other in product((first.storage, first.catalog), (second.storage, second.catalog)):
+        if _overlap(one, other):
+            return f"{one} and {other} must not be the same or lie inside each other"
+    return None
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = _folder(one), _folder(other)
+    return first.startswith(second) or second.startswith(first)
+
+
+def _folder(url: str) -> str:
+    """Return the URL with one spelling for one folder, ending in a slash."""
+    scheme, _, path = url.partition("://")
+    return f"{scheme}://{posixpath.normpath(path).lstrip('/')}/"

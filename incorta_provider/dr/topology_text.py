@@ -1,7 +1,10 @@
 """Read a topology from its text, with errors that name file, line and key.
 
-:raises ConfigurationError: the text is no YAML, a key is given twice, or a value does not fit. One error holds every
-    fault that was found, so that a file is corrected in one go.
+The text is plain YAML. Anchors, aliases, merge keys and tags are refused: a value stands where it is read, so an error
+names one line, and a short text cannot grow into a huge one.
+
+:raises ConfigurationError: the text is no plain YAML, a key is given twice, or a value does not fit. One error holds
+    every fault of its kind that was found, so that a file is corrected in a few goes.
 """
 
 from __future__ import annotations
@@ -17,6 +20,48 @@ from incorta_provider.exceptions import ConfigurationError
 
 Path = tuple[str | int, ...]
 
+TEXT_TAG = "tag:yaml.org,2002:str"
+
+MAX_DEPTH = 20
+"""How deep a topology may be nested; it needs seven levels."""
+
+
+MAX_FAULTS = 50
+"""How many faults one error shows: more come from the wrong file, not from a wrong topology."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """A loader of the part of YAML that a topology needs; every refusal carries its line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse what is not plain before the library follows it."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            raise _refusal("anchors and aliases are not supported; write the value out", event)
+        if event.tag not in {None, "!"}:
+            raise _refusal(f"the tag {event.tag} is not supported", event)
+        if self.depth == MAX_DEPTH:
+            raise _refusal(f"nested deeper than {MAX_DEPTH} levels", event)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Name the line of a value that looks like a date or a number and is none."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise _refusal(f"{node.value[:40]!r} is no valid value ({error}); put text in quotes", node) from None
+
+
+def _refusal(problem: str, at: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=at.start_mark)
+
 
 def parse_topology(text: str, source: str) -> Topology:
     """Return the topology that ``text`` describes.
@@ -24,15 +69,17 @@ def parse_topology(text: str, source: str) -> Topology:
     :param source: the file's name, for error messages.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _PlainLoader(text)
+        root = loader.get_single_node()
+        if not isinstance(root, yaml.MappingNode):
+            raise _refused([f"{source}:1: the file must hold a mapping with the key 'groups'"], source)
+        faults = [f"{source}:{line}: {_dotted(path)}: {fault}" for path, line, fault in _key_faults(root, ())]
+        if faults:
+            raise _refused(faults, source)
+        document = loader.construct_document(root)
     except yaml.YAMLError as error:
-        raise _refused([_yaml_fault(error, source)], source) from None
-    if not isinstance(root, yaml.MappingNode):
-        raise _refused([f"{source}:1: the file must hold a mapping with the key 'groups'"], source)
-    repeated = [f"{source}:{line}: {_dotted(path)}: key given twice" for path, line in _repeated_keys(root, ())]
-    if repeated:
-        raise _refused(repeated, source)
-    return _validated(yaml.safe_load(text), dict(_lines(root, ())), source)
+        raise _refused([_yaml_fault(error, text, source)], source) from None
+    return _validated(document, dict(_lines(root, ())), source)
 
 
 def _validated(document: Any, lines: dict[Path, int], source: str) -> Topology:
@@ -47,8 +94,9 @@ def _validated(document: Any, lines: dict[Path, int], source: str) -> Topology:
 
 
 def _refused(faults: list[str], source: str) -> ConfigurationError:
+    more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
     return ConfigurationError(
-        "the topology is wrong:\n  " + "\n  ".join(faults),
+        "the topology is wrong:\n  " + "\n  ".join(faults[:MAX_FAULTS] + more),
         where=source,
         fix="Correct it and run `incorta-dr topology check`.",
     )
@@ -63,7 +111,10 @@ def _reason(fault: Any) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _yaml_fault(error: yaml.YAMLError, source: str) -> str:
+def _yaml_fault(error: yaml.YAMLError, text: str, source: str) -> str:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"{source}:{line}: no valid YAML: the character U+{int(error.character):04X} is not allowed"
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark else 1
     return f"{source}:{line}: no valid YAML: {getattr(error, 'problem', None) or error}"
@@ -84,17 +135,25 @@ def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
         yield from _lines(child, child_path)
 
 
-def _repeated_keys(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
+def _key_faults(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int, str]]:
+    """Yield the keys that are given twice, and those that are no text (numbers, ``yes``, ``<<``, whole lists)."""
     seen: set[Path] = set()
+    if isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if key.tag != TEXT_TAG:
+                name = repr(key.value[:40]) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                yield path, key.start_mark.line + 1, f"key {name} is no text; put it in quotes if it is meant"
     for child_path, child, line in _children(node, path):
         if child_path in seen:
-            yield child_path, line
+            yield child_path, line, "key given twice"
         seen.add(child_path)
-        yield from _repeated_keys(child, child_path)
+        yield from _key_faults(child, child_path)
 
 
 def _real_part(location: Path, lines: dict[Path, int]) -> Path:
     """Cut what pydantic adds to a location: the part of it that stands in the file, plus one missing key."""
+    if location[-1:] == ("[key]",):
+        return location[:-1]
     for length in range(len(location), 0, -1):
         if location[:length] in lines:
             return location[: length + 1] if length + 1 == len(location) else location[:length]

@@ -9,10 +9,11 @@ acknowledged: the next append removes it. One writer at a time, by a lock on the
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -43,24 +44,25 @@ class LedgerFile:
     ) -> LedgerEntry:
         """Write one entry and return it; the entry that already carries ``key`` when there is one."""
         with self._locked() as file:
-            recent = self._recent(file)
-            for entry in reversed(recent):
-                if entry.key == key:
-                    return entry
-            entry = chained(
-                recent[-1] if recent else None,
-                at=at,
-                event=event,
-                key=key,
-                group=group,
-                run_id=run_id,
-                actor=actor,
-                details=dict(details),
-            )
-            file.seek(0, os.SEEK_END)
-            file.write(entry.to_line().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            lines = _tail(file)
+            entry = _with_key(lines, key)
+            if entry is None:
+                entry = chained(
+                    self._parsed(_text(lines[-1])) if lines else None,
+                    at=at,
+                    event=event,
+                    key=key,
+                    group=group,
+                    run_id=run_id,
+                    actor=actor,
+                    details=details,
+                )
+                file.seek(0, os.SEEK_END)
+                file.write(entry.to_line().encode() + b"\n")
+                file.flush()
+            os.fsync(file.fileno())  # a line that is there already, too: its writer may have died before this call
+            if not lines:
+                self._sync_folder()
             return entry
 
     def recent(self, count: int) -> list[LedgerEntry]:
@@ -83,17 +85,7 @@ class LedgerFile:
         with self.path.open("rb") as file:
             for line in file:
                 if line.endswith(b"\n"):
-                    yield line.decode(errors="replace").rstrip("\n")
-
-    def _recent(self, file: IO[bytes]) -> list[LedgerEntry]:
-        size = file.seek(0, os.SEEK_END)
-        start = file.seek(max(0, size - TAIL_BYTES))
-        tail = file.read()
-        whole = tail.rfind(b"\n") + 1
-        if whole < len(tail):
-            file.truncate(start + whole)
-        lines = tail[:whole].splitlines()
-        return [self._parsed(line.decode(errors="replace")) for line in (lines if start == 0 else lines[1:])]
+                    yield _text(line[:-1])
 
     def _parsed(self, line: str) -> LedgerEntry:
         try:
@@ -111,3 +103,43 @@ class LedgerFile:
         with self.path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+
+    def _sync_folder(self) -> None:
+        handle = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _tail(file: IO[bytes]) -> list[bytes]:
+    """Return whole lines from the end of the file, at least one unless there is none; cut off what a crash left."""
+    size, reach = file.seek(0, os.SEEK_END), TAIL_BYTES
+    while True:
+        start = file.seek(max(0, size - reach))
+        tail = file.read()
+        first = tail.find(b"\n") + 1 if start else 0
+        end = tail.rfind(b"\n") + 1
+        if first < end or not start:
+            break
+        reach *= 2
+    if end < len(tail):
+        file.truncate(start + end)
+    return tail[first:end].split(b"\n")[:-1]
+
+
+def _with_key(lines: Sequence[bytes], key: str) -> LedgerEntry | None:
+    """Return the newest of the lines with that key; a damaged line has none, and `verify` reports it."""
+    written = json.dumps(key, ensure_ascii=False).encode(errors="backslashreplace")
+    for line in reversed(lines):
+        if written in line:
+            with suppress(ValueError):
+                entry = parse_line(_text(line))
+                if entry.key == key:
+                    return entry
+    return None
+
+
+def _text(line: bytes) -> str:
+    """Bytes that are no UTF-8 become surrogates, which no line of ours holds: they never pass as what was written."""
+    return line.decode(errors="surrogateescape")
