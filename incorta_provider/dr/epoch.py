@@ -22,7 +22,11 @@ class RoleState(StrEnum):
 
 
 class Role(BaseModel):
-    """What one site's registry says about the whole protection group."""
+    """What one site's registry says about the whole protection group.
+
+    :ivar active: the site that may write; while ``state`` is promoting, the one that is about to.
+    :ivar fenced: the site that the last change took the role from; None before the first change.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +34,7 @@ class Role(BaseModel):
     epoch: int = Field(ge=1)
     active: str
     state: RoleState = RoleState.STEADY
+    fenced: str | None = None
     changed_by: str
     run_id: str
     changed_at: AwareDatetime
@@ -43,29 +48,37 @@ def first_role(group: str, active: str, *, by: str, at: datetime) -> Role:
 def promoting_role(current: Role, target: str, *, by: str, run_id: str, at: datetime) -> Role:
     """Return the role that fences the active site and starts to promote ``target``.
 
-    The same run asking twice gets the same role back, so that a retried step changes nothing.
+    The same run asking twice gets the same role back, so that a retried step changes nothing. A promotion that another
+    run left half done may be taken up by a new one to the *same* target, under an epoch of its own, which stops the old
+    run for good.
 
-    :raises FencingError: another run is promoting a site already.
+    :raises FencingError: another run is promoting another site.
+    :raises PreconditionError: ``target`` is the active site already.
     """
-    if current.state is RoleState.PROMOTING:
-        if current.run_id == run_id and current.active == target:
-            return current
+    if current.state is RoleState.STEADY:
+        if current.active == target:
+            raise PreconditionError(
+                f"{target} is the active site already (epoch {current.epoch})",
+                where=f"group {current.group}",
+                fix="Nothing is to be done; choose another target site if this was not meant.",
+            )
+        fenced: str | None = current.active
+    elif current.active != target:
         raise FencingError(
             f"run {current.run_id} is promoting {current.active} (epoch {current.epoch})",
             where=f"group {current.group}",
             fix="Finish or resume that run; `incorta-dr status` shows it.",
         )
-    if current.active == target:
-        raise PreconditionError(
-            f"{target} is the active site already (epoch {current.epoch})",
-            where=f"group {current.group}",
-            fix="Nothing is to be done; choose another target site if this was not meant.",
-        )
+    elif current.run_id == run_id:
+        return current
+    else:
+        fenced = current.fenced
     return Role(
         group=current.group,
         epoch=current.epoch + 1,
         active=target,
         state=RoleState.PROMOTING,
+        fenced=fenced,
         changed_by=by,
         run_id=run_id,
         changed_at=at,
@@ -99,9 +112,7 @@ def replication_epoch(source: str, at_source: Role | None, target: str, at_targe
     """
     for site, role in ((source, at_source), (target, at_target)):
         if role is None:
-            raise PreconditionError(
-                "the epoch registry is empty", where=f"ZooKeeper of site {site}", fix="Run `incorta-dr epoch init` once."
-            )
+            raise registry_empty(site)
         if role.active != source or role.state is not RoleState.STEADY:
             raise FencingError(
                 f"the registry says that {role.active} is active (epoch {role.epoch}, {role.state})",
@@ -129,3 +140,24 @@ def ensure_epoch(expected: int, at_target: Role | None, *, active: str) -> None:
             where="epoch registry",
             fix="Start over: the roles of the sites changed meanwhile.",
         )
+
+
+def ensure_promoting(role: Role | None, *, run_id: str, target: str) -> None:
+    """Refuse the later steps of a cutover whose promotion is over or was taken up by another run.
+
+    :raises FencingError: the registry does not say that ``run_id`` is promoting ``target``.
+    """
+    if role is None or role.run_id != run_id or role.active != target:
+        found = "nothing" if role is None else f"epoch {role.epoch}, {role.active} by run {role.run_id}"
+        raise FencingError(
+            f"run {run_id} is not the one that promotes {target}; the registry says {found}",
+            where="epoch registry",
+            fix="Another cutover took over; go on with that one.",
+        )
+
+
+def registry_empty(site: str) -> PreconditionError:
+    """Return the error that tells to initialise the registry of a site."""
+    return PreconditionError(
+        "the epoch registry is empty", where=f"ZooKeeper of site {site}", fix="Run `incorta-dr epoch init` once."
+    )

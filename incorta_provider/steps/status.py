@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from incorta_provider.coordination.role_registry import RoleRegistry
-from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.ledger_file import LedgerFile
 
 RECENT_POINTS = 5
@@ -36,8 +35,7 @@ def ledger_faults(ledger: LedgerFile) -> tuple[int, list[str]]:
 
 def _role(access: GroupAccess, site: SiteAccess) -> str:
     try:
-        with connect(site.zookeeper) as client:
-            role = RoleRegistry(client, access.name).read()
+        role = role_at(access, site)
     except DrError as error:
         return f"unknown: {error.what}"
     if role is None:

@@ -1,30 +1,33 @@
-"""Fence the source and take over: after this step the old site's work is refused, and it may not start new work.
+"""Fence the source: from here on the old site's work is refused, and it is stopped as far as it can be reached.
 
 The order matters. First the epoch at the target: from then on no replication run can seal or apply. Then the group's
-lock, then the source itself, as far as it can be reached: its role, its services. What could not be reached is recorded
-as unfenced; that is not an error, because an unplanned cutover is made when the primary is gone.
+lock. Then the source itself: its role and its services. What could not be reached is recorded as unfenced; that is no
+error, because an unplanned cutover is made when the primary is gone.
 
 :raises ApprovalError: the approval is absent, not valid or expired.
-:raises FencingError: another cutover is under way.
+:raises FencingError: the roles changed since the plan was made, or another cutover is under way.
 :raises TransientError: the target's ZooKeeper has no quorum.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.role_registry import RoleRegistry
+from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import Role, promoting_role
+from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.epoch import Role, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.topology import Node
-from incorta_provider.exceptions import DrError
+from incorta_provider.exceptions import DrError, FencingError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import verified_approval
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.steps.locking import take_over_for_cutover
+from incorta_provider.steps.locking import CUTOVER, REPLICATION, hold, lock_owner
 
 log = logging.getLogger(__name__)
 
@@ -34,41 +37,86 @@ def fence(run: CutoverRun) -> Result:
 
     def action(plan: Plan) -> Result:
         approval = verified_approval(run, plan)
-        role = _raise_epoch(run, plan, approval_is_fresh=lambda: approval.ensure_fresh(run.access.clock()))
+        with connect(run.target.zookeeper) as session:
+            role = _raise_epoch(run, plan, approval, session)
+            _take_lock(run, session)
         stopped, not_reached = _fence_source(run, run.access.site(plan.source), role)
         return {"epoch": role.epoch, "stopped": stopped, "not_reached": not_reached, "unfenced": bool(not_reached)}
 
     return run.perform(StepName.FENCE, action)
 
 
-def _raise_epoch(run: CutoverRun, plan: Plan, approval_is_fresh: Callable[[], None]) -> Role:
-    """Set the promoting role at the target, once; the lock follows, so that it is taken under the new epoch."""
-    with connect(run.target.zookeeper) as client:
-        registry = RoleRegistry(client, run.access.name)
-        current = registry.read()
-        if current is None:
-            raise registry_empty(run.target.name)
-        role = promoting_role(
-            current.role, plan.target, by=plan.requested_by, run_id=run.run_id, at=run.access.clock()
-        )
-        if role != current.role:
-            approval_is_fresh()
-            ensure_planned_epoch(plan, current.role)
-            registry.compare_and_set(current, role)
-        take_over_for_cutover(run, GroupLock(client, run.access.name))
-    return role
+def _raise_epoch(run: CutoverRun, plan: Plan, approval: Approval, session: Session) -> Role:
+    """Set the promoting role, once: a retried step finds its own and needs no fresh approval any more."""
+    registry = RoleRegistry(session, run.access.name)
+    stored = registry.read()
+    if stored is None:
+        raise registry_empty(run.target.name)
+    now = run.access.clock()
+    role = promoting_role(stored.role, plan.target, by=plan.requested_by, run_id=run.run_id, at=now)
+    if role != stored.role:
+        approval.ensure_fresh(now)
+        if stored.role.epoch != plan.epoch:
+            raise _stale(plan, stored.role)
+    return registry.compare_and_set(stored, role).role
+
+
+def _stale(plan: Plan, role: Role) -> FencingError:
+    return FencingError(
+        f"the plan was made under epoch {plan.epoch}, now it is {role.epoch}",
+        where=f"cutover {plan.run_id}",
+        fix="The roles changed since it was approved. Nothing was changed; trigger a new cutover.",
+    )
+
+
+def _take_lock(run: CutoverRun, session: Session) -> None:
+    """A replication run that holds the lock cannot seal or apply any more, so it need not be waited for."""
+    owner = lock_owner(run.access, run_id=run.run_id, actor=run.actor, purpose=CUTOVER)
+
+    def is_stopped(holder: LockOwner) -> bool:
+        return holder.purpose == REPLICATION
+
+    hold(GroupLock(session, run.access.name), owner, run.note, supersedes=is_stopped)
 
 
 def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> tuple[list[str], dict[str, str]]:
-    """Try every part of the source; return what is stopped, and why the rest is not."""
-    stopped: list[str] = []
-    not_reached: dict[str, str] = {}
-    for part, stop in _parts(run, source, role):
-        try:
-            stop()
-        except DrError as error:
-            not_reached[part] = error.what
-            log.warning("%s of %s is not fenced: %s", part, source.name, error)
-        else:
-            stopped.append(part)
-    return stopped, not_reached
+    """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
+    parts: dict[str, Callable[[], None]] = {"epoch registry": lambda: _set_role(run, source, role)}
+    for node in source.config.nodes:
+        parts[f"services of {node.conn_id}"] = lambda node=node: stop_services(source, node)  # type: ignore[misc]
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        reasons = dict(zip(parts, pool.map(_attempt, parts.values()), strict=True))
+    for part, reason in reasons.items():
+        if reason:
+            log.warning("%s of %s: not fenced: %s", part, source.name, reason)
+    fenced = [part for part, reason in reasons.items() if reason is None]
+    return fenced, {part: reason for part, reason in reasons.items() if reason is not None}
+
+
+def _attempt(part: Callable[[], None]) -> str | None:
+    try:
+        part()
+    except DrError as error:
+        return error.what
+    return None
+
+
+def _set_role(run: CutoverRun, source: SiteAccess, role: Role) -> None:
+    """Tell the source's own registry; a copy that is ahead already is left alone."""
+    with connect(source.zookeeper) as session:
+        registry = RoleRegistry(session, run.access.name)
+        stored = registry.read()
+        if stored is None:
+            registry.init(role)
+        elif stored.role.epoch < role.epoch:
+            registry.compare_and_set(stored, role)
+
+
+def stop_services(site: SiteAccess, config: Node) -> None:
+    """Stop what Incorta runs on one node, services first; "stopped already" is a pass."""
+    with site.node(config) as node:
+        for service in reversed(config.services):
+            node.stop_service(service)
+        if config.conn_id == site.config.cmc.node:
+            node.stop_cmc()
+        node.stop_node()

@@ -7,20 +7,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 
-from incorta_provider.coordination.role_registry import RoleRegistry
-from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import Role, promoting_role
+from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
+from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, Request, ensure_acceptable, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
+from incorta_provider.steps.roles import role_at
 
-log = logging.getLogger(__name__)
+Check = Callable[[], str | None]
+"""Looks at one thing and returns what is not in order; None when it is."""
 
 
 def request_cutover(run: CutoverRun, request: Request) -> Plan:
@@ -29,57 +30,54 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
         return run.folder.plan()
     ensure_acceptable(request)
     signing_key(run.access)
-    role = _current_role(run)
-    promoting_role(role, request.target, by=request.requested_by, run_id=run.run_id, at=request.created_at)
-    point = _point(run, request)
+    role = _role(run, request)
+    point = run.target.catalog.get(request.recovery_point or None)
+    ensure_point_whole(run.target.catalog, point)
     _ensure_ready(run, point)
-    plan = run.folder.freeze(
-        make_plan(
-            run.access.name,
-            run.access.config,
-            source=role.active,
-            target=request.target,
-            epoch=role.epoch,
-            point=point,
-            request=request,
-        )
-    )
+    plan = run.folder.freeze(_plan(run, request, role, point))
     details = {"plan_sha256": plan.sha256, "recovery_point": point.id, "reason": request.reason, "mode": plan.mode}
     run.note("cutover.requested", "requested", details)
     return plan
 
 
-def _current_role(run: CutoverRun) -> Role:
-    """Return what the target's registry says; the source may be gone."""
-    with connect(run.target.zookeeper) as client:
-        role = RoleRegistry(client, run.access.name).read()
-    if role is None:
+def _plan(run: CutoverRun, request: Request, role: Role, point: RecoveryPoint) -> Plan:
+    return make_plan(
+        run.access.name,
+        run.access.config,
+        source=_source(role, point),
+        target=request.target,
+        epoch=role.epoch,
+        point=point,
+        request=request,
+    )
+
+
+def _source(role: Role, point: RecoveryPoint) -> str:
+    """Return the site that gives the role up; the point must be a state of that very site."""
+    source = role.fenced if role.state is RoleState.PROMOTING else role.active
+    if point.source != source:
         raise PreconditionError(
-            "the epoch registry is empty",
-            where=f"ZooKeeper of site {run.target.name}",
-            fix="Run `incorta-dr epoch init` once.",
+            f"recovery point {point.id} is a state of {point.source}, but {source} is the active site",
+            where=f"group {role.group}",
+            fix=f"Nothing was changed. Choose a recovery point that was made from {source}.",
         )
+    return point.source
+
+
+def _role(run: CutoverRun, request: Request) -> Role:
+    """Return the role that holds, if it allows a promotion of the target; the source may be gone, so its copy is not
+    asked.
+    """
+    role = role_at(run.access, run.target)
+    if role is None:
+        raise registry_empty(run.target.name)
+    promoting_role(role, request.target, by=request.requested_by, run_id=run.run_id, at=request.created_at)
     return role
-
-
-def _point(run: CutoverRun, request: Request) -> RecoveryPoint:
-    """Return the point that was asked for, proven to be what was sealed."""
-    catalog = run.target.catalog
-    point = catalog.get(request.recovery_point or None)
-    ensure_point_whole(catalog, point)
-    return point
 
 
 def _ensure_ready(run: CutoverRun, point: RecoveryPoint) -> None:
     """Refuse a cutover to a site that could not carry it out, with everything that is not in order."""
-    findings = []
-    for what, check in _checks(run, point):
-        try:
-            finding = check()
-        except DrError as error:
-            finding = str(error)
-        if finding:
-            findings.append(f"{what}: {finding}")
+    findings = [f"{what}: {finding}" for what, check in _checks(run, point) if (finding := _looked(check))]
     if findings:
         raise PreconditionError(
             f"site {run.target.name} is not ready:\n  " + "\n  ".join(findings),
@@ -88,15 +86,19 @@ def _ensure_ready(run: CutoverRun, point: RecoveryPoint) -> None:
         )
 
 
-Check = Callable[[], str | None]
+def _looked(check: Check) -> str | None:
+    try:
+        return check()
+    except DrError as error:
+        return str(error)
 
 
 def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
     target = run.target
-    yield "metadata database", target.database.problem
-    yield "ZooKeeper", lambda: zookeeper_reason(target.zookeeper)
-    for config in target.config.nodes:
-        yield f"node {config.conn_id}", lambda config=config: _release_problem(run, config, point)  # type: ignore[misc]
+    yield "ZooKeeper", lambda: quorum_problem(ensemble_state(target.zookeeper))
+    yield "metadata database", lambda: database_problem(target.database)
+    for node in target.config.nodes:
+        yield f"node {node.conn_id}", lambda node=node: _release_problem(run, node, point)  # type: ignore[misc]
 
 
 def _release_problem(run: CutoverRun, config: Node, point: RecoveryPoint) -> str | None:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from incorta_provider.dr.epoch import ensure_promoting
 from incorta_provider.dr.plan import Plan, StepName, ensure_turn
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class CutoverRun:
 
         :param action: must be safe to repeat; it may have been cut off in the middle before.
         :raises PreconditionError: there is no plan, or it is not this step's turn.
+        :raises FencingError: another cutover took over since the fence.
         """
         plan = self.folder.plan()
         if (known := self.folder.result(step)) is not None:
@@ -51,6 +54,8 @@ class CutoverRun:
             self.note("cutover.step.done", f"{step}:done", known)
             return known
         ensure_turn(step, self.folder.done(), plan)
+        if step is not StepName.FENCE:
+            ensure_promoting(role_at(self.access, self.target), run_id=self.run_id, target=plan.target)
         return self._do(step, plan, action)
 
     def _do(self, step: StepName, plan: Plan, action: Callable[[Plan], Mapping[str, Any]]) -> Result:

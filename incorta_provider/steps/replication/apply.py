@@ -9,12 +9,11 @@ any more, and a change of roles since the run opened stops it before the first r
 
 from __future__ import annotations
 
-from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.dr.epoch import ensure_epoch
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.apply import ApplyReport, apply_point
 
 
@@ -40,6 +39,4 @@ def _point(run: ReplicationRun) -> RecoveryPoint:
 
 def ensure_still_active(run: ReplicationRun, epoch: int) -> None:
     """Refuse to write to the target when a cutover changed the roles since the run opened."""
-    with connect(run.target.zookeeper) as client:
-        role = RoleRegistry(client, run.access.name).read()
-    ensure_epoch(epoch, role, active=run.source.name)
+    ensure_epoch(epoch, role_at(run.access, run.target), active=run.source.name)

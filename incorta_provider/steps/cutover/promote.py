@@ -1,0 +1,51 @@
+"""Record the new active site: the last step, and the second that verifies the approval itself.
+
+:raises ApprovalError: the approval is absent or not valid.
+:raises FencingError: another cutover took over.
+"""
+
+from __future__ import annotations
+
+from incorta_provider.coordination.role_registry import RoleRegistry
+from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.dr.epoch import registry_empty, steady_role
+from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.metadata.restore import enable_events
+from incorta_provider.steps.cutover.approve import verified_approval
+from incorta_provider.steps.cutover.report import Report, make_report
+from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.locking import give_back
+from incorta_provider.steps.point import point_inventory
+
+
+def promote(run: CutoverRun) -> Report:
+    """Switch database events on, record the target as active, write the report, give the lock back."""
+
+    def action(plan: Plan) -> Result:
+        verified_approval(run, plan)
+        events = _enable_events(run, plan)
+        return {"events": events, "epoch": _record_role(run, plan)}
+
+    run.perform(StepName.PROMOTE, action)
+    plan = run.folder.plan()
+    report = make_report(run, plan, verified_approval(run, plan))
+    run.folder.save_report(report)
+    give_back(run.access, run.target, run.run_id)
+    run.note("cutover.done", "done", {name: report[name] for name in ("rpo_seconds", "rto_seconds", "unfenced")})
+    return report
+
+
+def _enable_events(run: CutoverRun, plan: Plan) -> list[str]:
+    catalog = run.target.catalog
+    inventory = point_inventory(catalog, catalog.get(plan.recovery_point))
+    return enable_events(run.target.database, inventory)
+
+
+def _record_role(run: CutoverRun, plan: Plan) -> int:
+    with connect(run.target.zookeeper) as session:
+        registry = RoleRegistry(session, run.access.name)
+        stored = registry.read()
+        if stored is None:
+            raise registry_empty(run.target.name)
+        role = steady_role(stored.role, by=plan.requested_by, run_id=run.run_id, at=run.access.clock())
+        return registry.compare_and_set(stored, role).role.epoch

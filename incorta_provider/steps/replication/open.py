@@ -1,0 +1,94 @@
+"""Open a run: the lock, the epoch at both ends, and the moment that the RPO counts from.
+
+:raises NothingToDo: the target is the active site now, or this run sealed its point already.
+:raises FencingError: the registries do not both say that the source is active.
+:raises PreconditionError: a registry was never initialised, or the sites run different releases of Incorta.
+:raises TransientError: a site cannot be reached, or other work holds the lock.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from incorta_provider.coordination.group_lock import GroupLock, LockOwner
+from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.dr.epoch import replication_epoch
+from incorta_provider.dr.recovery_point import point_id
+from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError
+from incorta_provider.steps.incorta_release import incorta_release
+from incorta_provider.steps.locking import REPLICATION, hold, lock_owner
+from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
+from incorta_provider.steps.roles import role_at
+
+log = logging.getLogger(__name__)
+
+
+def open_run(run: ReplicationRun) -> RunRecord:
+    """Open the run, or go on with it when a former try opened it."""
+    with run.step("open"):
+        run.catalog.create()
+        if (point := run.sealed()) is not None:
+            raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")
+        epoch = _epoch(run)
+        _take_lock(run)
+        run.catalog.discard_others(run.run_id)
+        return _resumed(run, epoch) or _opened(run, epoch)
+
+
+def _epoch(run: ReplicationRun) -> int:
+    at_target = role_at(run.access, run.target)
+    if at_target is not None and at_target.active == run.target.name:
+        raise NothingToDo(
+            f"{run.target.name} is the active site (epoch {at_target.epoch}, {at_target.state}): "
+            f"{run.source.name} is not replicated to it"
+        )
+    return replication_epoch(run.source.name, role_at(run.access, run.source), run.target.name, at_target)
+
+
+def _take_lock(run: ReplicationRun) -> None:
+    owner = lock_owner(run.access, run_id=run.run_id, actor=run.actor, purpose=REPLICATION)
+
+    def is_dead(holder: LockOwner) -> bool:
+        return holder.purpose == REPLICATION and holder.dag_id == owner.dag_id
+
+    with connect(run.target.zookeeper) as session:
+        hold(GroupLock(session, run.access.name), owner, run.note, supersedes=is_dead)
+
+
+def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
+    record = run.recorded()
+    if record is not None and record.epoch != epoch:
+        raise FencingError(
+            f"the run was opened under epoch {record.epoch}, now it is {epoch}",
+            where=f"run {run.run_id}",
+            fix="Let the next run start over.",
+        )
+    return record
+
+
+def _opened(run: ReplicationRun, epoch: int) -> RunRecord:
+    opened_at = run.access.clock()
+    newest = run.catalog.newest()
+    record = RunRecord(
+        run_id=run.run_id,
+        point_id=point_id(opened_at, run.run_id),
+        opened_at=opened_at,
+        epoch=epoch,
+        previous=newest.id if newest else None,
+        incorta_version=_common_release(run),
+    )
+    run.save(record)
+    log.info("opened %s under epoch %d, after %s", record.point_id, epoch, record.previous or "nothing")
+    return record
+
+
+def _common_release(run: ReplicationRun) -> str:
+    """Both sites must run the same release: metadata of one release may not start under another."""
+    at_source, at_target = incorta_release(run.source), incorta_release(run.target)
+    if at_source != at_target:
+        raise PreconditionError(
+            f"Incorta is {at_source} at {run.source.name} and {at_target} at {run.target.name}",
+            where=f"group {run.access.name}",
+            fix="Bring both sites to the same release.",
+        )
+    return at_source
