@@ -28,8 +28,6 @@ Accounts, made at the first start:
 
 from __future__ import annotations
 
-import getpass
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -44,6 +42,7 @@ from incorta_provider.exceptions import ConfigurationError
 from lab.files import last_lines, write
 from lab.layout import SITES, Site
 from lab.passwords import SitePasswords
+from lab.programs import account_name, find_program
 from lab.supervisor import marked_environment
 
 SCHEMA = "incorta"
@@ -177,30 +176,39 @@ class MariaDb:
         draft = self.site.mariadb / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         log = self.site.mariadb / "install.log"
-        argv = [
-            "mariadb-install-db",
-            "--no-defaults",
-            "--force",
-            "--skip-test-db",
-            "--auth-root-authentication-method=normal",
-            f"--datadir={draft}",
-            f"--tmpdir={self.site.mariadb / 'tmp'}",
-            "--innodb-log-file-size=16M",
-            f"--innodb-data-home-dir={draft}",
-        ]
-        if os.geteuid() == 0:
-            argv.append("--user=root")
-        env = marked_environment(self.site.lab, self.site.name, self.name)
         with log.open("wb") as output:
-            try:
-                subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, check=True)
-            except (OSError, subprocess.CalledProcessError) as error:
-                raise ConfigurationError(
-                    f"{self.name} cannot be initialised: {error}. The end of its log:\n{last_lines(log)}\n",
-                    where=str(log),
-                    fix="`python -m lab packages` shows what is missing.",
-                ) from None
+            done = subprocess.run(
+                [self._program("mariadb-install-db"), *self._install_options(draft)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=marked_environment(self.site.lab, self.site.name, self.name),
+                check=False,
+            )
+        if done.returncode != 0:
+            raise ConfigurationError(
+                f"{self.name} cannot be initialised. The end of its log:\n{last_lines(log)}\n",
+                where=str(log),
+                fix="Correct what the log names and run the same command again.",
+            )
         draft.rename(self.site.mariadb / "data")
+
+    def _program(self, name: str) -> str:
+        program = find_program(name)
+        if program is None:
+            raise ConfigurationError(f"no program {name}", where="this machine", fix="Run `python -m lab packages`.")
+        return program
+
+    @staticmethod
+    def _install_options(draft: Path) -> list[str]:
+        """Return the installer's options.
+
+        Never ``--user``: as root the installer would then change the owner of the system's own PAM tool. The temporary
+        folder is relative to the data folder, into which the server changes: the installer, a shell script, splits a
+        path at its spaces there.
+        """
+        options = ["--no-defaults", "--force", "--skip-test-db", "--auth-root-authentication-method=normal"]
+        return [*options, f"--datadir={draft}", "--tmpdir=../tmp", "--innodb-log-file-size=16M"]
 
     def _configuration(self) -> str:
         """Return ``my.cnf``.
@@ -210,7 +218,7 @@ class MariaDb:
         """
         folder = self.site.mariadb
         settings = {
-            "user": getpass.getuser(),
+            "user": account_name(),
             "datadir": folder / "data",
             "tmpdir": folder / "tmp",
             "socket": self.socket,

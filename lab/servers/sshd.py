@@ -7,7 +7,6 @@ the markers of the lab and of the site, for sshd sets them in every session.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from lab.files import write
 from lab.layout import Lab, Node
+from lab.programs import account_name
 from lab.supervisor import markers
 
 _PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -66,7 +66,7 @@ class Sshd:
     @property
     def user(self) -> str:
         """Return the account of the node: the one that runs the lab."""
-        return getpass.getuser()
+        return account_name()
 
     @property
     def key_file(self) -> Path:
@@ -164,7 +164,7 @@ def _password_is_locked() -> bool:
         lines = Path("/etc/shadow").read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
-    return any(line.startswith(f"{getpass.getuser()}:!") for line in lines)
+    return any(line.startswith(f"{account_name()}:!") for line in lines)
 
 
 @contextmanager

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
+import pymysql
 import pytest
 from kazoo.client import KazooClient
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
 
 from lab.servers.mariadb import MariaDb
 from lab.servers.sshd import Sshd
@@ -44,7 +47,31 @@ def test_a_session_has_the_clock_and_the_markers_of_its_site(sshd_nodes: dict[st
         assert answer.splitlines() == [site.timezone, str(site.root)], name
 
 
+def login(server: MariaDb, user: str, password: str) -> Connection[Cursor]:
+    return pymysql.connect(host=server.host, port=server.port, user=user, password=password)
+
+
 def _ssh(sshd: Sshd, command: str) -> str:
     options = ["-F", "none", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={sshd.known_hosts}"]
     target = ["-i", str(sshd.key_file), "-p", str(sshd.port), f"{sshd.user}@{sshd.host}"]
     return subprocess.run(["ssh", *options, *target, command], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_account_may_prove_dumps_in_scratch_schemas_only(mariadb_pair: Pair[MariaDb]) -> None:
+    server = mariadb_pair.dr
+    with login(server, server.user, server.password) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE `_dr_proof_rights`")
+        cursor.execute("DROP DATABASE `_dr_proof_rights`")
+        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+            cursor.execute("CREATE DATABASE `xdrxproofxrights`")
+
+
+def test_the_fencing_account_can_lock_the_other_one(mariadb_pair: Pair[MariaDb]) -> None:
+    server = mariadb_pair.dr
+    with login(server, "incorta_dr", server.passwords.mysql_dr) as connection, connection.cursor() as cursor:
+        cursor.execute("ALTER USER incorta@'127.0.0.1' ACCOUNT LOCK")
+        with pytest.raises(pymysql.err.OperationalError, match="account is locked"):
+            login(server, server.user, server.password)
+        cursor.execute("ALTER USER incorta@'127.0.0.1' ACCOUNT UNLOCK")
+        cursor.execute("SET GLOBAL read_only = 1")
+        cursor.execute("SET GLOBAL read_only = 0")
