@@ -42,7 +42,11 @@ class LockOwner(BaseModel):
 
 
 class GroupLock:
-    """The lock at ``/incorta_dr/<group>/lock`` of one ensemble."""
+    """The lock at ``/incorta_dr/<group>/lock`` of one ensemble.
+
+    A lock that was given back is an empty node, not an absent one: a node that is removed and made again counts its
+    versions from 0, and a change that names a version could then hit the lock of somebody who came in between.
+    """
 
     def __init__(self, session: Session, group: str) -> None:
         self._session = session
@@ -50,19 +54,18 @@ class GroupLock:
 
     def holder(self) -> LockOwner | None:
         """Return who holds the lock; None when it is free."""
-        held = self._held()
-        return held[0] if held else None
+        return self._look()[0]
 
     def acquire(self, owner: LockOwner) -> LockOwner:
         """Take the lock and return the holder: a run that holds it already keeps it, with its first time."""
         for _ in range(_ATTEMPTS):
-            if self._session.create(self._path, _serialised(owner)):
+            holder, version = self._look()
+            if holder is not None:
+                if holder.run_id == owner.run_id:
+                    return holder
+                raise self._busy(holder, owner.taken_at)
+            if self._write(owner.model_dump_json(), version):
                 return owner
-            if (held := self._held()) is None:
-                continue
-            if held[0].run_id == owner.run_id:
-                return held[0]
-            raise self._busy(held[0], owner.taken_at)
         raise self._unsettled()
 
     def take_over(self, owner: LockOwner, expected: str) -> LockOwner:
@@ -73,47 +76,49 @@ class GroupLock:
         :raises PreconditionError: another run holds it; nothing was changed.
         """
         for _ in range(_ATTEMPTS):
-            if (held := self._held()) is None:
-                if self._session.create(self._path, _serialised(owner)):
-                    return owner
-                continue
-            holder, version = held
-            if holder.run_id == owner.run_id:
+            holder, version = self._look()
+            if holder is not None and holder.run_id == owner.run_id:
                 return holder
-            if holder.run_id != expected:
+            if holder is not None and holder.run_id != expected:
                 raise PreconditionError(
                     f"the lock is not held by run {expected} but by {holder.told(owner.taken_at)}",
                     where=self._path,
                     fix="Look at that run before you take its lock over.",
                 )
-            if self._session.replace(self._path, _serialised(owner), version) is not None:
+            if self._write(owner.model_dump_json(), version):
                 return owner
         raise self._unsettled()
 
     def release(self, run_id: str) -> bool:
         """Give the lock back; return False when another run holds it, which then keeps it."""
         for _ in range(_ATTEMPTS):
-            if (held := self._held()) is None:
+            holder, version = self._look()
+            if holder is None:
                 return True
-            holder, version = held
             if holder.run_id != run_id:
                 return False
-            if self._session.delete(self._path, version):
+            if self._write("", version):
                 return True
         raise self._unsettled()
 
-    def _held(self) -> tuple[LockOwner, int] | None:
+    def _look(self) -> tuple[LockOwner | None, int | None]:
+        """Return the holder, and the version that a change must name: None when there is no node yet."""
         stored = self._session.read(self._path)
-        if stored is None:
-            return None
+        if stored is None or not stored.value:
+            return None, stored.version if stored else None
         try:
             return LockOwner.model_validate_json(stored.value), stored.version
         except ValidationError:
             raise IntegrityError(
                 "the lock's node does not say who holds it",
                 where=self._path,
-                fix="Find out who wrote it, then remove the node by hand.",
+                fix="Find out who wrote it, then empty the node by hand.",
             ) from None
+
+    def _write(self, text: str, version: int | None) -> bool:
+        if version is None:
+            return self._session.create(self._path, text.encode())
+        return self._session.replace(self._path, text.encode(), version) is not None
 
     def _busy(self, holder: LockOwner, now: datetime) -> TransientError:
         return TransientError(
@@ -124,7 +129,3 @@ class GroupLock:
 
     def _unsettled(self) -> TransientError:
         return TransientError("the lock changes hands all the time", where=self._path, fix="Try again.")
-
-
-def _serialised(owner: LockOwner) -> bytes:
-    return owner.model_dump_json().encode()

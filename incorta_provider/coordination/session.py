@@ -91,14 +91,6 @@ class Session:
             return None
         return int(stat.version)
 
-    def delete(self, path: str, version: int) -> bool:
-        """Remove the node in that very version; return False when it changed or is gone."""
-        try:
-            self._ask(self._client.delete_async, path, version=version)
-        except (BadVersionError, NoNodeError):
-            return False
-        return True
-
     def _ask(self, call: Callable[..., Any], path: str, *args: Any, **options: Any) -> Any:
         try:
             return call(path, *args, **options).get(timeout=self._timeout)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from kazoo import exceptions as kazoo
+from kazoo.handlers.threading import KazooTimeoutError
+
+from incorta_provider.coordination.session import Session, Stored
+from incorta_provider.exceptions import ConfigurationError, TransientError
+
+
+class Result:
+    def __init__(self, outcome: object) -> None:
+        self.outcome = outcome
+
+    def get(self, timeout: float) -> object:
+        assert timeout == 2.5
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Client:
+    """Answers each call with the outcome given for its name."""
+
+    def __init__(self, **outcomes: object) -> None:
+        self.outcomes = {"sync_async": "/path", **outcomes}
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str):
+        def call(path: str, *args: object, **options: object) -> Result:
+            assert path == "/path"
+            self.calls.append(name)
+            return Result(self.outcomes[name])
+
+        return call
+
+
+def session(**outcomes: object) -> Session:
+    return Session(Client(**outcomes), "zk-1:2181", 2.5)
+
+
+def test_a_read_first_lets_the_member_catch_up():
+    client = Client(get_async=(b"value", SimpleNamespace(version=7)))
+    assert Session(client, "zk-1:2181", 2.5).read("/path") == Stored(b"value", 7)
+    assert client.calls == ["sync_async", "get_async"]
+
+
+def test_no_node_is_no_error():
+    assert session(get_async=kazoo.NoNodeError()).read("/path") is None
+
+
+def test_a_node_that_exists_is_not_created():
+    assert session(create_async="/path").create("/path", b"") is True
+    assert session(create_async=kazoo.NodeExistsError()).create("/path", b"") is False
+
+
+def test_another_version_is_not_replaced():
+    assert session(set_async=SimpleNamespace(version=8)).replace("/path", b"", 7) == 8
+    assert session(set_async=kazoo.BadVersionError()).replace("/path", b"", 7) is None
+    assert session(set_async=kazoo.NoNodeError()).replace("/path", b"", 7) is None
+
+
+LOST = [
+    kazoo.ConnectionLoss(),
+    kazoo.ConnectionClosedError(),
+    kazoo.SessionExpiredError(),
+    kazoo.SessionMovedError(),
+    kazoo.OperationTimeoutError(),
+    KazooTimeoutError(),
+]
+
+
+@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
+def test_a_lost_session_may_pass(error):
+    calls = {
+        "sync_async": lambda lost: lost.read("/path"),
+        "get_async": lambda lost: lost.read("/path"),
+        "create_async": lambda lost: lost.create("/path", b""),
+        "set_async": lambda lost: lost.replace("/path", b"", 1),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TransientError, match=f"about /path: {type(error).__name__}") as caught:
+            call(session(**{name: error}))
+        assert caught.value.where == "zk-1:2181"
+
+
+@pytest.mark.parametrize("error", [kazoo.NoAuthError(), kazoo.AuthFailedError()])
+def test_a_refusal_is_a_setting(error):
+    with pytest.raises(ConfigurationError, match="refuses access to /path"):
+        session(get_async=error).read("/path")
