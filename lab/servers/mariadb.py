@@ -214,7 +214,8 @@ class MariaDb:
         """Return ``my.cnf``.
 
         Each server has a ``tmpdir`` of its own: one that starts deletes the temporary tables of every other in a shared
-        one. ``sync_binlog`` stays 0, for a killed process loses nothing that it wrote; only a killed machine would.
+        one. ``sync_binlog`` stays 0, for a killed process loses nothing that it wrote; only a killed machine would. The
+        binary log's name is relative, so that a lab may be moved.
         """
         folder = self.site.mariadb
         settings = {
@@ -227,7 +228,7 @@ class MariaDb:
             "bind-address": self.host,
             "skip-name-resolve": 1,
             "server-id": SITES.index(self.site.name) + 1,
-            "log-bin": folder / "data" / "binlog",
+            "log-bin": "binlog",
             "binlog-format": "ROW",
             "log-bin-trust-function-creators": 1,
             "event-scheduler": "ON",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pymysql
 import pytest
+import yaml
 from kazoo.client import KazooClient
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
+from incorta_provider.connection import connections_from_file
+from incorta_provider.dr.topology import Topology
+from lab.layout import Lab
 from lab.servers.mariadb import MariaDb
 from lab.servers.sshd import Sshd
 from lab.servers.zookeeper import Ensemble
 from lab.testbed import Pair
+from lab.up import status
 
 pytestmark = pytest.mark.lab
 
@@ -75,3 +81,15 @@ def test_the_fencing_account_can_lock_the_other_one(mariadb_pair: Pair[MariaDb])
         cursor.execute("ALTER USER incorta@'127.0.0.1' ACCOUNT UNLOCK")
         cursor.execute("SET GLOBAL read_only = 1")
         cursor.execute("SET GLOBAL read_only = 0")
+
+
+def test_the_whole_lab_is_ready_beside_the_parts_that_other_tests_started(
+    lab: Lab, mariadb_pair: Pair[MariaDb]
+) -> None:
+    assert {server.reason for server in status(lab)} == {""}
+    find = connections_from_file(lab.connections_file)
+    for server in mariadb_pair:
+        info = find(f"{server.site.name}_metadata")
+        assert (info.port, info.password, info.schema) == (server.port, server.password, server.schema)
+    groups = Topology.model_validate(yaml.safe_load(lab.topology_file.read_text())).groups
+    assert [Path(site.storage.removeprefix("file://")).is_dir() for site in groups["acme"].sites.values()] == [True] * 2
