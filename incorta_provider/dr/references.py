@@ -48,6 +48,10 @@ def _reason(reference: Reference, entry: Entry | None) -> str | None:
         return f"named by the metadata as a file, is a {entry.kind.value}"
     if reference.size is not None and reference.size != entry.size:
         return f"the metadata says {reference.size} bytes, the file has {entry.size}"
-    if reference.sha256 is not None and entry.sha256 is not None and reference.sha256.lower() != entry.sha256.hex():
+    if reference.sha256 is None:
+        return None
+    if entry.sha256 is None:
+        return "the metadata says a digest, the manifest has none to compare it with"
+    if reference.sha256.lower() != entry.sha256.hex():
         return "its digest is not the one in the metadata"
     return None
