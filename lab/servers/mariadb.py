@@ -1,29 +1,6 @@
 """The metadata database server of a site: a private MariaDB which reads nothing of the system's configuration.
 
-Accounts, made at the first start:
-
-``root``
-    at ``127.0.0.1`` and over the socket. The lab's own.
-``incorta``
-    what Incorta and the provider log in with (``<site>_metadata``). These are the rights that the provider needs:
-
-    ======================================  ==========================================================================
-    right                                   what for
-    ======================================  ==========================================================================
-    ALL on ``incorta``                      Incorta itself; restore, rewriting, events on and off
-    ALL on ``_dr_proof_%``                  the scratch schemas in which a dump is proven
-    SELECT on ``mysql.proc``                dump of routines that another account made
-    SELECT on ``mysql.user``, ``.global_priv``  whether a definer exists at this site; whether an account is locked
-    PROCESS                                 dump; who still writes, before a fence
-    BINLOG MONITOR                          the binary log position of a dump's snapshot
-    RELOAD                                  FLUSH before a dump where the server is a MySQL
-    SET USER                                restore of views and routines with their own definer
-    CONNECTION ADMIN                        fence: end the sessions that were open before it
-    ======================================  ==========================================================================
-``incorta_dr``
-    the same, and besides them CREATE USER (lock and unlock ``incorta``) and READ_ONLY ADMIN: what a fence needs. It is
-    an account of its own because a locked account cannot unlock itself, and because READ_ONLY ADMIN lets its owner
-    write while the server is read-only (MariaDB manual, *read_only*).
+Raises :class:`~incorta_provider.exceptions.ConfigurationError` when the data folder cannot be made.
 """
 
 from __future__ import annotations
@@ -43,13 +20,12 @@ from lab.files import last_lines, write
 from lab.layout import SITES, Site
 from lab.passwords import SitePasswords
 from lab.programs import account_name, find_program
+from lab.servers.accounts import FENCE_ACCOUNT, INCORTA_ACCOUNT, account_statements
 from lab.supervisor import marked_environment
 
 SCHEMA = "incorta"
-_HOSTS = ("localhost", "127.0.0.1", "%")
 _SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Without NO_ZERO_DATE and NO_ZERO_IN_DATE: Incorta stores zero dates."""
-_GLOBAL_RIGHTS = "PROCESS, BINLOG MONITOR, RELOAD, SET USER, CONNECTION ADMIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +36,7 @@ class MariaDb:
     passwords: SitePasswords
 
     host = "127.0.0.1"
-    user = "incorta"
+    user = INCORTA_ACCOUNT
     schema = SCHEMA
 
     @property
@@ -118,7 +94,7 @@ class MariaDb:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tmp").mkdir(exist_ok=True)
         if not self._accounts_done.exists():
-            write(self._init_file, "\n".join(self._account_statements()) + "\n", mode=0o600)
+            write(self._init_file, "\n".join(account_statements(self.passwords, SCHEMA)) + "\n", mode=0o600)
         write(folder / "my.cnf", self._configuration(), mode=0o600)
         if not (folder / "data").exists():
             self._initialise()
@@ -131,7 +107,7 @@ class MariaDb:
         """Return why the real account cannot log in yet."""
         try:
             self._login(self.user, self.password, SCHEMA).close()
-            self._login("incorta_dr", self.passwords.mysql_dr, None).close()
+            self._login(FENCE_ACCOUNT, self.passwords.mysql_dr, None).close()
         except pymysql.MySQLError as error:
             return self._unless_locked(error)
         self._accounts_done.touch()
@@ -244,33 +220,3 @@ class MariaDb:
         if self._init_file.exists():
             settings["init-file"] = self._init_file
         return "[mariadbd]\n" + "".join(f'{key} = "{value}"\n' for key, value in settings.items())
-
-    def _account_statements(self) -> list[str]:
-        """Return the statements of the first start: one a line, as ``init-file`` takes them, and safe to repeat."""
-        root = self.passwords.mysql_root
-        lines = [f"CREATE DATABASE IF NOT EXISTS `{SCHEMA}`;"]
-        lines += [
-            "DELETE FROM mysql.global_priv WHERE User IN ('', 'root') AND Host NOT IN ('localhost', '127.0.0.1');"
-        ]
-        lines += ["FLUSH PRIVILEGES;"]
-        for host in ("localhost", "127.0.0.1"):
-            lines += [f"CREATE USER IF NOT EXISTS root@'{host}';"]
-            lines += [f"ALTER USER root@'{host}' IDENTIFIED BY '{root}';"]
-            lines += [f"GRANT ALL ON *.* TO root@'{host}' WITH GRANT OPTION;"]
-        for host in _HOSTS:
-            lines += self._grants(f"incorta@'{host}'", self.password, _GLOBAL_RIGHTS)
-            fence = f"{_GLOBAL_RIGHTS}, CREATE USER, READ_ONLY ADMIN"
-            lines += self._grants(f"incorta_dr@'{host}'", self.passwords.mysql_dr, fence)
-        return lines
-
-    @staticmethod
-    def _grants(account: str, password: str, rights: str) -> list[str]:
-        tables = ("proc", "user", "global_priv")
-        return [
-            f"CREATE USER IF NOT EXISTS {account};",
-            f"ALTER USER {account} IDENTIFIED BY '{password}';",
-            f"GRANT {rights} ON *.* TO {account};",
-            f"GRANT ALL ON `{SCHEMA}`.* TO {account};",
-            f"GRANT ALL ON `\\_dr\\_proof\\_%`.* TO {account};",
-            *(f"GRANT SELECT ON mysql.`{table}` TO {account};" for table in tables),
-        ]
