@@ -10,13 +10,8 @@ from pathlib import Path
 from lab.incorta.database import Session
 from lab.incorta.live import LiveTable, live_tables, table_files
 from lab.incorta.parquet import engine_payload, read_tables
-from lab.incorta.snapshot import SnapshotHeader, TornSnapshotError, read_snapshot, write_snapshot
+from lab.incorta.snapshot import SnapshotHeader, write_snapshot
 from lab.incorta.storage import snapshot_file
-
-
-def outdated(storage_root: Path, tenant: str, tables: list[LiveTable]) -> list[LiveTable]:
-    """Return the tables whose snapshot is missing, torn or of another commit than the live one."""
-    return [table for table in tables if _commit_of(storage_root, tenant, table) != table.version]
 
 
 def rebuild(session: Session, storage_root: Path, tenant: str, table: LiveTable) -> None:
@@ -32,10 +27,3 @@ def rebuild_schema(session: Session, storage_root: Path, tenant: str, schema: st
     for table in tables:
         rebuild(session, storage_root, tenant, table)
     return len(tables)
-
-
-def _commit_of(storage_root: Path, tenant: str, table: LiveTable) -> int | None:
-    try:
-        return read_snapshot(storage_root / snapshot_file(tenant, table.schema, table.name)).commit
-    except (FileNotFoundError, TornSnapshotError):
-        return None

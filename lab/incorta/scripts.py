@@ -42,7 +42,7 @@ class ScriptFacts:
 def render(facts: ScriptFacts) -> dict[str, str]:
     """Return the text of each file by its path below the home; those that end in ``.sh`` must be made executable."""
     files = {
-        "IncortaNode/startNode.sh": _start(facts, "agent", "IncortaNode/logs/agent.out", "Starting the node agent"),
+        "IncortaNode/startNode.sh": _start(facts, "agent", "IncortaNode/logs/agent.log", "Starting the node agent"),
         "IncortaNode/stopNode.sh": _run(facts, "stop agent"),
         "IncortaNode/startService.sh": _service(facts, "start-service"),
         "IncortaNode/stopService.sh": _service(facts, "stop-service"),
@@ -50,7 +50,7 @@ def render(facts: ScriptFacts) -> dict[str, str]:
     }
     if facts.has_cmc:
         files |= {
-            "cmc/start-cmc.sh": _start(facts, "cmc", "cmc/logs/cmc.out", "Starting the CMC"),
+            "cmc/start-cmc.sh": _start(facts, "cmc", "cmc/logs/cmc.log", "Starting the CMC"),
             "cmc/stop-cmc.sh": _run(facts, "stop cmc"),
         }
     return files

@@ -16,7 +16,8 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab.incorta.storage import TEMPORARY
+from lab.incorta.live import LiveTable
+from lab.incorta.storage import TEMPORARY, snapshot_file
 
 _MAGIC = b"DDM1"
 _DIGEST = hashlib.sha256().digest_size
@@ -61,6 +62,18 @@ def read_snapshot(path: Path) -> SnapshotHeader:
         raise TornSnapshotError("has another checksum than it carries")
     length = int.from_bytes(content[len(_MAGIC) : _HEAD], "big")
     return SnapshotHeader(**json.loads(content[_HEAD : _HEAD + length]))
+
+
+def outdated(storage_root: Path, tenant: str, tables: list[LiveTable]) -> list[LiveTable]:
+    """Return the tables whose snapshot is missing, torn or of another commit than the live one."""
+    return [table for table in tables if _commit_of(storage_root, tenant, table) != table.version]
+
+
+def _commit_of(storage_root: Path, tenant: str, table: LiveTable) -> int | None:
+    try:
+        return read_snapshot(storage_root / snapshot_file(tenant, table.schema, table.name)).commit
+    except (FileNotFoundError, TornSnapshotError):
+        return None
 
 
 def _encode(header: SnapshotHeader, payload: bytes) -> bytes:
