@@ -1,0 +1,130 @@
+"""The manifest: the files of one recovery point, in one fixed order.
+
+The order is that of the bytes of the whole path. It is the order in which object stores list their keys, it needs no
+key to be computed, and whatever is sorted by path bytes can be merged with a manifest. It has one trap: ``/`` sorts
+behind characters such as ``-`` and ``.``, so what a folder holds does not come right behind the folder
+(``a``, ``a-b``, ``a/x``). :func:`in_path_order` walks a tree in this order, :class:`OpenFolders` remembers the folders
+of a sorted stream until their last entry has passed.
+
+Paths are bytes: names on disk are no text. They are relative to the storage root, with ``/`` between the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an entry is. Devices, sockets and pipes have no place in a recovery point."""
+
+    FILE = "file"
+    DIR = "dir"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file, folder or symbolic link.
+
+    :param path: relative to the storage root.
+    :param size: bytes; 0 unless a file.
+    :param mtime_ns: nanoseconds since 1970; as coarse as the storage that it was read from.
+    :param mode: permission bits, without set-uid, set-gid and sticky: these mean something only with the owner, and
+        owners are not replicated.
+    :param sha256: 32 raw bytes; only of files, and only once their content was read.
+    :param link_target: as it is stored in a symbolic link.
+    """
+
+    path: bytes
+    kind: Kind
+    size: int
+    mtime_ns: int
+    mode: int
+    sha256: bytes | None = None
+    link_target: bytes | None = None
+
+
+MODE_BITS = 0o777
+
+
+def sort_key(path: bytes) -> bytes:
+    """Return what manifests and everything merged with them are sorted by: the bytes of the whole path.
+
+    >>> sorted([b"a/x", b"a-b", b"a"], key=sort_key)
+    [b'a', b'a-b', b'a/x']
+    """
+    return path
+
+
+def in_path_order(names: Iterable[bytes]) -> Generator[bytes, bool | None, None]:
+    """Yield the names of one folder, and each subfolder's name with ``/`` where its content belongs in path order.
+
+    The caller answers each plain name with whether it is a folder (``send(True)``), once it has found out.
+
+    :param names: sorted.
+    """
+    waiting: list[bytes] = []
+    for name in names:
+        while waiting and waiting[-1] < name:
+            yield waiting.pop()
+        if (yield name):
+            waiting.append(name + b"/")
+    while waiting:
+        yield waiting.pop()
+
+
+class OpenFolders:
+    """The folders of a stream in path order that may still hold entries to come.
+
+    Memory follows the depth of the tree: a folder is forgotten when the stream has passed its last possible entry.
+    """
+
+    def __init__(self) -> None:
+        self._prefixes: list[bytes] = []
+
+    def enter(self, folder: bytes) -> None:
+        """Remember a folder; call it when its own entry passes."""
+        self._forget_before(folder)
+        self._prefixes.append(folder + b"/")
+
+    def contains(self, path: bytes) -> bool:
+        """Tell whether one of the folders holds ``path``, at any depth."""
+        self._forget_before(path)
+        return any(path.startswith(prefix) for prefix in self._prefixes)
+
+    def has_parent_of(self, path: bytes) -> bool:
+        """Tell whether the folder that holds ``path`` directly was entered; the root always was."""
+        self._forget_before(path)
+        parent = path[: path.rfind(b"/") + 1]
+        return not parent or parent in self._prefixes
+
+    def _forget_before(self, path: bytes) -> None:
+        prefixes = self._prefixes
+        while prefixes and prefixes[-1] < path and not path.startswith(prefixes[-1]):
+            prefixes.pop()
+
+
+def parent_of(path: bytes) -> bytes:
+    """Return the folder that holds ``path``; empty for the root.
+
+    >>> parent_of(b"a/b/c"), parent_of(b"a")
+    (b'a/b', b'')
+    """
+    return path[: max(path.rfind(b"/"), 0)]
+
+
+def is_safe(path: bytes) -> bool:
+    """Tell whether a path stays inside the root: relative, no empty part, no ``.``, ``..`` or NUL in it."""
+    return b"\0" not in path and not {b"", b".", b".."}.intersection(path.split(b"/"))
+
+
+def shown(path: bytes) -> str:
+    r"""Return a path as one printable line, for messages and logs; file names may hold anything.
+
+    >>> print(shown(b"a\nb\xff"))
+    a\nb\xff
+    """
+    text = path.decode(errors="backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,0 +1,51 @@
+"""What the transfer engine asks of a source, one class per kind of storage.
+
+A new kind of source is one module with a class that fits :class:`Tree`, and one line in
+:mod:`incorta_provider.storage.url`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from incorta_provider.dr.manifest import Entry
+
+
+class Missed(StrEnum):
+    """Why a file was not copied; neither is an error by itself.
+
+    ``VANISHED``: it was gone when its turn came. ``UNSETTLED``: it changed under every try.
+    """
+
+    VANISHED = "vanished"
+    UNSETTLED = "unsettled"
+
+
+class Tree(Protocol):
+    """A source of files."""
+
+    @property
+    def label(self) -> str:
+        """Its address, for messages."""
+
+    def check(self) -> None:
+        """Refuse a source that is absent, no folder, unreadable or empty.
+
+        :raises PreconditionError: says which.
+        """
+
+    def list(self) -> Iterator[Entry]:
+        """Yield everything below the root in path order, without digests.
+
+        :raises IntegrityError: a folder cannot be read, a link leads out of the root, or there is a special file.
+        """
+
+    def fetch(self, entry: Entry, into: Path) -> Entry | Missed:
+        """Copy one file to ``into`` and return what was copied: its own size, time, mode and digest.
+
+        :param into: a file that does not exist yet; on :class:`Missed` what it holds is worthless.
+        :raises IntegrityError: the file may not be read.
+        """

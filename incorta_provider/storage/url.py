@@ -1,0 +1,39 @@
+"""From the storage URL of a topology to the tree behind it.
+
+:raises ConfigurationError: a scheme that has no backend, or a ``file://`` URL that names no absolute path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.tree import Tree
+
+
+def open_tree(url: str, exclude: Sequence[str] = ()) -> Tree:
+    """Return the tree at ``url``; nothing is read yet."""
+    return LocalTree(local_path(url), exclude)
+
+
+def local_path(url: str) -> Path:
+    """Return the folder that a ``file://`` URL names: local, or NFS that is mounted at the worker."""
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        raise _refused(url, f"there is no backend for {parts.scheme or 'no scheme'!r}, only for file://")
+    if parts.netloc not in {"", "localhost"}:
+        raise _refused(url, f"file:// names a host, {parts.netloc!r}; three slashes are needed")
+    if parts.query or parts.fragment:
+        raise _refused(url, "a '?' or '#' in a path must be written as %3F or %23")
+    path = Path(os.fsdecode(unquote_to_bytes(parts.path)))
+    if not path.is_absolute() or ".." in path.parts:
+        raise _refused(url, "the path must be absolute and without '..'")
+    return path
+
+
+def _refused(url: str, what: str) -> ConfigurationError:
+    return ConfigurationError(what, where=url, fix="Correct the URL in the topology, for example file:///mnt/incorta.")
