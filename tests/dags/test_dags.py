@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+SITE = """
+      {name}:
+        storage: file:///srv/{name}/storage
+        catalog: file:///srv/{name}/catalog
+        metadata: {{conn_id: {name}_metadata, schema: incorta}}
+        zookeeper: {{conn_id: {name}_zookeeper}}
+        nodes: [{{conn_id: {name}_node1, services: [loaderService, analyticsService]}}]
+        cmc: {{conn_id: {name}_cmc, cluster: acme, node: {name}_node1}}
+        analytics: {{conn_id: {name}_analytics, tenant: acme}}
+"""
+REPLICATION = [
+    "open", "pre_copy", "dump", "final_copy", "check", "prove", "seal", "apply", "release",
+]  # fmt: skip
+
+
+def topology(tmp_path: Path, *sites: str) -> Path:
+    text = "groups:\n  acme:\n    primary: berlin\n    approval: {conn_id: acme_approval}\n    sites:\n"
+    path = tmp_path / "incorta_dr.yaml"
+    path.write_text(text + "".join(SITE.format(name=name) for name in sites))
+    return path
+
+
+def test_a_group_with_two_dr_sites_gets_a_replication_dag_for_each_and_one_cutover_dag(
+    tmp_path: Path, read_dags: Callable[..., dict]
+) -> None:
+    found = read_dags(topology(tmp_path, "berlin", "newyork", "tokyo"))
+    assert found["errors"] == {}
+    assert sorted(found["dags"]) == [
+        "incorta_dr_cutover__acme",
+        "incorta_replication__acme__newyork",
+        "incorta_replication__acme__tokyo",
+    ]
+
+
+def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(
+    tmp_path: Path, read_dags: Callable[..., dict]
+) -> None:
+    dag = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_replication__acme__newyork"]
+    assert dag["max_active_runs"] == 1
+    assert dag["catchup"] is False
+    for before, after in zip(REPLICATION, REPLICATION[1:], strict=False):
+        assert before in dag["tasks"][after]
+    assert dag["rules"]["release"] == "all_done_setup_success"
+    assert all(dag["rules"][task] == "all_success" for task in REPLICATION[:-1])
+
+
+def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_done(
+    tmp_path: Path, read_dags: Callable[..., dict]
+) -> None:
+    dag = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_dr_cutover__acme"]
+    assert dag["run_types"] == ["manual"]
+    assert dag["max_active_runs"] == 1
+    assert dag["schedule"] == "None"
+    assert dag["tasks"]["approve"] == ["request"]
+    assert dag["tasks"]["fence"] == ["approve"]
+    assert set(dag["rules"].values()) == {"all_success"}
+
+
+def test_the_form_demands_a_typed_confirmation_and_a_reason(tmp_path: Path, read_dags: Callable[..., dict]) -> None:
+    params = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_dr_cutover__acme"]["params"]
+    assert params["confirmation"]["pattern"] == "^PROMOTE (berlin|newyork)$"
+    assert "const" not in params["confirmation"]
+    assert params["reason"]["minLength"] == 1
+    assert params["target_site"]["enum"] == ["berlin", "newyork"]
+
+
+def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
+    tmp_path: Path, read_dags: Callable[..., dict]
+) -> None:
+    folder = tmp_path / "dags"
+    shutil.copytree(Path(__file__).parents[2] / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "other.py").write_text("from airflow.sdk import DAG\nDAG('other', schedule=None)\n")
+    path = topology(tmp_path, "berlin", "newyork")
+    path.write_text(path.read_text().replace("primary: berlin", "primary: berlim"))
+    found = read_dags(path, folder)
+    assert list(found["dags"]) == ["other"]
+    assert len(found["errors"]) == 2
+    for error in found["errors"].values():
+        assert f"{path}:2: groups.acme: primary 'berlim' is none of the sites ['berlin', 'newyork']" in error
+        assert "incorta-dr topology check" in error
+
+
+def test_a_missing_topology_says_which_setting_to_make(read_dags: Callable[..., dict]) -> None:
+    errors = read_dags(None)["errors"]
+    assert len(errors) == 2
+    for error in errors.values():
+        assert "AIRFLOW__INCORTA_DR__TOPOLOGY" in error

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.plan import Mode, Plan, StepName
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.cutover_folder import CutoverFolder
+
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+
+
+def plan(reason: str = "fire") -> Plan:
+    return Plan(
+        group="acme",
+        run_id="manual__1",
+        mode=Mode.UNPLANNED,
+        source="berlin",
+        target="newyork",
+        epoch=1,
+        recovery_point="p1",
+        point_opened_at=NOW,
+        requested_by="hana",
+        reason=reason,
+        created_at=NOW,
+        steps=(),
+    )
+
+
+def approval() -> Approval:
+    return Approval(
+        group="acme",
+        run_id="manual__1",
+        plan_sha256=plan().sha256,
+        recovery_point="p1",
+        target="newyork",
+        requested_by="hana",
+        approved_by="omar",
+        approved_at=NOW,
+        expires_at=NOW,
+        nonce="n",
+    )
+
+
+def test_the_first_plan_of_a_run_is_the_one_that_holds(tmp_path: Path) -> None:
+    folder = CutoverFolder(tmp_path, "manual__1")
+    assert not folder.has_plan()
+    assert folder.freeze(plan("fire")) == plan("fire")
+    assert folder.freeze(plan("water")) == plan("fire")
+    assert folder.plan() == plan("fire")
+
+
+def test_a_run_without_a_plan_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(PreconditionError, match="Trigger the cutover DAG"):
+        CutoverFolder(tmp_path, "manual__1").plan()
+
+
+def test_results_tell_which_steps_are_done(tmp_path: Path) -> None:
+    folder = CutoverFolder(tmp_path, "manual__1")
+    assert folder.done() == set()
+    assert folder.result(StepName.FENCE) is None
+    folder.record(StepName.FENCE, {"unfenced": True})
+    assert folder.done() == {StepName.FENCE}
+    assert folder.result(StepName.FENCE) == {"unfenced": True}
+
+
+def test_an_approval_comes_back_as_it_was_signed(tmp_path: Path) -> None:
+    folder = CutoverFolder(tmp_path, "manual__1")
+    assert folder.approval() is None
+    signed = approval().signed(b"key" * 8)
+    folder.save_approval(signed)
+    assert folder.approval() == signed
+
+
+def test_run_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
+    names = ["manual__2026-11-25T03:00:00+00:00", "manual__2026-11-25T03_00_00+00_00", "../../etc", "..", "", "a" * 300]
+    roots = {CutoverFolder(tmp_path, name).root for name in names}
+    assert len(roots) == len(names)
+    for root in roots:
+        assert root.parent == tmp_path / "cutovers"
+        assert len(root.name) < 100

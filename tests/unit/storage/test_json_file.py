@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.json_file import read_json, write_json
+
+WRITER = """
+import sys
+from pathlib import Path
+from incorta_provider.storage.json_file import write_json
+number = 0
+while True:
+    number += 1
+    write_json(Path(sys.argv[1]), {"number": number, "filling": "x" * 20000})
+"""
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "facts.json"
+    write_json(path, {"name": "Zoë", "list": [1, None]})
+    assert read_json(path) == {"name": "Zoë", "list": [1, None]}
+    assert os.listdir(path.parent) == ["facts.json"]
+
+
+def test_a_file_that_is_absent_reads_as_none(tmp_path: Path) -> None:
+    assert read_json(tmp_path / "absent.json") is None
+
+
+def test_a_file_that_holds_no_json_is_an_integrity_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "torn.json"
+    path.write_text('{"half":')
+    with pytest.raises(IntegrityError, match="torn.json"):
+        read_json(path)
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    for pause in (0.01, 0.05, 0.11):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
+        while not path.exists():
+            time.sleep(0.005)
+        time.sleep(pause)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        facts = read_json(path)
+        assert len(facts["filling"]) == 20000
+        assert facts["number"] >= 1
