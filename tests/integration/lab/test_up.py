@@ -5,13 +5,14 @@ The tests share one lab and build on each other's state on purpose: each says wh
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import paramiko
@@ -22,7 +23,7 @@ from lab.layout import Lab
 from lab.passwords import passwords
 from lab.processes import Process, family
 from lab.servers.mariadb import MariaDb
-from lab.servers.server import start
+from lab.servers.server import port_is_free, start
 from lab.servers.sshd import Sshd
 from lab.state import exclusive
 from lab.supervisor import Supervisor, markers
@@ -68,11 +69,13 @@ def test_up_finishes_what_a_killed_up_began(own_lab: Lab, after: float) -> None:
 
 def settled_family(lab: Lab, roots: list[Process]) -> set[int]:
     """Return the processes of the lab once sshd has ended those which answered the status."""
-    deadline = time.monotonic() + 5
-    while True:
-        found = {process.pid for process in family(markers(lab), roots)}
-        if len(found) == len(roots) or time.monotonic() > deadline:
-            return found
+    wait_for(lambda: len(family(markers(lab), roots)) == len(roots))
+    return {process.pid for process in family(markers(lab), roots)}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
@@ -118,16 +121,19 @@ def session(own_lab: Lab) -> Iterator[paramiko.SSHClient]:
 def test_kill_site_takes_sessions_and_daemons_too_and_leaves_the_other_site(
     own_lab: Lab, session: paramiko.SSHClient
 ) -> None:
-    """A daemon is what the start scripts leave: no parent, no session of sshd, no record."""
-    session.exec_command("exec sleep 301")
-    _, output, _ = session.exec_command("setsid sleep 302 > /dev/null 2>&1 & echo started")
-    assert output.read() == b"started\n"
+    """What a script leaves is a daemon: no parent, no session of sshd, no record."""
     site = own_lab.site("berlin")
+    session.exec_command("exec sleep 301")
+    _, output, _ = session.exec_command(shlex.quote(str(site.node(1).home / "IncortaNode/startNode.sh")))
+    assert output.read() == b"Starting the node agent\n"
+    agent = site.node(1).port("agent")
+    wait_for(lambda: not port_is_free(agent))
     roots = [record.process for record in Supervisor(own_lab).records("berlin")]
     before = family(markers(own_lab, "berlin"), roots)
     assert len(before) > len(roots) == 6
     kill_site(own_lab, "berlin", quiet)
     assert family(markers(own_lab, site.name), before) == []
+    assert port_is_free(agent)
     ways = {(server.site, server.reason) for server in status(own_lab)}
     assert ways == {("berlin", "stopped"), ("newyork", "")}
 
