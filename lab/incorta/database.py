@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -11,7 +13,8 @@ from lab.incorta.settings import Database
 SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Zero dates are stored, so neither NO_ZERO_DATE nor NO_ZERO_IN_DATE."""
 
-Session = Connection[Cursor]
+Session: TypeAlias = "Connection[Cursor]"
+"""A string, for the class takes its parameter in the stubs only."""
 
 
 def connect(database: Database, *, autocommit: bool = True) -> Session:

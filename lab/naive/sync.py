@@ -7,11 +7,10 @@ cron job would.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from lab.files import write
 from lab.incorta.database import connect
@@ -26,9 +25,11 @@ _DUMP_OPTIONS = ("--single-transaction", "--routines", "--triggers", "--events",
 class End:
     """One end of the copy.
 
+    :param folder: where the option file of the database's client tools may lie; it is lost with the site.
     :param values: what the metadata of this site must say, by the names of the topology.
     """
 
+    folder: Path
     database: Database
     storage: Path
     values: Mapping[str, str]
@@ -36,7 +37,7 @@ class End:
 
 def end(settings: NodeSettings) -> End:
     """Return the site of a node as an end of the copy."""
-    return End(settings.database, settings.storage, settings.values)
+    return End(settings.outbox.parent, settings.database, settings.storage, settings.values)
 
 
 def copy(source: End, target: End) -> None:
@@ -57,14 +58,12 @@ def copy_files(source: End, target: End) -> None:
 
 def copy_metadata(source: End, target: End) -> None:
     """Dump the source into the target."""
-    with ExitStack() as files:
-        options = [files.enter_context(_option_file(one.database)) for one in (source, target)]
-        dump_argv = ["mariadb-dump", options[0], *_DUMP_OPTIONS, source.database.schema]
-        load_argv = ["mariadb", options[1], target.database.schema]
-        with subprocess.Popen(dump_argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as dump:
-            subprocess.run(load_argv, stdin=dump.stdout, capture_output=True, check=True)
-        if dump.returncode:
-            raise subprocess.CalledProcessError(dump.returncode, dump_argv)
+    dump_argv = ["mariadb-dump", _credentials(source), *_DUMP_OPTIONS, source.database.schema]
+    load_argv = ["mariadb", _credentials(target), target.database.schema]
+    with subprocess.Popen(dump_argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as dump:
+        subprocess.run(load_argv, stdin=dump.stdout, capture_output=True, check=True)
+    if dump.returncode:
+        raise subprocess.CalledProcessError(dump.returncode, dump_argv)
 
 
 def rewrite_values(target: End) -> None:
@@ -75,12 +74,11 @@ def rewrite_values(target: End) -> None:
             cursor.execute("UPDATE SERVER_CONFIG SET VALUE = %s WHERE NAME = %s", (target.values[name], name))
 
 
-@contextmanager
-def _option_file(database: Database) -> Iterator[str]:
-    """Lend the option that names a file with the credentials; they never show in the process list."""
-    with TemporaryDirectory(prefix="naive-") as folder:
-        path = Path(folder) / "client.cnf"
-        fields = {"host": database.host, "port": database.port, "user": database.user, "password": database.password}
-        lines = "".join(f'{key} = "{value}"\n' for key, value in fields.items())
-        write(path, f"[client]\ndefault-character-set = utf8mb4\n{lines}", mode=0o600)
-        yield f"--defaults-file={path}"
+def _credentials(one: End) -> str:
+    """Return the option that names a file with the credentials: they never show in the process list."""
+    database = one.database
+    fields = {"host": database.host, "port": database.port, "user": database.user, "password": database.password}
+    lines = "".join(f'{key} = "{value}"\n' for key, value in fields.items())
+    path = one.folder / "naive.cnf"
+    write(path, f"[client]\ndefault-character-set = utf8mb4\n{lines}", mode=0o600)
+    return f"--defaults-file={path}"
