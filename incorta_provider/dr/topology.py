@@ -240,4 +240,5 @@ def _overlap(one: str, other: str) -> bool:
 def _folder(url: str) -> str:
     """Return the URL with one spelling for one folder, ending in a slash."""
     scheme, _, path = url.partition("://")
-    return f"{scheme}://{posixpath.normpath(path).lstrip('/')}/"
+    names = posixpath.normpath("/" + path.lstrip("/")).strip("/")
+    return f"{scheme}://{names}/" if names else f"{scheme}://"

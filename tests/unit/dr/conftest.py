@@ -1,14 +1,16 @@
-"""A small topology to start from: the text, so that line numbers are known, and what it parses to."""
+"""What tests of the rules start from: a small topology, as text with known lines and parsed, and a recovery point."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
 
+from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Group, Topology
 
 TEXT = """\
@@ -98,3 +100,33 @@ def document() -> Callable[[], dict[str, Any]]:
 def group() -> Group:
     """Return the group of the right topology."""
     return Topology.model_validate(yaml.safe_load(TEXT)).groups["acme"]
+
+
+@pytest.fixture(scope="session")
+def point() -> Callable[..., RecoveryPoint]:
+    """Return a function that makes a sealed recovery point, with the fields that a test changes."""
+    fields: dict[str, Any] = {
+        "id": "20261125T025500Z-55d41569",
+        "group": "acme",
+        "source": "berlin",
+        "target": "newyork",
+        "epoch": 1,
+        "run_id": "scheduled__1",
+        "opened_at": datetime(2026, 11, 25, 2, 55, tzinfo=UTC),
+        "sealed_at": datetime(2026, 11, 25, 2, 55, 12, 345678, tzinfo=UTC),
+        "previous": None,
+        "files": 120,
+        "bytes": 4096,
+        "copied_files": 7,
+        "copied_bytes": 512,
+        "tables": 9,
+        "rows": 300,
+        "references": 110,
+        "manifest_sha256": "aa" * 32,
+        "dump_sha256": "bb" * 32,
+        "inventory_sha256": "cc" * 32,
+        "position": "mariadb-bin.000001:4",
+        "server_version": "11.8.2-MariaDB",
+        "incorta_version": "2024.1.0",
+    }
+    return lambda **changed: RecoveryPoint(**(fields | changed))

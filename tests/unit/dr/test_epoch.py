@@ -317,7 +317,7 @@ class TwoSites(RuleBasedStateMachine):
 
 
 TestTwoSites = TwoSites.TestCase
-TestTwoSites.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestTwoSites.settings = settings(max_examples=150, stateful_step_count=30)
 
 
 def test_the_model_can_finish_a_cutover_and_come_home() -> None:
