@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from incorta_provider.dr.manifest import Entry, Kind, sort_key
+from incorta_provider.dr.manifest import Entry, Kind, shown, sort_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def unmet(references: Iterable[Reference], entries: Iterable[Entry]) -> Iterator
             entry = next(manifest, None)
         reason = _reason(reference, entry)
         if reason:
-            yield f"{reference.path.decode(errors='backslashreplace')}: {reason}"
+            yield f"{shown(reference.path)}: {reason}"
 
 
 def _reason(reference: Reference, entry: Entry | None) -> str | None:
@@ -48,10 +48,12 @@ def _reason(reference: Reference, entry: Entry | None) -> str | None:
         return f"named by the metadata as a file, is a {entry.kind.value}"
     if reference.size is not None and reference.size != entry.size:
         return f"the metadata says {reference.size} bytes, the file has {entry.size}"
-    if reference.sha256 is None:
+    return _digest_reason(reference.sha256, entry.sha256)
+
+
+def _digest_reason(named: str | None, found: bytes | None) -> str | None:
+    if named is None:
         return None
-    if entry.sha256 is None:
+    if found is None:
         return "the metadata says a digest, the manifest has none to compare it with"
-    if reference.sha256.lower() != entry.sha256.hex():
-        return "its digest is not the one in the metadata"
-    return None
+    return "its digest is not the one in the metadata" if named.lower() != found.hex() else None

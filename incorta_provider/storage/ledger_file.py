@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from incorta_provider.dr.ledger import LedgerEntry, chained, faults, parse_line
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.durable import sync_folder
 
 TAIL_BYTES = 4 * 1024 * 1024
 """How far back an append looks for its own key: some thousand lines, far more than one run writes."""
@@ -62,7 +63,7 @@ class LedgerFile:
                 file.flush()
             os.fsync(file.fileno())  # a line that is there already, too: its writer may have died before this call
             if not lines:
-                self._sync_folder()
+                sync_folder(self.path.parent)
             return entry
 
     def recent(self, count: int) -> list[LedgerEntry]:
@@ -103,13 +104,6 @@ class LedgerFile:
         with self.path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
-
-    def _sync_folder(self) -> None:
-        handle = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _tail(file: IO[bytes]) -> list[bytes]:
