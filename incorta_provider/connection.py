@@ -8,6 +8,7 @@ task, the command line on the day that Airflow is down, and a test.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,7 @@ def parse_port(conn_id: str, port: object) -> int | None:
     if port is None or port == "":
         return None
     text = str(port)
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+    if not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
         raise ConfigurationError(
             f"port {text[:20]!r} is no number from 1 to 65535",
             where=f"connection {conn_id}",
