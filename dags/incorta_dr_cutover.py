@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain
 from airflow.utils.types import DagRunType
+from incorta_provider.sensors.site_ready import SiteReadySensor
 
 from incorta_provider.dr.plan import Mode
 from incorta_provider.dr.topology import Group
@@ -28,7 +29,6 @@ from incorta_provider.operators.cutover import (
     StartNodesOperator,
     VerifyServiceOperator,
 )
-from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
@@ -49,7 +49,9 @@ def cutover_params(group: Group) -> dict[str, Param]:
     """Return the trigger form. The confirmation is a pattern, because the UI hides fields with a constant."""
     sites = list(group.sites)
     return {
-        "target_site": Param(type="string", enum=sites, default=group.dr_sites[0], title="Site to promote", section="What"),
+        "target_site": Param(
+            type="string", enum=sites, default=group.dr_sites[0], title="Site to promote", section="What"
+        ),
         "mode": Param(
             Mode.UNPLANNED.value,
             type="string",
@@ -72,7 +74,9 @@ def cutover_params(group: Group) -> dict[str, Param]:
             section="Why",
             description_md="Type **PROMOTE** and the site's name.",
         ),
-        "reason": Param(type="string", minLength=1, title="Reason", section="Why", description_md="For ledger and report."),
+        "reason": Param(
+            type="string", minLength=1, title="Reason", section="Why", description_md="For ledger and report."
+        ),
     }
 
 

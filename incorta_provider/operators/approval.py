@@ -79,8 +79,8 @@ class CutoverApprovalOperator(HITLOperator):
 def _answered_by(event: Mapping[str, Any], requester: str) -> str | None:
     """Return the account that answered; None when the time ran out.
 
-    An auth manager may give a number as the id and the account as the name, or the account as both, so the answer is the
-    requester's own when either is.
+    An auth manager may give a number as the id and the account as the name, or the account as both, so the answer is
+    the requester's own when either is.
     """
     user = event.get("responded_by_user") or {}
     identities = [str(user[field]) for field in ("name", "id") if user.get(field)]

@@ -51,10 +51,14 @@ def cutover_view(site: SiteAccess, run_id: str) -> View:
     report = folder.report()
     if report is None:
         raise PreconditionError(
-            f"cutover {run_id} has no report", where=f"catalog of {site.name}", fix="It is written when the site is promoted."
+            f"cutover {run_id} has no report",
+            where=f"catalog of {site.name}",
+            fix="It is written when the site is promoted.",
         )
     width = max(report["rto_seconds"], 0.001)
-    bars = [{**step, "start": _percent(step["done_after_seconds"] - step["seconds"], width)} for step in report["steps"]]
+    bars = [
+        {**step, "start": _percent(step["done_after_seconds"] - step["seconds"], width)} for step in report["steps"]
+    ]
     for bar in bars:
         bar["width"] = max(_percent(bar["seconds"], width), 0.3)
     entries = [entry for entry in site.ledger.entries() if entry.run_id == run_id]

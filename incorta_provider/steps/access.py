@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,6 @@ from incorta_provider.connection import ConnectionInfo, Connections
 from incorta_provider.dr.topology import Group, Node, Site, Topology
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.endpoint import Endpoint
-from incorta_provider.services.analytics import AnalyticsClient
-from incorta_provider.services.cmc import CmcClient
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.ledger_file import LedgerFile
@@ -69,25 +67,26 @@ class SiteAccess:
         """The ZooKeeper ensemble."""
         return self.connections(self.config.zookeeper.conn_id)
 
-    def node(self, node: Node) -> IncortaNode:
-        """Return one Incorta node."""
-        return IncortaNode.from_connection(self.connections(node.conn_id))
+    def node(self, node: Node, run_id: str | None = None) -> IncortaNode:
+        """Return one Incorta node.
+
+        :param run_id: on whose behalf scripts run there; a script of the same run is not started twice.
+        """
+        return IncortaNode.from_connection(self.connections(node.conn_id), run_id)
+
+    def node_connections(self, nodes: Iterable[Node]) -> list[ConnectionInfo]:
+        """Return the connections of nodes."""
+        return [self.connections(node.conn_id) for node in nodes]
 
     @property
-    def cmc_node(self) -> IncortaNode:
-        """The node that runs the CMC."""
-        return IncortaNode.from_connection(self.connections(self.config.cmc.node))
-
-    @property
-    def cmc(self) -> CmcClient:
+    def cmc(self) -> ConnectionInfo:
         """The CMC's API."""
-        return CmcClient.from_connection(self.connections(self.config.cmc.conn_id))
+        return self.connections(self.config.cmc.conn_id)
 
     @property
-    def analytics(self) -> AnalyticsClient:
-        """The Analytics API of the tenant."""
-        analytics = self.config.analytics
-        return AnalyticsClient.from_connection(self.connections(analytics.conn_id), analytics.tenant)
+    def analytics(self) -> ConnectionInfo:
+        """The Analytics API."""
+        return self.connections(self.config.analytics.conn_id)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a person wants to know first: which site is active, how old the newest recovery point is, what happened last.
 
-A part that cannot be reached is said so in its line; the rest is still shown, because this is asked when things are down.
+A part that cannot be reached is said so in its line; the rest is still shown, because people ask when things are down.
 """
 
 from __future__ import annotations

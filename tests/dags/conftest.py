@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -50,8 +51,6 @@ def read_dags(airflow_home: Path) -> Callable[..., dict]:
     """Return a function that reads a folder of DAGs with a given topology."""
 
     def read(topology: Path | None, folder: Path = DAGS) -> dict:
-        import json
-
         environment = _environment(airflow_home)
         if topology is not None:
             environment["AIRFLOW__INCORTA_DR__TOPOLOGY"] = str(topology)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(
     dag = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_replication__acme__newyork"]
     assert dag["max_active_runs"] == 1
     assert dag["catchup"] is False
-    for before, after in zip(REPLICATION, REPLICATION[1:], strict=False):
+    for before, after in itertools.pairwise(REPLICATION):
         assert before in dag["tasks"][after]
     assert dag["rules"]["release"] == "all_done_setup_success"
     assert all(dag["rules"][task] == "all_success" for task in REPLICATION[:-1])

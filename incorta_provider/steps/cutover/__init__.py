@@ -1,4 +1,4 @@
-"""The steps of a cutover, in the order of :class:`incorta_provider.dr.plan.StepName`, with what stands before and after.
+"""The steps of a cutover, in the order of :class:`~incorta_provider.dr.plan.StepName`, and what stands around them.
 
 ``request`` makes and freezes the plan, ``approve`` seals a second person's answer; then one file a step; ``report``
 tells what happened.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.role_registry import RoleRegistry
@@ -81,9 +82,10 @@ def _take_lock(run: CutoverRun, session: Session) -> None:
 
 def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> tuple[list[str], dict[str, str]]:
     """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
-    parts: dict[str, Callable[[], None]] = {"epoch registry": lambda: _set_role(run, source, role)}
+    key = run.script_key(StepName.FENCE)
+    parts: dict[str, Callable[[], None]] = {"epoch registry": partial(_set_role, run, source, role)}
     for node in source.config.nodes:
-        parts[f"services of {node.conn_id}"] = lambda node=node: stop_services(source, node)  # type: ignore[misc]
+        parts[f"services of {node.conn_id}"] = partial(stop_services, source, node, key)
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         reasons = dict(zip(parts, pool.map(_attempt, parts.values()), strict=True))
     for part, reason in reasons.items():
@@ -112,9 +114,9 @@ def _set_role(run: CutoverRun, source: SiteAccess, role: Role) -> None:
             registry.compare_and_set(stored, role)
 
 
-def stop_services(site: SiteAccess, config: Node) -> None:
+def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
     """Stop what Incorta runs on one node, services first; "stopped already" is a pass."""
-    with site.node(config) as node:
+    with site.node(config, run_id) as node:
         for service in reversed(config.services):
             node.stop_service(service)
         if config.conn_id == site.config.cmc.node:

@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, Request, ensure_acceptable, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
@@ -18,6 +18,7 @@ from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
+from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
 
 Check = Callable[[], str | None]
@@ -95,10 +96,10 @@ def _looked(check: Check) -> str | None:
 
 def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
     target = run.target
-    yield "ZooKeeper", lambda: quorum_problem(ensemble_state(target.zookeeper))
-    yield "metadata database", lambda: database_problem(target.database)
+    yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
+    yield "metadata database", target.database.problem
     for node in target.config.nodes:
-        yield f"node {node.conn_id}", lambda node=node: _release_problem(run, node, point)  # type: ignore[misc]
+        yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
 
 
 def _release_problem(run: CutoverRun, config: Node, point: RecoveryPoint) -> str | None:

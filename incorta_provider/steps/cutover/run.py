@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 Result = dict[str, Any]
 
+REPEATABLE = frozenset({StepName.START_NODES, StepName.START_CMC, StepName.START_LOADER, StepName.START_ANALYTICS})
+"""Steps that are done again when their task is cleared: a service that died meanwhile is to be started again, and
+starting one that runs is a pass."""
+
 
 @dataclass(frozen=True)
 class CutoverRun:
@@ -49,7 +53,7 @@ class CutoverRun:
         :raises FencingError: another cutover took over since the fence.
         """
         plan = self.folder.plan()
-        if (known := self.folder.result(step)) is not None:
+        if (known := self.folder.result(step)) is not None and step not in REPEATABLE:
             log.info("%s is done already, at %s", step, known["finished_at"])
             self.note("cutover.step.done", f"{step}:done", known)
             return known
@@ -57,6 +61,15 @@ class CutoverRun:
         if step is not StepName.FENCE:
             ensure_promoting(role_at(self.access, self.target), run_id=self.run_id, target=plan.target)
         return self._do(step, plan, action)
+
+    def script_key(self, step: StepName) -> str:
+        """Return the name under which scripts of a step run at a node.
+
+        A try that lost its connection finds its script again under the same name; once the step was done, a repetition
+        gets a new one.
+        """
+        before = self.folder.result(step)
+        return f"{self.run_id} {step} {before['finished_at'] if before else ''}".rstrip()
 
     def _do(self, step: StepName, plan: Plan, action: Callable[[Plan], Mapping[str, Any]]) -> Result:
         started_at, started = self.access.clock(), time.monotonic()

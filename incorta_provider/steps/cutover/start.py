@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.dr.topology import Node, Site
+from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import TransientError
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.readiness import Part, not_ready, services_of
 
 
 def start_nodes(run: CutoverRun) -> Result:
     """Start the node agents, once ZooKeeper has its quorum: they register there."""
 
     def action(_: Plan) -> Result:
-        problem = quorum_problem(ensemble_state(run.target.zookeeper))
-        if problem:
+        if problem := not_ready(run.target, Part.ZOOKEEPER):
             raise TransientError(
                 problem, where=f"ZooKeeper of {run.target.name}", fix="Start its members; this task then goes on."
             )
-        return {"started": _on_nodes(run, run.target.config.nodes, lambda node, _: node.start_node())}
+        nodes = run.target.config.nodes
+        return {"started": _on_nodes(run, StepName.START_NODES, nodes, lambda node, _: node.start_node())}
 
     return run.perform(StepName.START_NODES, action)
 
@@ -37,7 +37,7 @@ def start_cmc(run: CutoverRun) -> Result:
 
     def action(_: Plan) -> Result:
         nodes = [node for node in run.target.config.nodes if node.conn_id == run.target.config.cmc.node]
-        return {"started": _on_nodes(run, nodes, lambda node, _: node.start_cmc())}
+        return {"started": _on_nodes(run, StepName.START_CMC, nodes, lambda node, _: node.start_cmc())}
 
     return run.perform(StepName.START_CMC, action)
 
@@ -59,26 +59,19 @@ def _start_services(run: CutoverRun, step: StepName, *, loader: bool) -> Result:
 
     def action(_: Plan) -> Result:
         nodes = [node for node in run.target.config.nodes if services_of(node, loader=loader)]
-        return {"started": _on_nodes(run, nodes, start)}
+        return {"started": _on_nodes(run, step, nodes, start)}
 
     return run.perform(step, action)
 
 
-def services_of(config: Node, *, loader: bool) -> list[str]:
-    """Return a node's services of one kind, by the topology's names."""
-    return [service for service in config.services if ("loader" in service.lower()) is loader]
-
-
-def nodes_with(site: Site, *, loader: bool) -> list[Node]:
-    """Return the nodes that run services of one kind."""
-    return [node for node in site.nodes if services_of(node, loader=loader)]
-
-
-def _on_nodes(run: CutoverRun, nodes: Sequence[Node], start: Callable[[IncortaNode, Node], None]) -> list[str]:
+def _on_nodes(
+    run: CutoverRun, step: StepName, nodes: Sequence[Node], start: Callable[[IncortaNode, Node], None]
+) -> list[str]:
     """Do the same on several nodes at once, and return their names."""
+    key = run.script_key(step)
 
     def on_one(config: Node) -> str:
-        with run.target.node(config) as node:
+        with run.target.node(config, key) as node:
             start(node, config)
         return config.conn_id
 

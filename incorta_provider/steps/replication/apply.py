@@ -1,7 +1,7 @@
 """Roll the live replica forward to the sealed point.
 
-The point is safe without it: a cutover applies what is pending. So a point that a newer one has overtaken is not applied
-any more, and a change of roles since the run opened stops it before the first rename.
+The point is safe without it: a cutover applies what is pending. So a point that a newer one has overtaken is not
+applied any more, and a change of roles since the run opened stops it before the first rename.
 
 :raises FencingError: the epoch moved on.
 :raises TransientError: another apply is under way.

@@ -65,7 +65,7 @@ class ReplicationRun:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """This run's folder for what is staged and not yet sealed."""
+        """The run's folder for what is staged and not yet sealed."""
         return self.catalog.workspace(self.run_id)
 
     def record(self) -> RunRecord:
