@@ -1,0 +1,203 @@
+"""Run commands at a node over SSH, and learn their real exit status.
+
+Only pinned host keys are trusted. Neither an SSH agent nor keys that lie around are used: what logs in stands in the
+connection. A command is a list of words; the shell at the node gets them quoted.
+
+:raises ConfigurationError: host key, credential, name or algorithms; see :mod:`incorta_provider.services.ssh_errors`.
+:raises TransientError: the node cannot be reached, does not answer in time, or the connection was lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import paramiko
+from paramiko.pkey import UnknownKeyType
+
+from incorta_provider.connection import ConnectionInfo
+from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
+from incorta_provider.services.host_keys import RefuseUnknown, pinned_keys
+from incorta_provider.services.ssh_errors import command_error, connect_error
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 15.0
+COMMAND_TIMEOUT = 120.0
+MAX_OUTPUT = 4 * 1024 * 1024
+"""Bytes of output that are taken from one command."""
+
+_LINGER = 0.5
+"""Seconds without output, after the exit status, until a command's output counts as whole: a start script leaves a
+service behind that keeps the output open for ever."""
+_PAUSE = 0.01
+_PARAMIKO_LOG = f"{__name__}.paramiko"
+logging.getLogger(_PARAMIKO_LOG).setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended.
+
+    :ivar status: its exit status, as the node reported it.
+    """
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class NodeShell:
+    """A login at one node; a context manager.
+
+    :param info: host, port (22), login; key file or password; pinned host keys. With a key file, the password is the
+        key's passphrase.
+    :param timeout: seconds for each stage of the login.
+    """
+
+    def __init__(self, info: ConnectionInfo, timeout: float = CONNECT_TIMEOUT) -> None:
+        info.require("host", "login")
+        self._info = info
+        self._timeout = timeout
+        self._port = info.port or 22
+        self.place = f"{info.login}@{info.host}:{self._port}"
+        self._client: paramiko.SSHClient | None = None
+
+    def __enter__(self) -> Self:
+        self._client = self._connect()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def run(self, argv: Sequence[str], timeout: float = COMMAND_TIMEOUT) -> Completed:
+        """Run a command to its end.
+
+        :param argv: its words; never a secret, for they stand in the node's process list.
+        :param timeout: seconds for the whole command, however much it prints.
+        """
+        command = shlex.join(argv)
+        started = time.monotonic()
+        try:
+            with closing(self._open(command)) as channel:
+                stdout, stderr = self._collect(channel, command, started + timeout)
+                status = channel.recv_exit_status()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise command_error(error, f"running {command}", self.place) from error
+        if status < 0:
+            raise self._no_status(command)
+        log.debug("%s: %s: exit status %d after %.2f s", self.place, command, status, time.monotonic() - started)
+        return Completed(status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+    def _no_status(self, command: str) -> TransientError:
+        """SSH knows no exit status of a command that a signal ended (RFC 4254, 6.10), nor after a lost connection."""
+        transport = self._client.get_transport() if self._client else None
+        if transport is None or not transport.is_active():
+            return command_error(EOFError("closed by the node"), f"running {command}", self.place)
+        return TransientError(f"a signal ended {command}", where=self.place, fix="Find out at the node who sent it.")
+
+    def _open(self, command: str) -> paramiko.Channel:
+        transport = self._client.get_transport() if self._client else None
+        if transport is None:
+            raise EOFError("not connected")
+        channel = transport.open_session(timeout=self._timeout)
+        channel.settimeout(self._timeout)
+        channel.exec_command(command)
+        channel.shutdown_write()
+        return channel
+
+    def _collect(self, channel: paramiko.Channel, command: str, deadline: float) -> tuple[bytearray, bytearray]:
+        """Take the output until the command ended and its output did too, or lingers."""
+        stdout, stderr = bytearray(), bytearray()
+        quiet_since = time.monotonic()
+        while True:
+            ended, at_end = channel.exit_status_ready(), channel.eof_received or channel.closed
+            now = time.monotonic()
+            got_some = _drain(channel, stdout, stderr)
+            if got_some or not ended:
+                quiet_since = now
+            elif at_end or now - quiet_since > _LINGER:
+                return stdout, stderr
+            if got_some:
+                self._refuse_flood(command, stdout, stderr)
+            else:
+                time.sleep(_PAUSE)
+            if now > deadline:
+                raise TransientError(
+                    f"still running: {command}",
+                    where=self.place,
+                    fix="The command may go on at the node; look at it there before you try again.",
+                )
+
+    def _refuse_flood(self, command: str, *outputs: bytearray) -> None:
+        if sum(map(len, outputs)) > MAX_OUTPUT:
+            raise PreconditionError(
+                f"printed more than {MAX_OUTPUT} bytes: {command}", where=self.place, fix="Look at it at the node."
+            )
+
+    def _connect(self) -> paramiko.SSHClient:
+        info = self._info
+        name = info.host if self._port == 22 else f"[{info.host}]:{self._port}"
+        client = paramiko.SSHClient()
+        client.set_log_channel(_PARAMIKO_LOG)
+        client.set_missing_host_key_policy(RefuseUnknown(info))
+        client.get_host_keys().update(pinned_keys(info, name))
+        key = _private_key(info)
+        try:
+            client.connect(
+                info.host,
+                self._port,
+                username=info.login,
+                pkey=key,
+                password=None if key else info.password or None,
+                sock=socket.create_connection((info.host, self._port), timeout=self._timeout),
+                timeout=self._timeout,
+                banner_timeout=self._timeout,
+                auth_timeout=self._timeout,
+                channel_timeout=self._timeout,
+                allow_agent=False,
+                look_for_keys=False,
+            )
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            client.close()
+            raise connect_error(error, self.place) from error
+        except ConfigurationError:
+            client.close()
+            raise
+        return client
+
+
+def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray) -> bool:
+    """Take what is there now; return whether it was anything."""
+    before = len(stdout) + len(stderr)
+    if channel.recv_ready():
+        stdout += channel.recv(65536)
+    if channel.recv_stderr_ready():
+        stderr += channel.recv_stderr(65536)
+    return len(stdout) + len(stderr) > before
+
+
+def _private_key(info: ConnectionInfo) -> paramiko.PKey | None:
+    file = info.extra.get("key_file")
+    if not file:
+        info.require("password")
+        return None
+    passphrase: Any = info.password.encode() if info.password else None  # bytes, whatever paramiko's types say
+    try:
+        return paramiko.PKey.from_path(Path(str(file)), passphrase)
+    except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
+        raise ConfigurationError(
+            f"cannot use the private key {file}: {error or type(error).__name__}",
+            where=f"connection {info.conn_id}",
+            fix="Correct key_file in its extra field; a passphrase goes into the password.",
+        ) from None

@@ -1,0 +1,65 @@
+"""What went wrong between the worker and a node, in words that a person can act upon.
+
+Transient is what may pass by itself: a node that is down, or busy, or slow. What a person must correct first is a
+configuration error: a host key, a credential, a name, algorithms that the two do not share.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
+
+from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
+
+_LOOK_AT_NODE = "Is the node up, and does its firewall let the worker in?"
+
+
+def connect_error(error: Exception, place: str) -> DrError:
+    """Return the error for a connection that did not come about.
+
+    :param place: account, host and port.
+    """
+    if isinstance(error, OSError):
+        return _network_error(error, place)
+    if isinstance(error, paramiko.BadHostKeyException):
+        return ConfigurationError(
+            f"the host key CHANGED: it shows {_fingerprint(error.key)}, pinned is {_fingerprint(error.expected_key)}",
+            where=place,
+            fix="Do not go on before you know why: the node was set up anew, or somebody stands in between.",
+        )
+    if isinstance(error, IncompatiblePeer):
+        return ConfigurationError(
+            f"no common algorithm: {error}",
+            where=place,
+            fix="The node's sshd is too old for SHA-2; update it, or allow rsa-sha2, ed25519 and curve25519 there.",
+        )
+    if isinstance(error, paramiko.AuthenticationException):
+        return ConfigurationError(
+            f"the node refuses the login: {error}",
+            where=place,
+            fix="Correct account, key file or password in the connection; authorized_keys at the node lists the key.",
+        )
+    return TransientError(f"no SSH conversation: {error}", where=place, fix="Is this the port of an sshd that is well?")
+
+
+def command_error(error: Exception, what: str, place: str) -> TransientError:
+    """Return the error for a connection that was lost under a command."""
+    return TransientError(
+        f"the connection was lost while {what}: {error or type(error).__name__}",
+        where=place,
+        fix="It is not known whether the command ended; trying again is safe.",
+    )
+
+
+def _network_error(error: OSError, place: str) -> DrError:
+    if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+        return ConfigurationError(f"the host's name is not known: {error.strerror}", where=place, fix="Correct it.")
+    if isinstance(error, TimeoutError):
+        return TransientError("the node does not answer in time", where=place, fix=_LOOK_AT_NODE)
+    return TransientError(f"the node cannot be reached: {error.strerror or error}", where=place, fix=_LOOK_AT_NODE)
+
+
+def _fingerprint(key: paramiko.PKey) -> str:
+    return f"{key.get_name()} {key.fingerprint}"

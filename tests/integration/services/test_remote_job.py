@@ -1,0 +1,140 @@
+"""A command that outlives its connection: run once, its real exit status learned."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from incorta_provider.exceptions import ConfigurationError, TransientError
+from incorta_provider.services.remote_job import run_once
+from incorta_provider.services.shell import Completed, NodeShell
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def job(node, tmp_path):
+    """Run a script as a job of a run; each start of it adds a line to the file ``starts``."""
+
+    def run(script, key="run-1", timeout=20.0):
+        with NodeShell(node(), timeout=5) as shell:
+            argv = ["sh", "-c", f'echo $$ >>"$1/starts"; {script}', "sh", str(tmp_path)]
+            return run_once(shell, str(tmp_path / "jobs" / "a job"), key, argv, timeout)
+
+    return run
+
+
+@pytest.fixture
+def starts(tmp_path):
+    return lambda: [int(pid) for pid in (tmp_path / "starts").read_text().split()]
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 10
+    while not path.exists() or not path.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def in_background(call):
+    thread = threading.Thread(target=call)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("status", [0, 1, 98, 127, 255])
+def test_status_and_output_are_the_commands_own(job, status):
+    done = job(f"echo out; echo out 2; echo err >&2; exit {status}")
+    assert done == Completed(status, "out\nout 2\n", "err\n")
+
+
+def test_a_result_is_taken_once(job, starts):
+    assert [job("exit 3").status, job("exit 3").status] == [3, 3]
+    assert len(starts()) == 2
+
+
+def test_a_connection_that_drops_neither_ends_nor_doubles_it(job, starts, node, tmp_path):
+    shell = NodeShell(node(), timeout=5)
+    argv = ["sh", "-c", 'echo $$ >>"$1/starts"; sleep 2; echo done; exit 7', "sh", str(tmp_path)]
+
+    def cut():
+        wait_for(tmp_path / "starts")
+        shell.__exit__(None, None, None)
+
+    with shell:
+        cutter = in_background(cut)
+        with pytest.raises(TransientError, match="connection was lost"):
+            run_once(shell, str(tmp_path / "jobs" / "a job"), "run-1", argv, 20.0)
+        cutter.join()
+    os.kill(starts()[0], 0)
+    assert job("sleep 2; echo done; exit 7") == Completed(7, "done\n", "")
+    assert len(starts()) == 1
+
+
+def test_a_result_that_nobody_took_is_kept_for_the_same_run(job, starts):
+    with pytest.raises(TransientError, match="is still running"):
+        job("sleep 2; exit 5", timeout=1)
+    time.sleep(2)
+    assert job("sleep 2; exit 5", timeout=5).status == 5
+    assert len(starts()) == 1
+
+
+def test_a_result_that_nobody_took_is_nothing_to_another_run(job, starts):
+    with pytest.raises(TransientError, match="is still running"):
+        job("sleep 2; exit 5", timeout=1)
+    time.sleep(2)
+    assert job("exit 0", key="run-2").status == 0
+    assert len(starts()) == 2
+
+
+def test_another_run_starts_it_only_after_the_first_ended(job, starts, tmp_path):
+    first = in_background(lambda: job("sleep 1; echo first >>$1/ends", key="run-1"))
+    wait_for(tmp_path / "starts")
+    job("echo second >>$1/ends", key="run-2")
+    first.join()
+    assert (tmp_path / "ends").read_text() == "first\nsecond\n"
+    assert len(starts()) == 2
+
+
+def test_a_job_that_was_killed_has_no_result_and_may_start_again(job, starts, tmp_path):
+    def kill():
+        wait_for(tmp_path / "starts")
+        os.killpg(os.getpgid(starts()[0]), signal.SIGKILL)
+
+    killer = in_background(kill)
+    with pytest.raises(TransientError, match="was killed before it ended"):
+        job("sleep 20")
+    killer.join()
+    assert job("exit 4").status == 4
+
+
+def test_a_service_that_the_job_leaves_behind_keeps_nobody_waiting(job):
+    started = time.monotonic()
+    done = job("setsid sleep 60 & echo $!")
+    again = job("echo again")
+    os.kill(int(done.stdout), signal.SIGKILL)
+    assert again.stdout == "again\n"
+    assert time.monotonic() - started < 15
+
+
+def test_files_of_the_job_get_the_accounts_own_mode(job, tmp_path):
+    job('umask >"$1/umask"')
+    assert (tmp_path / "umask").read_text() != "0077\n"
+    assert (tmp_path / "jobs" / "a job").stat().st_mode & 0o777 == 0o700
+
+
+def test_words_reach_the_command_as_they_are(node, tmp_path):
+    words = ["", "a b", "$HOME", "'", '"', "\\", "*", "\n", ";", "ä"]
+    with NodeShell(node()) as shell:
+        done = run_once(shell, str(tmp_path / "it's $HOME"), "a 'key'", ["printf", "%s\\0", *words], 20.0)
+    assert done.stdout.split("\0")[:-1] == words
+
+
+def test_a_folder_that_cannot_be_made_is_named(node):
+    with NodeShell(node()) as shell, pytest.raises(ConfigurationError, match="cannot run true as a job") as caught:
+        run_once(shell, "/dev/null/jobs", "run-1", ["true"], 5.0)
+    assert "/dev/null/jobs" in caught.value.where
