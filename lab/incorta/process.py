@@ -63,5 +63,6 @@ def _live(home: Home, name: str, body: Body, stop: threading.Event) -> int:
 
 def _log_to_stderr() -> None:
     logging.Formatter.converter = time.gmtime
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s")
+    line = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=line, datefmt="%Y-%m-%dT%H:%M:%S")
     logging.getLogger("kazoo").setLevel(logging.CRITICAL)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from lab.incorta.database import Session, connect
-from lab.incorta.home import Home
 from lab.incorta.install import install
 from lab.incorta.settings import NodeSettings, load_settings
 from lab.incorta_home import write_home
@@ -40,17 +39,31 @@ def sites(lab_layout: Lab, mariadb_pair: Pair[MariaDb]) -> Pair[Site]:
     return Pair(*lab_layout.sites)
 
 
+@pytest.fixture(scope="session")
+def make_primary(sites: Pair[Site]) -> Callable[[], NodeSettings]:
+    """Return what installs the primary afresh: metadata without any load, and no files."""
+
+    def make() -> NodeSettings:
+        settings = load_settings(sites.primary.node(1).home)
+        empty(settings)
+        shutil.rmtree(sites.primary.lab.workload, ignore_errors=True)
+        install(settings, SCHEMAS)
+        return settings
+
+    return make
+
+
 @pytest.fixture
-def primary(sites: Pair[Site]) -> NodeSettings:
-    """Lend the primary, with metadata freshly installed and no files."""
-    settings = settings_of(sites.primary)
-    shutil.rmtree(sites.primary.tenant)
-    sites.primary.tenant.mkdir()
-    shutil.rmtree(sites.primary.lab.workload, ignore_errors=True)
-    with closing(connect(settings.database)) as session, session.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {settings.database.schema}")
-        cursor.execute(f"CREATE DATABASE {settings.database.schema}")
-    install(settings, SCHEMAS)
+def primary(make_primary: Callable[[], NodeSettings]) -> NodeSettings:
+    """Install the primary afresh."""
+    return make_primary()
+
+
+@pytest.fixture
+def dr(sites: Pair[Site]) -> NodeSettings:
+    """Lend the other site, with an empty schema and no files."""
+    settings = load_settings(sites.dr.node(1).home)
+    empty(settings)
     return settings
 
 
@@ -87,6 +100,11 @@ def make_workload(primary: NodeSettings, log: CommitLog) -> Callable[..., Worklo
     return make
 
 
-def settings_of(site: Site) -> NodeSettings:
-    """Return what the first node of a site knows."""
-    return load_settings(Home(site.node(1).home).path)
+def empty(settings: NodeSettings) -> None:
+    """Remove the files, the outbox and the metadata of a site."""
+    settings.outbox.unlink(missing_ok=True)
+    shutil.rmtree(settings.storage)
+    (settings.storage / settings.tenant).mkdir(parents=True)
+    with closing(connect(settings.database)) as session, session.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {settings.database.schema}")
+        cursor.execute(f"CREATE DATABASE {settings.database.schema}")

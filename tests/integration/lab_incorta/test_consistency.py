@@ -117,7 +117,10 @@ def test_an_older_and_an_absent_snapshot_are_rebuilt_not_refused(
     ("statement", "word"),
     [
         ("UPDATE TENANT SET PATH = '/incorta/other'", "tenant acme points to /incorta/other"),
-        ("UPDATE SERVER_CONFIG SET VALUE = 'http://other' WHERE NAME = 'cmc_url'", "SERVER_CONFIG cmc_url is http://other"),
+        (
+            "UPDATE SERVER_CONFIG SET VALUE = 'http://other' WHERE NAME = 'cmc_url'",
+            "SERVER_CONFIG cmc_url is http://other",
+        ),
         ("UPDATE SERVER_CONFIG SET VALUE = 'other' WHERE NAME = 'smtp_host'", "SERVER_CONFIG smtp_host is other"),
         ("DELETE FROM SERVER_CONFIG WHERE NAME = 'smtp_host'", "SERVER_CONFIG smtp_host is None"),
         ("DELETE FROM TENANT", "the metadata have no tenant"),
@@ -142,9 +145,7 @@ def test_a_value_of_another_site_is_named(primary: NodeSettings, session: Sessio
         ("TRUNCATE TABLE_FILE", "has no file"),
     ],
 )
-def test_metadata_of_two_moments_are_named(
-    primary: NodeSettings, session: Session, statement: str, word: str
-) -> None:
+def test_metadata_of_two_moments_are_named(primary: NodeSettings, session: Session, statement: str, word: str) -> None:
     assert newest_commit(session) == 3
     change(session, statement)
     assert any(word in problem for problem in problems(primary, session))
