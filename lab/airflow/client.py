@@ -16,6 +16,9 @@ import httpx
 
 from incorta_provider.exceptions import PreconditionError, TransientError
 
+SECONDS = 30
+"""How long Airflow may take for one answer."""
+
 SETTLE_SECONDS = 6
 """How long a question must have stood before it is answered.
 
@@ -32,6 +35,7 @@ class Task:
     """One task instance of a run.
 
     :param state: None before it is scheduled.
+    :param start: when it began, as Airflow writes it; empty before.
     """
 
     task_id: str
@@ -39,6 +43,7 @@ class Task:
     state: str | None
     try_number: int
     duration: float | None
+    start: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,16 @@ class AirflowClient:
     """A session of one user.
 
     :param url: where the API server is, without a path.
+    :param transport: what carries the requests; None for the network.
     """
 
     url: str
     user: str
     password: str = field(repr=False)
-    timeout: float = 30
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self._http = httpx.Client(base_url=self.url, timeout=self.timeout, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, timeout=SECONDS, trust_env=False, transport=self.transport)
 
     def __enter__(self) -> Self:
         """Log in."""
@@ -133,7 +139,14 @@ class AirflowClient:
         """Return the tasks of a run, in no particular order."""
         found = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 1000})
         return [
-            Task(item["task_id"], item["map_index"], item["state"], item["try_number"], item["duration"])
+            Task(
+                task_id=item["task_id"],
+                map_index=item["map_index"],
+                state=item["state"],
+                try_number=item["try_number"],
+                duration=item["duration"],
+                start=item["start_date"] or "",
+            )
             for item in found["task_instances"]
         ]
 

@@ -1,0 +1,6 @@
+"""The whole story on two real sites: replicate, lose the primary in the middle of a load job, cut over, compare.
+
+One file a chapter, in this order: :mod:`~lab.demo.stage` (a clean start), :mod:`~lab.demo.primary`,
+:mod:`~lab.demo.replication`, :mod:`~lab.demo.disaster`, :mod:`~lab.demo.cutover`, :mod:`~lab.demo.checks`,
+:mod:`~lab.demo.summary`. :mod:`~lab.demo.story` tells them one after the other.
+"""

@@ -1,0 +1,47 @@
+"""Checks the promoted site from outside: what the cutover says of itself is not enough.
+
+The workload's own log, which lies outside of both sites, says which commits there were; the restored metadata and
+Parquet files say which are there now. The ledger is verified by the command line tool, which needs no Airflow.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from incorta_provider.storage.cutover_folder import CutoverFolder
+from lab.demo.command_line import incorta_dr
+from lab.incorta.checker import Verdict, check
+from lab.incorta.database import connect
+from lab.incorta.settings import load_settings
+from lab.layout import DR, Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known after the cutover.
+
+    :param report: what the cutover itself recorded.
+    :param verdict: which of the workload's commits the site has.
+    :param ledger_ok: whether no line of the ledger was changed, removed or inserted.
+    """
+
+    report: dict[str, Any]
+    verdict: Verdict
+    ledger_ok: bool
+
+
+def gather(lab: Lab, run_id: str) -> Evidence:
+    """Read the cutover's report and check the site."""
+    site = lab.site(DR)
+    report = CutoverFolder(site.catalog, run_id).root / "report.json"
+    settings = load_settings(site.node(1).home)
+    with closing(connect(settings.database)) as session:
+        verdict = check(session, site.storage, lab.workload)
+    return Evidence(
+        report=json.loads(report.read_text(encoding="utf-8")),
+        verdict=verdict,
+        ledger_ok=incorta_dr(lab, "ledger", "verify").status == 0,
+    )
