@@ -31,7 +31,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": _modules("hooks.analytics", "hooks.cmc", "hooks.incorta_node", "hooks.metadata", "hooks.zookeeper"),
         "operators": _modules("operators.approval", "operators.cutover", "operators.replication"),
-        "sensors": _modules("sensors.cmc", "sensors.incorta_node", "sensors.incorta_service", "sensors.zookeeper"),
+        "sensors": _modules(
+            "sensors.cmc",
+            "sensors.incorta_node",
+            "sensors.incorta_service",
+            "sensors.site_ready",
+            "sensors.zookeeper",
+        ),
         "extra-links": [
             "incorta_provider.operators.links.RecoveryPointLink",
             "incorta_provider.operators.links.CutoverReportLink",
@@ -65,7 +71,11 @@ def _node() -> dict[str, Any]:
         "hook-name": "Incorta node",
         "ui-field-behaviour": {
             "hidden-fields": ["schema"],
-            "relabeling": {"port": "SSH port", "login": "SSH account", "password": "SSH password (without a key file)"},
+            "relabeling": {
+                "port": "SSH port",
+                "login": "SSH account",
+                "password": "Passphrase of the key, or password",
+            },
             "placeholders": {"host": "incorta-1.example.com", "port": "22", "login": "incorta"},
         },
         "conn-fields": {
@@ -80,6 +90,7 @@ def _node() -> dict[str, Any]:
             "agent_port": _number("Node agent port", 4500),
             "analytics_port": _number("Analytics port", 8080),
             "loader_port": _number("Loader port", 8081),
+            "cmc_port": _number("CMC port", 6060),
         },
     }
 
@@ -108,7 +119,14 @@ def _analytics() -> dict[str, Any]:
             "relabeling": {"schema": "Tenant"},
             "placeholders": {"host": "incorta-1.example.com", "port": "8080", "login": "admin"},
         },
-        "conn-fields": _web_fields(),
+        "conn-fields": {
+            "token": {
+                "label": "API token",
+                "description": "Personal access token for the public API, where the login gives none.",
+                "schema": {"type": ["string", "null"], "format": "password"},
+            },
+            **_web_fields(),
+        },
     }
 
 

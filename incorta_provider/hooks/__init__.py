@@ -1,0 +1,1 @@
+"""Hooks: one system each, thin over the adapters that do the work without Airflow."""

@@ -1,0 +1,30 @@
+"""Wait for a part of a site, by the names that the topology gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from incorta_provider.operators.base import dr_access
+from incorta_provider.sensors.readiness import ReadinessSensor
+from incorta_provider.steps.readiness import Part, not_ready
+
+
+class SiteReadySensor(ReadinessSensor):
+    """Wait until a part of a site is really ready.
+
+    :param group: the protection group (templated).
+    :param target: the site (templated).
+    :param part: ``zookeeper``, ``nodes``, ``cmc``, ``loader`` or ``analytics``.
+    """
+
+    template_fields = ("group", "target")
+
+    def __init__(self, *, group: str, target: str, part: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group = group
+        self.target = target
+        self.part = Part(part)
+
+    def reason(self) -> str | None:
+        """Look at the part."""
+        return not_ready(dr_access(self.group).site(self.target), self.part)
