@@ -72,8 +72,8 @@ def load_settings(home: Path) -> NodeSettings:
         return parse_settings(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         problem = str(error)
-    except KeyError as error:
-        problem = f"no key {error}"
+    except (KeyError, TypeError) as error:
+        problem = f"something is missing: {error}"
     raise ConfigurationError(
         f"cannot read the settings of the node: {problem}", where=str(path), fix="Run `python -m lab up` again."
     )

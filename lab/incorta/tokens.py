@@ -23,7 +23,7 @@ def issue(secret: bytes, subject: str, expires_at: float) -> str:
 def is_valid(secret: bytes, token: str, now: float) -> bool:
     """Return whether the token was issued with this secret and has not ended."""
     signed, _, signature = token.rpartition(".")
-    if not hmac.compare_digest(_sign(secret, signed), signature):
+    if not hmac.compare_digest(_sign(secret, signed).encode(), signature.encode()):
         return False
     claims = signed.partition(".")[2]
     padded = claims + "=" * (-len(claims) % 4)
