@@ -21,6 +21,7 @@ from lab.programs import account_name
 from lab.supervisor import markers
 
 _PRIVILEGE_SEPARATION = Path("/run/sshd")
+"""An empty folder that sshd wants when root starts it: the one thing that the lab makes outside its state folder."""
 _SSHD = "/usr/sbin/sshd"
 """sshd starts itself anew for each session and must be called by its full path."""
 

@@ -12,7 +12,14 @@ from lab.layout import ENSEMBLE, Site
 
 _JARS = ("/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar")
 """Debian's jar names what it needs in its manifest; only a logger has to be added."""
-_JVM = ("-Xmx96m", "-Xms16m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+_JVM = (
+    "-Xmx96m",
+    "-Xms16m",
+    "-Xss512k",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Djava.net.preferIPv4Stack=true",
+)
 _SERVING = frozenset({"leader", "follower"})
 
 
