@@ -50,3 +50,17 @@ def wait_for(what: str, look: Callable[[], T | None], *, seconds: float, every: 
             )
         time.sleep(every)
     return found
+
+
+def wait_until_fine(what: str, problem: Callable[[], str | None], *, seconds: float) -> None:
+    """Return as soon as ``problem`` finds none.
+
+    :raises PreconditionError: there still was one in the end; names it.
+    """
+    deadline = time.monotonic() + seconds
+    while (found := problem()) is not None:
+        if time.monotonic() > deadline:
+            raise PreconditionError(
+                f"{what} is not ready after {seconds:.0f} s: {found}", where="demo", fix="See its log."
+            )
+        time.sleep(0.5)
