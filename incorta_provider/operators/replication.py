@@ -95,7 +95,7 @@ class CheckRecoveryPointOperator(ReplicationOperator):
     def take(self, run: ReplicationRun) -> dict[str, Any]:
         """Check and return what was seen."""
         report = check(run)
-        return {"references": report.references, "left_out": list(report.left_out)}
+        return {"references": report.references, "exceptions": list(report.exceptions)}
 
 
 class ProveMetadataOperator(ReplicationOperator):

@@ -18,8 +18,8 @@ from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.ledger_file import LedgerFile
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.url import local_path
+from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.url import local_path, open_tree
 
 Clock = Callable[[], datetime]
 
@@ -42,9 +42,9 @@ class SiteAccess:
         """The folder of the shared storage."""
         return local_path(self.config.storage)
 
-    def tree(self, exclude: tuple[str, ...]) -> LocalTree:
+    def tree(self, exclude: tuple[str, ...]) -> Tree:
         """Return the shared storage as a tree of files."""
-        return LocalTree(self.storage_root, exclude)
+        return open_tree(self.config.storage, exclude)
 
     @property
     def catalog(self) -> Catalog:

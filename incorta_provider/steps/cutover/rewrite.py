@@ -22,7 +22,8 @@ def rewrite_metadata(run: CutoverRun) -> Result:
         ]
         changes = rewrite(target.database, rules)
         _ensure_nothing_left(run, source.name, source.config.values, target.config.values)
-        return {"changed_values": len(changes), "scanned_for": sorted(source.config.values)}
+        changed = sum(change.rows for change in changes)
+        return {"changed_rows": changed, "scanned_for": sorted(source.config.values)}
 
     return run.perform(StepName.REWRITE, action)
 
@@ -30,7 +31,7 @@ def rewrite_metadata(run: CutoverRun) -> Result:
 def _ensure_nothing_left(run: CutoverRun, source: str, values: dict[str, str], own: dict[str, str]) -> None:
     """A value that both sites share is none of the source's, so it is not searched for."""
     needles = {name: value for name, value in values.items() if value not in own.values()}
-    findings = scan(run.target.database, needles)
+    findings = scan(run.target.database, needles, own=own.values())
     if findings:
         raise IntegrityError(
             f"the metadata still point to {source}:\n  " + "\n  ".join(str(finding) for finding in findings),

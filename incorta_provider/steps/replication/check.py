@@ -1,57 +1,58 @@
 """Check what was copied, before anything is published.
 
 Every staged byte is read back and compared, every Parquet file is whole, and every file that the metadata name is in
-the manifest.
+the manifest. A file that could not be copied whole is left out, and stands among the point's exceptions; where the
+topology has no queries for what the metadata name, nobody can tell whether it is needed, and the run is void.
 
-:raises IntegrityError: names the first files at fault; the run is void, the last sealed point stays good.
+:raises IntegrityError: names the first files at fault; the last sealed point stays good.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.references import Reference, unmet
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
 from incorta_provider.storage.checks import drop_from_manifest, verify_staged
 from incorta_provider.storage.manifest_file import read_manifest
 
-log = logging.getLogger(__name__)
-
 SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What the check saw.
-
-    :param references: how many files the metadata name; None when the topology has no queries for them.
-    :param left_out: names of files that are still being written, and that nothing needs yet.
-    """
-
-    references: int | None
-    left_out: tuple[str, ...]
 
 
 def check(run: ReplicationRun) -> CheckReport:
     """Check the staged files and the manifest of the point to be."""
     with run.step("check"):
+        run.save_check(None)
         workspace = run.workspace
-        report = verify_staged(workspace)
-        _refuse_if(report.damaged, "do not hold what was copied", run)
-        if report.framing_faults:
-            drop_from_manifest(workspace, report.framing_faults)
-        faults = list(unmet(read_references(workspace.references), read_manifest(workspace.manifest)))
-        if faults:
-            raise _void(f"the metadata name {len(faults)} file(s) that the copy does not hold", faults, run)
-        return CheckReport(
-            references=_count(workspace.references) if run.access.config.metadata.references else None,
-            left_out=tuple(_shown(path) for path in report.framing_faults),
+        staged = verify_staged(workspace)
+        _void_if([shown(path) for path in staged.damaged], "staged file(s) do not hold what was copied", run)
+        drop_from_manifest(workspace, staged.framing_faults)
+        exceptions = (
+            *run.left_out(),
+            *(f"{shown(path)}: no whole Parquet file yet, left out" for path in staged.framing_faults),
         )
+        report = CheckReport(
+            staged_files=staged.files,
+            staged_bytes=staged.bytes,
+            references=_check_references(run, exceptions),
+            exceptions=exceptions,
+        )
+        run.save_check(report)
+        return report
+
+
+def _check_references(run: ReplicationRun, exceptions: Sequence[str]) -> int | None:
+    """Return how many files the metadata name, all of which are in the manifest; None where nobody can tell."""
+    if not run.access.config.metadata.references:
+        _void_if(exceptions, "file(s) are not whole, and no metadata.references say whether they are needed", run)
+        return None
+    faults = list(unmet(read_references(run.workspace.references), read_manifest(run.workspace.manifest)))
+    _void_if(faults, "file(s) that the metadata name are not in the copy as they should be", run)
+    return sum(1 for _ in read_references(run.workspace.references))
 
 
 def read_references(path: Path) -> Iterator[Reference]:
@@ -59,26 +60,13 @@ def read_references(path: Path) -> Iterator[Reference]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             fields = json.loads(line)
-            yield Reference(fields["path"].encode(), fields.get("size"), fields.get("sha256"))
+            yield Reference(fields["path"].encode(errors="surrogateescape"), fields["size"], fields["sha256"])
 
 
-def _count(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
-
-
-def _refuse_if(paths: tuple[bytes, ...], what: str, run: ReplicationRun) -> None:
-    if paths:
-        raise _void(f"{len(paths)} staged file(s) {what}", [_shown(path) for path in paths], run)
-
-
-def _void(what: str, faults: list[str], run: ReplicationRun) -> IntegrityError:
-    return IntegrityError(
-        f"{what}:\n  " + "\n  ".join(faults[:SHOWN]),
-        where=f"workspace of run {run.run_id} at {run.target.name}",
-        fix="Nothing was published and the last sealed point stays good; the next run starts over.",
-    )
-
-
-def _shown(path: bytes) -> str:
-    return path.decode(errors="backslashreplace")
+def _void_if(faults: Sequence[str], what: str, run: ReplicationRun) -> None:
+    if faults:
+        raise IntegrityError(
+            f"{len(faults)} {what}:\n  " + "\n  ".join(faults[:SHOWN]),
+            where=f"workspace of run {run.run_id} at {run.target.name}",
+            fix="Nothing was published and the last sealed point stays good; the next run starts over.",
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from incorta_provider.dr.manifest import shown
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.transfer import CopyReport, copy_delta
 
@@ -37,7 +38,9 @@ def final_copy(run: ReplicationRun) -> CopyReport:
     It comes after the dump, because Incorta adds files before the metadata point to them.
     """
     with run.step("final_copy"):
-        return _copy(run, final=True)
+        report = _copy(run, final=True)
+        run.save_left_out(_in_words(report))
+        return report
 
 
 def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
@@ -45,12 +48,18 @@ def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
     tree.check()
     report = copy_delta(tree, run.base_manifest(), run.workspace, final=final)
     log.info(
-        "%s copy: %d listed, %d copied (%d bytes), %d vanished, %.2f s",
+        "%s copy: %d listed, %d copied (%d bytes), %d reused, %d vanished, %.2f s",
         "final" if final else "pre",
         report.listed,
         report.copied_files,
         report.copied_bytes,
+        report.reused,
         len(report.vanished),
         report.seconds,
     )
     return report
+
+
+def _in_words(report: CopyReport) -> list[str]:
+    vanished = [f"{shown(path)}: vanished before it was copied" for path in report.vanished]
+    return vanished + [f"{shown(path)}: changed under every try of the copy, left out" for path in report.unsettled]

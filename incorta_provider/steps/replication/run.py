@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +25,6 @@ from incorta_provider.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str], None]
-
 
 class RunRecord(BaseModel):
     """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.
@@ -43,6 +41,22 @@ class RunRecord(BaseModel):
     epoch: int
     previous: str | None
     incorta_version: str
+
+
+class CheckReport(BaseModel):
+    """What the check found in order; without it nothing is sealed.
+
+    :ivar references: how many files the metadata name; None when the topology has no queries for them.
+    :ivar exceptions: what the point does not hold, in words: files that were still being written and that the metadata
+        do not name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    staged_files: int
+    staged_bytes: int
+    references: int | None
+    exceptions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,34 @@ class ReplicationRun:
         """Write the record down."""
         write_json(self._record_path, record.model_dump(mode="json"))
 
+    def checked(self) -> CheckReport:
+        """Return what the check found in order.
+
+        :raises PreconditionError: the check has not been passed.
+        """
+        if (known := read_json(self._check_path)) is None:
+            raise PreconditionError(
+                "the check has not been passed",
+                where=f"run {self.run_id}",
+                fix="Clear the task `check` and what follows.",
+            )
+        return CheckReport.model_validate(known)
+
+    def save_check(self, report: CheckReport | None) -> None:
+        """Write the check's report down; None makes the run unchecked again."""
+        if report is None:
+            self._check_path.unlink(missing_ok=True)
+        else:
+            write_json(self._check_path, report.model_dump(mode="json"))
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return which files the final copy could not take, in words."""
+        return tuple(read_json(self._left_out_path) or ())
+
+    def save_left_out(self, exceptions: Sequence[str]) -> None:
+        """Write down which files the final copy could not take."""
+        write_json(self._left_out_path, list(exceptions))
+
     def sealed(self) -> RecoveryPoint | None:
         """Return the point that this run sealed; None while it has not."""
         return next((point for point in reversed(self.catalog.points()) if point.run_id == self.run_id), None)
@@ -123,6 +165,14 @@ class ReplicationRun:
             actor=self.actor,
             details=details,
         )
+
+    @property
+    def _check_path(self) -> Path:
+        return self.workspace.root / "check.json"
+
+    @property
+    def _left_out_path(self) -> Path:
+        return self.workspace.root / "left-out.json"
 
     @property
     def _record_path(self) -> Path:

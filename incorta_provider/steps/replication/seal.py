@@ -1,0 +1,79 @@
+"""Seal: one atomic write makes the recovery point exist.
+
+Before it the point of the run before is the newest, after it this one. All its bytes are at the target by then, and
+proven. The ledger's line follows the seal; a crash between the two is mended by running the step again.
+
+:raises FencingError: the roles of the sites changed since the run opened; nothing is published.
+:raises PreconditionError: a step before this one did not finish.
+"""
+
+from __future__ import annotations
+
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.metadata.prove import read_inventory
+from incorta_provider.steps.point import file_sha256
+from incorta_provider.steps.replication.apply import ensure_still_active
+from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
+from incorta_provider.storage.manifest_file import read_totals
+
+
+def seal(run: ReplicationRun) -> RecoveryPoint:
+    """Seal the run's point and return it; a point that is sealed already is returned as it is."""
+    with run.step("seal"):
+        point = run.sealed() or _seal(run)
+        run.note("point.sealed", "sealed", _evidence(point))
+        return point
+
+
+def _seal(run: ReplicationRun) -> RecoveryPoint:
+    record = run.record()
+    ensure_still_active(run, record.epoch)
+    return run.catalog.seal(run.workspace, _point(run, record))
+
+
+def _point(run: ReplicationRun, record: RunRecord) -> RecoveryPoint:
+    workspace = run.workspace
+    inventory = read_inventory(workspace.inventory)
+    checked = run.checked()
+    totals = read_totals(workspace.manifest)
+    return RecoveryPoint(
+        id=record.point_id,
+        group=run.access.name,
+        source=run.source.name,
+        target=run.target.name,
+        epoch=record.epoch,
+        run_id=run.run_id,
+        opened_at=record.opened_at,
+        sealed_at=run.access.clock(),
+        previous=record.previous,
+        files=totals.files,
+        bytes=totals.bytes,
+        copied_files=checked.staged_files,
+        copied_bytes=checked.staged_bytes,
+        tables=len(inventory.tables),
+        rows=inventory.rows,
+        references=checked.references,
+        manifest_sha256=file_sha256(workspace.manifest),
+        dump_sha256=file_sha256(workspace.dump),
+        inventory_sha256=file_sha256(workspace.inventory),
+        position=inventory.position,
+        server_version=inventory.server.version,
+        incorta_version=record.incorta_version,
+        exceptions=checked.exceptions,
+    )
+
+
+def _evidence(point: RecoveryPoint) -> dict[str, object]:
+    """Return what the ledger keeps: enough to tell, years later, that a point is the one that was sealed."""
+    names = (
+        "manifest_sha256",
+        "dump_sha256",
+        "inventory_sha256",
+        "files",
+        "bytes",
+        "tables",
+        "rows",
+        "position",
+        "epoch",
+    )
+    return {"point": point.id, **{name: getattr(point, name) for name in names}}
