@@ -1,0 +1,111 @@
+"""Cut off at a random moment, the naive copy often leaves a site that does not start; ours never does."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from incorta_provider.storage.apply import apply_point
+
+from incorta_provider.metadata.restore import replace_schema
+from incorta_provider.metadata.rewrite import Rule, rewrite
+from incorta_provider.steps.point import ensure_point_whole, point_inventory
+from lab.incorta.checker import check as check_commits
+from lab.incorta.consistency import check
+from lab.incorta.database import connect
+from lab.layout import DR, PRIMARY
+from lab.naive.cut import cut
+from lab.naive.cut import start as start_naive
+from lab.naive.sync import copy, end
+from lab.ours.cut import start as start_ours
+from lab.ours.loop import one_round
+
+ROUNDS = 6
+LONGEST_SECONDS = 4.0
+
+pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(1800)]
+
+
+def problems(stage) -> list[str]:
+    with closing(connect(stage.dr.database)) as session:
+        return check(session, stage.dr.storage, stage.dr.values)
+
+
+def half_commits(stage) -> tuple[int, ...]:
+    with closing(connect(stage.dr.database)) as session:
+        return check_commits(session, stage.dr.storage, stage.lab.workload).commits_half
+
+
+def promote_newest(stage, folder: Path) -> None:
+    """Make the DR site the newest recovery point, as a cutover does between its fence and its start."""
+    source, target = stage.access.site(PRIMARY), stage.access.site(DR)
+    catalog = target.catalog
+    point = catalog.newest()
+    assert point is not None
+    ensure_point_whole(catalog, point)
+    apply_point(catalog, target.storage_root, point.id)
+    inventory = point_inventory(catalog, point)
+    dump = catalog.dump_path(point.id)
+    assert replace_schema(target.database, dump, inventory, folder, sha256=point.dump_sha256) == []
+    rewrite(
+        target.database,
+        [
+            Rule(rule.table, rule.column, source.config.values[rule.value], target.config.values[rule.value])
+            for rule in stage.access.config.metadata.rewrite
+        ],
+    )
+
+
+def refusals_of_naive(stage, rounds: int, chance: random.Random) -> int:
+    stage.clear_dr()
+    stage.workload().step()
+    copy(end(stage.primary), end(stage.dr))
+    assert problems(stage) == []
+    refused = 0
+    with stage.load_jobs():
+        for _ in range(rounds):
+            process = start_naive(stage.lab.site(PRIMARY).node(1).home, stage.lab.site(DR).node(1).home)
+            time.sleep(chance.uniform(0.5, LONGEST_SECONDS))
+            cut(process)
+            refused += bool(problems(stage))
+    return refused
+
+
+def refusals_of_ours(stage, rounds: int, chance: random.Random, folder: Path) -> tuple[int, int]:
+    stage.clear_dr()
+    one_round(stage.lab)
+    refused, points = 0, set()
+    with stage.load_jobs():
+        for number in range(rounds):
+            process = start_ours(stage.lab, folder / "ours.log")
+            time.sleep(chance.uniform(0.5, 2 * LONGEST_SECONDS))
+            cut(process)
+            promote_newest(stage, folder / str(number))
+            refused += bool(problems(stage)) or bool(half_commits(stage))
+            points.update(point.id for point in stage.access.site(DR).catalog.points())
+    return refused, len(points)
+
+
+def story(make_stage: Callable, tmp_path: Path, rounds: int) -> None:
+    chance = random.Random(rounds)
+    stage = make_stage()
+    naive = refusals_of_naive(stage, rounds, chance)
+    ours, points = refusals_of_ours(stage, rounds, chance, tmp_path)
+    print(f"\nRESULT cut off {rounds} times each: naive refused {naive}, ours refused {ours} ({points} points sealed)")
+    assert ours == 0
+    assert points > 1
+    assert naive > 0
+
+
+def test_a_cut_at_a_random_moment_tears_the_naive_copy_and_never_ours(make_stage: Callable, tmp_path: Path) -> None:
+    story(make_stage, tmp_path, ROUNDS)
+
+
+@pytest.mark.chaos
+def test_the_same_many_times(make_stage: Callable, tmp_path: Path) -> None:
+    story(make_stage, tmp_path, int(os.environ.get("CHAOS_ROUNDS", "20")))
