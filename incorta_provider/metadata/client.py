@@ -1,0 +1,119 @@
+"""Runs the client programs of the database server: the dump client and the SQL client.
+
+Raises :class:`~incorta_provider.exceptions.ConfigurationError` when the program is not installed, and what the end of
+its error output stands for when it fails.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Literal, cast
+
+import pymysql
+
+from incorta_provider.exceptions import ConfigurationError, DrError
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.errors import translate
+from incorta_provider.metadata.option_file import option_file
+
+Program = Literal["dump", "sql"]
+
+_NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
+_ERROR_NUMBER = re.compile(r"(?:ERROR|[Ee]rror:?) (\d{4})\b|\((\d{4})\)")
+_ERROR_BYTES = 2000
+
+
+def find_program(program: Program) -> str:
+    """Return the path of a client program.
+
+    :raises ConfigurationError: none of its names is on the PATH.
+    """
+    names = _NAMES[program]
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise ConfigurationError(
+        f"the program {' or '.join(names)} is not installed",
+        where="Airflow worker",
+        fix="Install the MariaDB client (Debian: mariadb-client) on every worker.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A running client program."""
+
+    endpoint: Endpoint
+    program: str
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    @property
+    def output(self) -> BufferedReader:
+        """What the dump client writes."""
+        return cast("BufferedReader", self.process.stdout)
+
+    @property
+    def input(self) -> IO[bytes]:
+        """What the SQL client reads."""
+        return cast("IO[bytes]", self.process.stdin)
+
+    @property
+    def name(self) -> str:
+        """The program's name."""
+        return Path(self.program).name
+
+    def finish(self) -> None:
+        """Wait for the end and refuse any other status than 0.
+
+        :raises DrError: by the number in the program's own error message.
+        """
+        if self.process.wait() != 0:
+            raise self.failure()
+
+    def failure(self) -> DrError:
+        """Return the error that the end of the program's output stands for."""
+        self.errors.seek(0)
+        said = self.errors.read()[-_ERROR_BYTES:].decode(errors="replace").strip()
+        match = _ERROR_NUMBER.search(said)
+        number = int(match[1] or match[2]) if match else 0
+        text = f"{self.name} ended with status {self.process.returncode}: {said or 'no message'}"
+        return translate(pymysql.err.OperationalError(number, text), self.endpoint.label)
+
+
+@contextmanager
+def running(program: Program, endpoint: Endpoint, arguments: Sequence[str]) -> Iterator[Client]:
+    """Start a client program with pipes for input and output; it is ended when the block is left."""
+    path = find_program(program)
+    with option_file(endpoint) as options, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [path, f"--defaults-file=/dev/fd/{options}", *arguments],
+            stdin=subprocess.PIPE if program == "sql" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if program == "dump" else subprocess.DEVNULL,
+            stderr=errors,
+            pass_fds=[options],
+        )
+        try:
+            yield Client(endpoint, path, process, errors)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    _close(pipe)
+
+
+def _close(pipe: IO[bytes]) -> None:
+    """Close a pipe whose other end may be gone with data still in the buffer."""
+    try:
+        pipe.close()
+    except BrokenPipeError:
+        return

@@ -1,0 +1,196 @@
+"""Dumps a schema, with inventory, row counts, checksums and file references of the very same state.
+
+The dump client takes a snapshot of its own and writes its binary log position into the head of the dump. We take
+snapshots meanwhile and keep those at the same position: one state, with no lock on the primary. What no snapshot covers
+is definitions, so they are read before and after; a change in between, or no snapshot at the client's position, makes
+the dump start over. The primary's events are left out of the dump: they stand, with their status, in the inventory.
+
+:raises ConfigurationError: a missing program or right, no usable binary log, a wrong reference query.
+:raises PreconditionError: a table that a snapshot does not cover, named.
+:raises TransientError: the server went away, or definitions kept changing; nothing is left that looks like a dump.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from incorta_provider.dr.inventory import Inventory
+from incorta_provider.dr.references import Reference
+from incorta_provider.exceptions import DrError, TransientError
+from incorta_provider.metadata.archive import new_archive, replacing
+from incorta_provider.metadata.checksum import Measure, measure
+from incorta_provider.metadata.definitions import Definitions, read_definitions
+from incorta_provider.metadata.dump_client import DumpStream, dumping, trigger_section
+from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.errors import NO_SUCH_TABLE, TABLE_CHANGED, number_of, translated
+from incorta_provider.metadata.references import find_references, write_references
+from incorta_provider.metadata.snapshot import Ladder, ensure_positions
+
+log = logging.getLogger(__name__)
+
+DUMP_FILE = "metadata.sql.zst"
+INVENTORY_FILE = "inventory.json"
+REFERENCES_FILE = "references.jsonl"
+
+ATTEMPTS = 10
+RUNGS = 8
+"""Sessions that take snapshots while the dump client starts."""
+READERS = 3
+"""Sessions at most that compute checksums beside the dump."""
+
+
+@dataclass(frozen=True, slots=True)
+class DumpReport:
+    """What was dumped.
+
+    :ivar position: binary log position of the snapshot, ``file:offset``.
+    :ivar bytes: of the compressed dump.
+    :ivar sha256: of the dump file, in hex.
+    :ivar attempts: 1 unless definitions changed or the server was very busy.
+    """
+
+    position: str
+    tables: int
+    rows: int
+    bytes: int
+    sha256: str
+    references: int
+    seconds: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The outcome of one attempt that succeeded."""
+
+    inventory: Inventory
+    references: list[Reference]
+    bytes: int
+    sha256: str
+
+
+class _StartOver(Exception):  # noqa: N818 - not an error: this attempt proves nothing, the next may
+    """Why an attempt proves nothing."""
+
+
+def dump(endpoint: Endpoint, folder: Path, references: Sequence[str] = ()) -> DumpReport:
+    """Write the three files into ``folder``, in place of what a former try left there.
+
+    :param references: queries for the files that the metadata name.
+    """
+    started = time.monotonic()
+    for name in (INVENTORY_FILE, REFERENCES_FILE, DUMP_FILE):
+        (folder / name).unlink(missing_ok=True)
+    endpoint.ensure_rights()
+    with endpoint.connect() as control, translated(endpoint.label):
+        ensure_positions(control)
+        taken, attempts = _try_until_proven(endpoint, control, folder, references)
+    write_references(folder / REFERENCES_FILE, taken.references)
+    with replacing(folder / INVENTORY_FILE) as file:
+        file.write(taken.inventory.model_dump_json(indent=1).encode())
+    return DumpReport(
+        position=taken.inventory.position,
+        tables=len(taken.inventory.tables),
+        rows=taken.inventory.rows,
+        bytes=taken.bytes,
+        sha256=taken.sha256,
+        references=len(taken.references),
+        seconds=time.monotonic() - started,
+        attempts=attempts,
+    )
+
+
+def _try_until_proven(endpoint: Endpoint, control: Session, folder: Path, queries: Sequence[str]) -> tuple[_Taken, int]:
+    reason = ""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _attempt(endpoint, control, folder, queries), attempt
+        except _StartOver as cause:
+            (folder / DUMP_FILE).unlink(missing_ok=True)
+            reason = str(cause)
+            log.info("attempt %d of %d starts over: %s", attempt, ATTEMPTS, reason)
+            time.sleep(min(2.0, 0.05 * 2**attempt))
+    raise TransientError(
+        f"no dump could be proven in {ATTEMPTS} attempts; the last one: {reason}",
+        where=endpoint.label,
+        fix="Let running migrations end, then try again.",
+    )
+
+
+def _attempt(endpoint: Endpoint, control: Session, folder: Path, queries: Sequence[str]) -> _Taken:
+    """Dump once.
+
+    :raises _StartOver: dump and inventory are not shown to be one state.
+    """
+    before = _definitions(control)
+    try:
+        taken = _take(endpoint, before, folder, queries)
+    except (DrError, pymysql.MySQLError) as error:
+        if _means_redefined(error) or _definitions(control) != before:
+            raise _StartOver(f"a definition changed during the dump: {error}") from error
+        raise
+    if _definitions(control) != before:
+        raise _StartOver("a definition changed during the dump")
+    return taken
+
+
+def _definitions(control: Session) -> Definitions:
+    try:
+        return read_definitions(control)
+    except pymysql.MySQLError as error:
+        if number_of(error) in (NO_SUCH_TABLE, TABLE_CHANGED):
+            raise _StartOver(f"a definition changed while it was read: {error}") from error
+        raise
+
+
+def _means_redefined(error: Exception) -> bool:
+    cause = error if isinstance(error, pymysql.MySQLError) else error.__cause__
+    return isinstance(cause, pymysql.MySQLError) and number_of(cause) == TABLE_CHANGED
+
+
+def _take(endpoint: Endpoint, definitions: Definitions, folder: Path, queries: Sequence[str]) -> _Taken:
+    with ExitStack() as stack:
+        rungs = [stack.enter_context(endpoint.connect()) for _ in range(RUNGS)]
+        stream = stack.enter_context(dumping(endpoint))
+        ladder = Ladder(rungs, READERS)
+        position = stream.position(while_waiting=ladder.climb)
+        readers = ladder.at(position)
+        if not readers:
+            raise _StartOver(f"other transactions were committed around the dump's snapshot at {position}")
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        counted = pool.submit(_count, readers, definitions, queries)
+        size, sha256 = _store(stream, definitions, folder / DUMP_FILE, counted)
+        measures, found = counted.result()
+    return _Taken(definitions.inventory(measures, position), found, size, sha256)
+
+
+def _count(
+    readers: Sequence[Session], definitions: Definitions, queries: Sequence[str]
+) -> tuple[dict[str, Measure], list[Reference]]:
+    """Read everything that is counted, in the dump's own state."""
+    found = find_references(readers[0], queries)
+    return measure(readers, definitions.columns), found
+
+
+def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any]) -> tuple[int, str]:
+    """Compress the dump into its file; give up as soon as the counting failed.
+
+    :returns: size and SHA-256 of the file.
+    """
+    with new_archive(path) as archive:
+        for piece in stream.pieces():
+            archive.write(piece)
+            if counted.done():
+                counted.result()
+        archive.write(trigger_section(definitions.triggers))
+        sha256 = archive.close()
+        return archive.size, sha256

@@ -1,0 +1,108 @@
+"""One metadata database: where it is, who logs in, and sessions that mean the same at every site.
+
+Every session is pinned to UTC, to utf8mb4 and to an empty sql_mode, so that a value has one text form whatever the
+server's own settings are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from incorta_provider.connection import ConnectionInfo
+from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.rights import missing
+
+Session: TypeAlias = "Connection[Cursor]"
+
+DEFAULT_PORT = 3306
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 3600
+"""How long one statement may take before the server counts as hung: a checksum reads a whole table."""
+
+_PINNED = (
+    "SET SESSION time_zone = '+00:00', sql_mode = '', lock_wait_timeout = 60, innodb_lock_wait_timeout = 60, "
+    "net_read_timeout = 600, net_write_timeout = 600, wait_timeout = 28800"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The metadata schema of one site. The password stays out of ``repr``."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    schema: str
+    site: str = ""
+
+    @classmethod
+    def from_connection(cls, info: ConnectionInfo, *, schema: str = "", site: str = "") -> Endpoint:
+        """Make an endpoint from a connection.
+
+        :param schema: overrides the connection's own.
+        :raises ConfigurationError: a field is missing.
+        """
+        info.require("host", "login")
+        name = schema or info.schema
+        if not name:
+            raise ConfigurationError(
+                "no schema is given", where=f"connection {info.conn_id}", fix="Name it in the topology."
+            )
+        return cls(info.host, info.port or DEFAULT_PORT, info.login, info.password, name, site)
+
+    @property
+    def label(self) -> str:
+        """What messages call this place."""
+        return f"schema {self.schema} at {self.host}:{self.port}{f' ({self.site})' if self.site else ''}"
+
+    def connect(self) -> Session:
+        """Log in to the schema, with autocommit.
+
+        :raises ConfigurationError: unknown host, wrong login, no such schema.
+        :raises TransientError: the server cannot be reached.
+        :raises PreconditionError: the account is locked.
+        """
+        return self.connect_to(self.schema)
+
+    def connect_to(self, schema: str | None) -> Session:
+        """Log in to another schema of the server, or to none.
+
+        The password is handed over as bytes: the driver would encode text as Latin-1, the client programs use UTF-8.
+        """
+        with translated(self.label):
+            return pymysql.connect(
+                host=self.host,
+                port=self.port,
+                user=self.user,
+                password=self.password.encode(),
+                database=schema,
+                charset="utf8mb4",
+                autocommit=True,
+                init_command=_PINNED,
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=STATEMENT_SECONDS,
+                write_timeout=STATEMENT_SECONDS,
+            )
+
+    def ensure_rights(self) -> None:
+        """Refuse an account that lacks a right; the server would hide objects from it instead of saying so.
+
+        :raises ConfigurationError: lists the GRANT statements that are missing.
+        """
+        with self.connect_to(None) as session, translated(self.label), session.cursor() as cursor:
+            cursor.execute("SHOW GRANTS")
+            shown = [str(line) for (line,) in cursor.fetchall()]
+            cursor.execute("SELECT CURRENT_USER()")
+            (account,) = cursor.fetchone() or ("",)
+        lacking = missing(shown, self.schema)
+        if lacking:
+            user, _, host = str(account).rpartition("@")
+            needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in lacking)
+            raise ConfigurationError("the account lacks rights", where=self.label, fix=f"Run: {needed}")

@@ -1,0 +1,79 @@
+"""Turns what a database server or its driver reports into the provider's error family."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pymysql
+
+from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError, TransientError
+
+TABLE_CHANGED = 1412
+"""The table was altered, truncated or made anew since the snapshot was taken."""
+NO_SUCH_TABLE = 1146
+
+_UNKNOWN_SCHEMA = 1049
+_LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)
+_LOCKED = (4151, 3118)
+_READ_ONLY = (1290, 1836)
+_NO_RIGHT = (1044, 1142, 1143, 1227, 1370, 1410, 1419)
+_PASSING = (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 2002, 2003, 2006, 2013, 2055)
+"""Server or connection away, too many sessions, waited too long for a lock, deadlock, query ended by someone."""
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise the driver's errors as the provider's.
+
+    :param where: server and schema, for the message.
+    """
+    try:
+        yield
+    except pymysql.MySQLError as error:
+        raise translate(error, where) from error
+
+
+def number_of(error: pymysql.MySQLError) -> int:
+    """Return the server's or client's error number; 0 when the driver gives none."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def translate(error: pymysql.MySQLError, where: str) -> DrError:
+    """Return the matching error of the family.
+
+    MariaDB manual, *Error codes*; 4151 and 3118 are the locked account of MariaDB and MySQL.
+    """
+    number, said = number_of(error), str(error.args[-1]) if error.args else str(error)
+    if _host_unknown(error):
+        return ConfigurationError(
+            f"the host's name is unknown: {said}", where=where, fix="Correct the connection's host."
+        )
+    if number in _PASSING or isinstance(error, pymysql.err.InterfaceError):
+        return TransientError(f"the database cannot be used now: {said}", where=where, fix="Try again.")
+    return _lasting(number, said, where)
+
+
+def _lasting(number: int, said: str, where: str) -> DrError:
+    if number in _LOGIN_REFUSED:
+        fix = "Correct login and password of the connection."
+        return ConfigurationError(f"the login was refused: {said}", where=where, fix=fix)
+    if number == _UNKNOWN_SCHEMA:
+        fix = "Correct the schema of the connection or the topology."
+        return ConfigurationError(f"there is no such schema: {said}", where=where, fix=fix)
+    if number in _NO_RIGHT:
+        fix = "Grant the rights that incorta_provider/metadata/rights.py lists."
+        return ConfigurationError(f"the account lacks a right: {said}", where=where, fix=fix)
+    if number in _LOCKED:
+        return PreconditionError(f"the account is locked: {said}", where=where, fix="Unfence the site first.")
+    if number in _READ_ONLY:
+        return PreconditionError(f"the server is read-only: {said}", where=where, fix="Unfence the site first.")
+    return ConfigurationError(
+        f"the server refused a statement: {number} {said}", where=where, fix="Correct what it names."
+    )
+
+
+def _host_unknown(error: pymysql.MySQLError) -> bool:
+    cause = getattr(error, "original_exception", None)
+    return isinstance(cause, socket.gaierror) and cause.errno in (socket.EAI_NONAME, socket.EAI_NODATA)

@@ -1,0 +1,80 @@
+"""Proves a dump: restores it into a scratch schema, compares everything, drops the scratch schema.
+
+:raises IntegrityError: the dump or its inventory is damaged, or the server refuses to load it.
+:raises TransientError: another run proves the same dump now.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.metadata.comparison import differences
+from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.load import load
+from incorta_provider.metadata.rights import SCRATCH_PREFIX
+from incorta_provider.metadata.schema import drop, holding, lock_name, recreate
+
+log = logging.getLogger(__name__)
+
+_MAX_NAME = 64
+
+
+def prove(endpoint: Endpoint, dump: Path, inventory_file: Path, *, scratch_key: str) -> list[Difference]:
+    """Return every difference between the dump, once restored, and what was dumped.
+
+    :param scratch_key: names the scratch schema, so that a retry finds what it left.
+    """
+    inventory = read_inventory(inventory_file)
+    endpoint.ensure_rights()
+    scratch = scratch_name(scratch_key)
+    with holding(endpoint, scratch) as session:
+        with translated(endpoint.label):
+            drop_abandoned(session)
+            recreate(session, scratch, inventory)
+        try:
+            load(endpoint, scratch, dump, inventory)
+            return differences(endpoint, inventory, schema=scratch)
+        finally:
+            with translated(endpoint.label):
+                drop(session, scratch)
+
+
+def read_inventory(path: Path) -> Inventory:
+    """Read what a dump wrote.
+
+    :raises IntegrityError: it is no inventory.
+    """
+    try:
+        return Inventory.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise IntegrityError(
+            f"the inventory cannot be read: {error}", where=str(path), fix="Dump again, or choose another point."
+        ) from None
+
+
+def scratch_name(key: str) -> str:
+    """Return the name of a scratch schema.
+
+    >>> scratch_name("20261125T030405Z-55d41569")
+    '_dr_proof_20261125T030405Z_55d41569'
+    """
+    return (SCRATCH_PREFIX + re.sub(r"\W", "_", key, flags=re.ASCII))[:_MAX_NAME]
+
+
+def drop_abandoned(session: Session) -> None:
+    """Drop the scratch schemas whose run is gone: the server has let go of their locks."""
+    with session.cursor() as cursor:
+        cursor.execute("SHOW DATABASES")
+        scratch = [str(name) for (name,) in cursor.fetchall() if str(name).startswith(SCRATCH_PREFIX)]
+        for name in scratch:
+            cursor.execute("SELECT IS_FREE_LOCK(%s)", (lock_name(name),))
+            if cursor.fetchone() == (1,):
+                log.info("dropping %s, which a run that died left behind", name)
+                drop(session, name)

@@ -1,0 +1,130 @@
+"""The rights that the provider's database account needs, at every site: the roles of the sites change.
+
+A missing right is worse than an error: a server *hides* triggers, routines and tables from an account that may not see
+them, and a dump without them would look whole. So the rights are compared before a dump or a restore.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from incorta_provider.dr.sql_names import quote
+
+SCRATCH_PREFIX = "_dr_proof_"
+"""Begins the name of every scratch schema in which a dump is proven."""
+
+SCHEMA_RIGHTS = (
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "INDEX",
+    "REFERENCES",
+    "LOCK TABLES",
+    "CREATE VIEW",
+    "SHOW VIEW",
+    "CREATE ROUTINE",
+    "ALTER ROUTINE",
+    "EXECUTE",
+    "TRIGGER",
+    "EVENT",
+)
+"""On the metadata schema and on the scratch schemas: what a dump reads and a restore writes."""
+
+GLOBAL_RIGHTS = ("PROCESS", "BINLOG MONITOR", "SET USER")
+"""MariaDB's names. PROCESS: the internal ids of tables, which give away a table that was made anew during a dump.
+BINLOG MONITOR: what the binary log leaves out. SET USER: restore of views and routines under their own definer."""
+
+READABLE_TABLES = ("mysql.proc", "mysql.user")
+"""Routines that another account made are hidden without the first; the second tells whether a definer exists."""
+
+_GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?P<database>\*|`(?:[^`]|``)*`)\.(?P<table>\*|`(?:[^`]|``)*`) TO ")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Rights on one place.
+
+    :param place: as in SQL; ``_`` and ``%`` in a schema's name are wildcards there.
+    """
+
+    rights: tuple[str, ...]
+    place: str
+
+    def statement(self, account: str) -> str:
+        """Return the statement that an administrator runs.
+
+        :param account: as in SQL, for example ``'incorta'@'%'``.
+        """
+        return f"GRANT {', '.join(self.rights)} ON {self.place} TO {account}"
+
+
+def needed(schema: str) -> list[Grant]:
+    """Return the rights that the account of this schema's site needs."""
+    return [
+        Grant(GLOBAL_RIGHTS, "*.*"),
+        Grant(SCHEMA_RIGHTS, f"{quote(_pattern(schema))}.*"),
+        Grant(SCHEMA_RIGHTS, f"{quote(_pattern(SCRATCH_PREFIX) + '%')}.*"),
+        *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in READABLE_TABLES),
+    ]
+
+
+def statements(account: str, schema: str) -> list[str]:
+    """Return the GRANT statements for one account."""
+    return [grant.statement(account) for grant in needed(schema)]
+
+
+def missing(shown: Iterable[str], schema: str) -> list[Grant]:
+    """Return what an account lacks.
+
+    :param shown: what ``SHOW GRANTS`` says of the account, those of its roles included.
+    """
+    held = [parsed for line in shown if (parsed := _parse(line))]
+    found = []
+    for grant in needed(schema):
+        lacking = tuple(right for right in grant.rights if not _holds(held, right, grant.place))
+        if lacking:
+            found.append(Grant(lacking, grant.place))
+    return found
+
+
+def _pattern(name: str) -> str:
+    """Escape what is a wildcard in the schema's name of a GRANT."""
+    return re.sub(r"([_%\\])", r"\\\1", name)
+
+
+def _parse(line: str) -> tuple[frozenset[str], str, str] | None:
+    """Return rights, schema pattern and table; column rights count as none."""
+    match = _GRANT.match(line.replace("\\\\", "\\"))
+    if not match or "(" in match["rights"]:
+        return None
+    rights = frozenset(right.strip() for right in match["rights"].split(","))
+    return rights, _unquoted(match["database"]), _unquoted(match["table"])
+
+
+def _holds(held: list[tuple[frozenset[str], str, str]], right: str, place: str) -> bool:
+    database, table = (_unquoted(part) for part in re.findall(r"`(?:[^`]|``)*`|\*", place))
+    return any(
+        (right in rights or "ALL PRIVILEGES" in rights)
+        and (given == "*" or (database != "*" and _covers(given, database)))
+        and given_table in ("*", table)
+        for rights, given, given_table in held
+    )
+
+
+def _covers(given: str, asked: str) -> bool:
+    """Return whether a granted pattern covers an asked one: the asked text, without its escapes, is matched."""
+    expression = "".join(_WILDCARDS.get(token, re.escape(token[-1])) for token in re.findall(r"\\.|.", given))
+    return re.fullmatch(expression, re.sub(r"\\(.)", r"\1", asked), re.DOTALL) is not None
+
+
+_WILDCARDS = {"%": ".*", "_": "."}
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name

@@ -1,0 +1,130 @@
+"""The columns of a schema that can hold text, and SQL that searches and replaces in them.
+
+Text is compared character by character, with case, in whatever character set a column has; binary columns by the bytes
+of UTF-8. A value counts in the form in which it stands, and in the forms that JSON gives it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pymysql.cursors import Cursor
+
+from incorta_provider.dr.sql_names import quote
+
+_TEXT = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "json", "enum", "set")
+_BINARY = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+
+_DONE = "\x01incorta-dr\x01"
+"""Stands for what is rewritten already, inside one expression only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A value of the other site that must not be left.
+
+    :ivar own: this site's values.
+    """
+
+    name: str
+    value: str
+    own: Collection[str] = ()
+
+    @property
+    def allowed(self) -> list[str]:
+        """The forms of this site's values that hold the other one's."""
+        return [form for value in self.own if self.value in value for form in forms(value)]
+
+    def is_in(self, text: str) -> bool:
+        """Return whether a text holds the value."""
+        for allowed in self.allowed:
+            text = text.replace(allowed, _DONE)
+        return any(form in text for form in forms(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """One column.
+
+    :ivar kept: assignments that keep the columns of the same table which would record the time of a change.
+    """
+
+    table: str
+    name: str
+    binary: bool
+    generated: bool
+    kept: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The column's full name."""
+        return f"{quote(self.table)}.{quote(self.name)}"
+
+    @property
+    def _text(self) -> str:
+        name = quote(self.name)
+        return name if self.binary else f"CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin"
+
+    @property
+    def _mark(self) -> str:
+        return "CAST(%s AS BINARY)" if self.binary else "CONVERT(%s USING utf8mb4) COLLATE utf8mb4_bin"
+
+    def holds(self, search: Search) -> tuple[str, list[str]]:
+        """Return the condition that a row holds the value, and its parameters."""
+        text, values = self._text, []
+        for allowed in search.allowed:
+            text = f"REPLACE({text}, {self._mark}, {self._mark})"
+            values += [allowed, _DONE]
+        wanted = forms(search.value)
+        condition = " OR ".join(f"LOCATE({self._mark}, {text}) > 0" for _ in wanted)
+        return f"({condition})", [parameter for form in wanted for parameter in (form, *values)]
+
+    def replacing(self, before: str, after: str) -> tuple[str, list[str]]:
+        """Return the expression of the column's new value, and its parameters; applied again, it changes nothing.
+
+        Where the new value holds the old one, as ``/mnt/data`` holds ``/data``, what is new already is set aside first.
+        """
+        text: str = self._text
+        values: list[str] = []
+        for old, new in dict.fromkeys(zip(_all_forms(before), _all_forms(after), strict=True)):
+            steps = [(new, _DONE), (old, new), (_DONE, new)] if old in new else [(old, new)]
+            for step in steps:
+                text = f"REPLACE({text}, {self._mark}, {self._mark})"
+                values += step
+        return text, values
+
+
+def forms(value: str) -> list[str]:
+    r"""Return a value in each form in which a text may hold it: as it is, and inside a JSON string.
+
+    >>> forms("http://x/")
+    ['http://x/', 'http:\\/\\/x\\/']
+    """
+    return list(dict.fromkeys(_all_forms(value)))
+
+
+def _all_forms(value: str) -> tuple[str, str, str]:
+    escaped = json.dumps(value, ensure_ascii=False)[1:-1]
+    return value, escaped, escaped.replace("/", "\\/")
+
+
+def text_columns(cursor: Cursor) -> list[TextColumn]:
+    """Return the text and binary columns of all base tables of the cursor's schema, table by table."""
+    cursor.execute(
+        "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.GENERATION_EXPRESSION IS NOT NULL, c.EXTRA "
+        "FROM information_schema.COLUMNS c JOIN information_schema.TABLES t USING (TABLE_SCHEMA, TABLE_NAME) "
+        "WHERE c.TABLE_SCHEMA = DATABASE() AND BINARY c.TABLE_SCHEMA = BINARY DATABASE() "
+        "AND t.TABLE_TYPE = 'BASE TABLE' ORDER BY BINARY c.TABLE_NAME, c.ORDINAL_POSITION"
+    )
+    rows = list(cursor.fetchall())
+    stamped: dict[str, list[str]] = {}
+    for table, name, _, _, extra in rows:
+        if "on update" in extra.lower():
+            stamped.setdefault(table, []).append(f"{quote(name)} = {quote(name)}")
+    return [
+        TextColumn(table, name, kind.lower() in _BINARY, bool(generated), tuple(stamped.get(table, ())))
+        for table, name, kind, generated, _ in rows
+        if kind.lower() in (*_TEXT, *_BINARY)
+    ]
