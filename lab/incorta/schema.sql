@@ -1,6 +1,6 @@
 -- Metadata of the simulated Incorta. Incorta's own table names are not public: these are invented, and made so that
 -- every kind of object and value is there which a copy of a metadata database can lose.
--- Runs in MariaDB 10.6+ and MySQL 8, by their clients as well as by lab/incorta/sql_script.py.
+-- Runs by the mariadb client as well as by lab/incorta/sql_script.py.
 
 -- Incorta's prescribed mode stores zero dates: neither NO_ZERO_DATE nor NO_ZERO_IN_DATE.
 SET SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';

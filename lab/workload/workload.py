@@ -30,7 +30,7 @@ from lab.workload.uploads import plan_upload, store
 class WorkloadSettings:
     """How the workload behaves.
 
-    :param rows: of each version of a table that is loaded in parts; 60,000 flights are about 1 MB of Parquet.
+    :param rows: of each version of a table that is loaded in parts; 150,000 flights are about 2.5 MB of Parquet.
     :param parts: files of such a version.
     :param write_seconds: how long the writing of one file takes.
     :param keep_seconds: how long a replaced version is kept; 0 removes it at once.
@@ -38,7 +38,7 @@ class WorkloadSettings:
     :param seed: decides which tables each job loads.
     """
 
-    rows: int = 60_000
+    rows: int = 150_000
     parts: int = 3
     write_seconds: float = 0.2
     keep_seconds: float = GENTLE_SECONDS

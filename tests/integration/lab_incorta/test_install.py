@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from contextlib import closing
+
 import pytest
 
 from lab.incorta.consistency import check
-from lab.incorta.database import Session
+from lab.incorta.database import Session, connect
 from lab.incorta.install import install
 from lab.incorta.settings import NodeSettings
+from lab.incorta.sql_script import SCHEMA_FILE
 from lab.workload.dataset import SCHEMAS
 
 pytestmark = pytest.mark.lab
@@ -37,6 +42,16 @@ def test_an_installation_that_was_cut_off_is_begun_again(primary: NodeSettings, 
     session.select_db(primary.database.schema)
     assert check(session, primary.storage, primary.values) == []
     assert len(rows(session, "SELECT * FROM SCHEMA_TABLE")) == 5
+
+
+def test_the_schema_is_a_script_for_the_client_too(dr: NodeSettings) -> None:
+    database = dr.database
+    argv = ["mariadb", "--no-defaults", "--default-character-set=utf8mb4", f"--host={database.host}"]
+    argv += [f"--port={database.port}", f"--user={database.user}", database.schema]
+    script = SCHEMA_FILE.read_bytes()
+    subprocess.run(argv, input=script, env={**os.environ, "MYSQL_PWD": database.password}, check=True)
+    with closing(connect(database)) as session:
+        assert check(session, dr.storage, dr.values)[0] == "the metadata have no tenant"
 
 
 def test_the_awkward_values_are_there_as_they_were_given(primary: NodeSettings, session: Session) -> None:
