@@ -4,6 +4,8 @@ The order matters: were the record written by the one who starts, a kill in betw
 knows of. So a shell starts in a session of its own, writes the record, and then *becomes* the server: neither the
 process id nor the start time changes over ``exec``. Until the record is there, the shell also holds the lock under
 which it was started, so that whoever comes next waits for it, even if the one who started it is dead.
+
+Raises :class:`~incorta_provider.exceptions.TransientError` when the start of another process hangs.
 """
 
 from __future__ import annotations
@@ -11,9 +13,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
+
+from incorta_provider.exceptions import TransientError
 
 _SHELL = "/bin/sh"
 _SCRIPT = """
@@ -27,15 +33,54 @@ _LOCK_IN_SHELL = 9
 
 
 @contextmanager
-def launching(folder: Path) -> Iterator[int]:
+def launching(folder: Path, *, seconds: float = 30) -> Iterator[int]:
     """Hold the lock under which processes are started, and lend its file descriptor.
 
     :param folder: where the records lie.
+    :param seconds: how long to wait for a start that is under way.
+    :raises TransientError: that start does not come to its end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with _lock_file(folder).open("w") as stream:
+        if not _lock(stream, seconds):
+            raise TransientError(
+                "the start of another process does not come to its end",
+                where=str(_lock_file(folder)),
+                fix="`python -m lab down` ends it.",
+            )
         yield stream.fileno()
+
+
+def await_launches(folder: Path, *, seconds: float = 5) -> None:
+    """Wait until no start is under way, but not for one that hangs: its shell bears the markers."""
+    with suppress(TransientError), launching(folder, seconds=seconds):
+        pass
+
+
+def is_launching(pid: int, folder: Path) -> bool:
+    """Return whether a started process still holds the lock; its record may be there a moment before it lets go."""
+    try:
+        return Path(f"/proc/{pid}/fd/{_LOCK_IN_SHELL}").readlink() == _lock_file(folder)
+    except OSError:
+        return False
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder / "lock"
+
+
+def _lock(stream: TextIO, seconds: float) -> bool:
+    """Take the lock within the time given, or return False."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
 
 
 def launch(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from incorta_provider.exceptions import ConfigurationError
 from lab.files import last_lines
-from lab.launch import launch, launching
+from lab.launch import await_launches, is_launching, launch, launching
 from lab.layout import Lab
 from lab.processes import Process, family, find, is_alive, send, wait_until_gone
 from lab.programs import find_program
@@ -110,7 +110,7 @@ class Supervisor:
         while running and time.monotonic() < deadline:
             running = find(pid) is not None
             record = self.get(name)
-            if record and record.pid == pid:
+            if record and record.pid == pid and not is_launching(pid, self.lab.run):
                 return record
             time.sleep(0.005)
         raise ConfigurationError(
@@ -155,8 +155,8 @@ class Supervisor:
 
     def stop_all(self, *, seconds: float = 15) -> int:
         """End every process of the lab and return how many there were: SIGTERM, and SIGKILL after ``seconds``."""
-        with launching(self.lab.run):
-            members = family(markers(self.lab), [record.process for record in self.records()])
+        await_launches(self.lab.run)
+        members = family(markers(self.lab), [record.process for record in self.records()])
         for process in members:
             send(process, signal.SIGTERM)
             send(process, signal.SIGCONT)
@@ -170,8 +170,8 @@ class Supervisor:
         Supervised ones, those which scripts sent to the background, and sessions of sshd. The supervised ones are
         halted first, so that none of them can make a child that is missed.
         """
-        with launching(self.lab.run):
-            records = self.records(site or None)
+        await_launches(self.lab.run)
+        records = self.records(site or None)
         roots = [record.process for record in records]
         for root in roots:
             send(root, signal.SIGSTOP)

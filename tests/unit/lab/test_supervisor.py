@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.exceptions import ConfigurationError, TransientError
+from lab.launch import launching
 from lab.layout import Lab
 from lab.processes import environment, family, find, is_alive
-from lab.supervisor import SITE_MARKER, Supervisor, markers
+from lab.supervisor import SITE_MARKER, Supervisor, marked_environment, markers
 
 SLEEP = ["sleep", "60"]
 CLEARS_ITS_ENVIRONMENT = ["env", "-i", "sleep", "60"]
@@ -133,6 +134,26 @@ def test_kill_all_ends_what_is_halted(supervisor: Supervisor, tmp_path: Path) ->
     os.kill(record.pid, signal.SIGSTOP)
     assert supervisor.kill_all("berlin") == 1
     assert not is_alive(record.process)
+
+
+def test_a_start_that_was_halted_half_way_does_not_keep_kill_all_waiting(supervisor: Supervisor, lab: Lab) -> None:
+    """The shell that becomes the server was stopped while it held the lock: nobody else may hang for that."""
+    with launching(lab.run) as lock:
+        shell = ["sh", "-c", "kill -STOP $$"]
+        env = marked_environment(lab, "berlin", "one")
+        halted = subprocess.Popen(shell, env=env, pass_fds=[lock], start_new_session=True)
+    wait_for(lambda: process_state(halted.pid) == "T")
+    with pytest.raises(TransientError, match="does not come to its end"), launching(lab.run, seconds=0.1):
+        pass
+    began = time.monotonic()
+    assert supervisor.kill_all("berlin") == 1
+    assert time.monotonic() - began < 10
+    halted.wait(timeout=5)
+    assert find(halted.pid) is None
+
+
+def process_state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 def test_stop_all_counts_and_ends_everything(supervisor: Supervisor, lab: Lab, tmp_path: Path) -> None:
