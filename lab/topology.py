@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from lab.files import write
-from lab.layout import GROUP, PRIMARY, Lab, Node, Site
+from lab.layout import GROUP, PRIMARY, Lab, Node, Site, SiteKind
 from lab.passwords import Passwords, SitePasswords
 from lab.servers.mariadb import SCHEMA
 from lab.servers.sshd import Sshd
@@ -17,6 +17,9 @@ SERVICES = ("loaderService", "analyticsService")
 """In the order of their start."""
 ADMINISTRATOR = "admin"
 """The login of the CMC and of Analytics."""
+
+_NODE_PARTS: tuple[SiteKind, ...] = ("agent", "loader", "analytics")
+"""What listens at a node, at ports other than Incorta's own defaults, because all nodes are one machine here."""
 
 _REFERENCES = tuple(
     f"SELECT PATH AS path, SIZE AS size, SHA256 AS sha256 FROM {table}" for table in ("TABLE_FILE", "DATA_FILE")
@@ -99,11 +102,17 @@ def _site_connections(site: Site, drawn: SitePasswords) -> dict[str, dict[str, A
 
 def _node_connection(node: Node) -> dict[str, Any]:
     sshd = Sshd(node)
-    extra = {"key_file": str(sshd.key_file), "known_hosts_file": str(sshd.known_hosts), "home": str(node.home)}
+    extra: dict[str, Any] = {
+        "key_file": str(sshd.key_file),
+        "known_hosts_file": str(sshd.known_hosts),
+        "home": str(node.home),
+        **{f"{part}_port": node.port(part) for part in _NODE_PARTS},
+        "cmc_port": node.site.port("cmc"),
+    }
     return _connection("incorta_node", host=sshd.host, port=sshd.port, login=sshd.user, extra=extra)
 
 
-def _connection(conn_type: str, *, extra: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+def _connection(conn_type: str, *, extra: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     """Return one connection; ``extra`` is JSON text, as Airflow keeps it."""
     empty = {"description": "", "host": "", "login": "", "password": "", "schema": "", "port": None}
     return {"conn_type": conn_type, **empty, **fields, "extra": json.dumps(extra or {})}

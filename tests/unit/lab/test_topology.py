@@ -48,6 +48,8 @@ def test_the_connections_are_read_back_as_they_were_meant(lab: Lab) -> None:
     node = find("berlin_node2")
     assert node.extra["home"] == str(lab.root / "berlin/node2/incorta")
     assert node.extra["known_hosts_file"] == str(lab.known_hosts)
+    ports = {name: node.extra[f"{name}_port"] for name in ("agent", "loader", "analytics", "cmc")}
+    assert ports == {"agent": 10052, "loader": 10072, "analytics": 10062, "cmc": 10002}
     assert find("berlin_zookeeper").host == "127.0.0.1:10011,127.0.0.1:10012,127.0.0.1:10013"
     assert find("acme_approval").password == drawn.approval_key
     assert len(bytes.fromhex(drawn.approval_key)) == 32
