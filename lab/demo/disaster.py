@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,8 @@ from lab.up import kill_site
 from lab.workload.commit_log import CommitLog, Phase
 
 NEXT_JOB_SECONDS = 120
+INTO_THE_JOB = 0.4
+"""Seconds from the beginning of the load job to the kill: some of its files are written, one is half, others are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,22 @@ class Disaster:
 def lose_primary(lab: Lab, progress: Progress) -> Disaster:
     """Kill everything of the primary while a load job writes its files, not before a new one has begun."""
     log = CommitLog(lab.workload)
-    before = _loading(log)
-    counter = wait_for(
-        "the next load job",
-        lambda: found if (found := _loading(log)) not in {None, before} else None,
-        seconds=NEXT_JOB_SECONDS,
-        every=0.05,
-    )
+    counter = wait_for("a load job to interrupt", lambda: _in_the_middle(log), seconds=NEXT_JOB_SECONDS, every=0)
     at = datetime.now(UTC)
     kill_site(lab, PRIMARY, progress)
     progress(f"killed while load job {counter} was writing; {len(log.commits())} commits were reported before")
     return Disaster(at, counter)
+
+
+def _in_the_middle(log: CommitLog) -> int | None:
+    """Watch for a moment; return the counter of a load job that began meanwhile and still writes its files."""
+    before = _loading(log)
+    time.sleep(0.05)
+    counter = _loading(log)
+    if counter is None or counter == before:
+        return None
+    time.sleep(INTO_THE_JOB)
+    return counter if _loading(log) == counter else None
 
 
 def _loading(log: CommitLog) -> int | None:
