@@ -14,7 +14,7 @@ from lab.workload.commit_log import CommitLog, Phase
 
 NEXT_JOB_SECONDS = 120
 INTO_THE_JOB = 0.4
-"""Seconds from the beginning of the load job to the kill: some of its files are written, one is half, others are not."""
+"""Seconds from the beginning of the job to the kill: some of its files are written, one is half, others are not."""
 
 
 @dataclass(frozen=True, slots=True)

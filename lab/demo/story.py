@@ -54,8 +54,6 @@ def _on_stage(lab: Lab, requester: AirflowClient, approver: AirflowClient, progr
     with progress.chapter(f"Cutover of {GROUP} to {DR}"):
         requester.unpause(cutover.DAG_ID)
         run_id = cutover.cut_over(requester, approver, progress)
-        requester.pause(replication.DAG_ID)
-        progress(f"replication from {PRIMARY} is paused: its source is gone")
     with progress.chapter(f"What {DR} has"):
         summary = summarise(checks.gather(lab, run_id))
         write(summary_file(lab), json.dumps(summary, indent=2) + "\n")
