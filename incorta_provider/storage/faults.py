@@ -14,6 +14,9 @@ from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityEr
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 """What opening a file answers when it was removed meanwhile; ESTALE is NFS's way to say so."""
 
+NO_FILE = frozenset({errno.ELOOP, errno.ENXIO})
+"""What opening a regular file answers when it has become a link or a socket."""
+
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 

@@ -90,9 +90,10 @@ class LocalTree:
                 fix="It was unmounted or replaced: check the mount, then start again.",
             )
 
-    def fetch(self, entry: Entry, into: Path) -> Entry | Missed:
+    def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into``, with time and mode, and return what was copied.
 
+        :raises FileExistsError: there is something at ``into``.
         :raises IntegrityError: the file may not be read.
         """
         return copy_file(self._root, entry, into)

@@ -3,49 +3,38 @@
 The proof is the file's own facts before and after: size, time and change time. The content is read from one open file,
 so a file that is replaced or removed under the copy is still copied whole.
 """
+# Names are bytes, which pathlib does not take.
+# ruff: noqa: PTH108
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 
 from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind
-from incorta_provider.storage.faults import GONE, source_fault, target_fault
+from incorta_provider.storage.digests import BUFFER_BYTES, buffer
+from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_fault
 from incorta_provider.storage.tree import Missed
 
-BUFFER_BYTES = 1024 * 1024
 _PAUSES = (0.05, 0.25)
 """Seconds before the second and the third try: a writer in the middle of a file needs a moment."""
 
 _OPEN_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_OPEN_TARGET = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-_NO_FILE_ANY_MORE = frozenset({errno.ELOOP, errno.ENXIO})
-"""What opening answers when the file has become a link or a socket."""
+_OPEN_TARGET = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _STAT_BLOCK = 512
 _ZEROS = bytes(BUFFER_BYTES)
 
 
-class _Buffer(threading.local):
-    """One buffer for each thread: allocating a megabyte for each small file would cost more than the copy."""
-
-    def __init__(self) -> None:
-        self.data = bytearray(BUFFER_BYTES)
-        self.view = memoryview(self.data)
-
-
-_buffer = _Buffer()
-
-
-def copy_file(root: bytes, entry: Entry, into: Path) -> Entry | Missed:
+def copy_file(root: bytes, entry: Entry, into: bytes) -> Entry | Missed:
     """Copy ``entry`` below ``root`` to ``into``, with its time and mode.
 
+    :param into: a path where nothing is yet.
     :returns: what was copied, which may be newer than ``entry``; or why nothing was.
+    :raises FileExistsError: there is something at ``into``; nothing was read.
     :raises IntegrityError: the file may not be read.
     :raises TransientError, PreconditionError, ConfigurationError: reading or writing failed.
     """
@@ -54,17 +43,18 @@ def copy_file(root: bytes, entry: Entry, into: Path) -> Entry | Missed:
         if copied is not Missed.UNSETTLED:
             break
         time.sleep(pause)
+        remove(into)
         copied = _try(root, entry.path, into)
     return copied
 
 
-def _try(root: bytes, path: bytes, into: Path) -> Entry | Missed:
+def _try(root: bytes, path: bytes, into: bytes) -> Entry | Missed:
     try:
         source = os.open(root + b"/" + path, _OPEN_SOURCE)
     except OSError as error:
         if error.errno in GONE:
             return Missed.VANISHED
-        if error.errno in _NO_FILE_ANY_MORE:
+        if error.errno in NO_FILE:
             return Missed.UNSETTLED
         raise source_fault(error, path, os.fsdecode(root)) from None
     try:
@@ -73,27 +63,29 @@ def _try(root: bytes, path: bytes, into: Path) -> Entry | Missed:
         os.close(source)
 
 
-def _copy_open(source: int, path: bytes, root: bytes, into: Path) -> Entry | Missed:
+def _copy_open(source: int, path: bytes, root: bytes, into: bytes) -> Entry | Missed:
     before = os.fstat(source)
     if not stat.S_ISREG(before.st_mode):
         return Missed.UNSETTLED
 
     def read() -> int:
         try:
-            return os.readv(source, [_buffer.view])
+            return os.readv(source, [buffer.view])
         except OSError as error:
             raise source_fault(error, path, os.fsdecode(root)) from None
 
     try:
         size, digest = _write(read, before, into)
+    except FileExistsError:
+        raise
     except OSError as error:
-        raise target_fault(error, str(into)) from None
+        raise target_fault(error, os.fsdecode(into)) from None
     if size != before.st_size or _facts(os.fstat(source)) != _facts(before):
         return Missed.UNSETTLED
     return Entry(path, Kind.FILE, size, before.st_mtime_ns, before.st_mode & MODE_BITS, digest)
 
 
-def _write(read: Callable[[], int], facts: os.stat_result, into: Path) -> tuple[int, bytes]:
+def _write(read: Callable[[], int], facts: os.stat_result, into: bytes) -> tuple[int, bytes]:
     target = os.open(into, _OPEN_TARGET, 0o600)
     try:
         size, digest = _pump(read, facts, target)
@@ -109,9 +101,9 @@ def _pump(read: Callable[[], int], facts: os.stat_result, target: int) -> tuple[
     sha, size = hashlib.sha256(), 0
     has_holes = facts.st_blocks * _STAT_BLOCK < facts.st_size
     while size < facts.st_size and (count := read()):
-        chunk = _buffer.view[:count]
+        chunk = buffer.view[:count]
         sha.update(chunk)
-        if has_holes and _buffer.data.startswith(_ZEROS[:count]):
+        if has_holes and buffer.data.startswith(_ZEROS[:count]):
             os.lseek(target, count, os.SEEK_CUR)
         else:
             write_all(target, chunk)
@@ -125,6 +117,12 @@ def write_all(target: int, chunk: memoryview) -> None:
     """Write the whole chunk; one call may take less."""
     while chunk:
         chunk = chunk[os.write(target, chunk) :]
+
+
+def remove(path: bytes) -> None:
+    """Remove a file that may be absent."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _facts(facts: os.stat_result) -> tuple[int, int, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
@@ -43,9 +42,10 @@ class Tree(Protocol):
         :raises IntegrityError: a folder cannot be read, a link leads out of the root, or there is a special file.
         """
 
-    def fetch(self, entry: Entry, into: Path) -> Entry | Missed:
+    def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into`` and return what was copied: its own size, time, mode and digest.
 
-        :param into: a file that does not exist yet; on :class:`Missed` what it holds is worthless.
+        :param into: path of a local file to make; on :class:`Missed` what it holds is worthless.
+        :raises FileExistsError: there is one already.
         :raises IntegrityError: the file may not be read.
         """

@@ -1,0 +1,226 @@
+"""The catalog: the target side's store of recovery points, beside the live replica and on its file system.
+
+=====================  ==============================================================================
+``workspaces/<run>/``  what a run stages; becomes the point's folder by one rename
+``points/<id>/``       sealed points: ``point.json``, manifest, metadata, and the files not yet applied
+``history/<id>/``      what an apply moved out of the live replica when it left point ``<id>``
+``journal/``           the apply that is under way
+``live.json``          which point the live replica is
+``locks/``             one file a lock
+=====================  ==============================================================================
+
+Nothing here needs Airflow, and each file of a point can be read with standard tools.
+
+:raises IntegrityError: a ``point.json`` is damaged.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.storage.durable import sync_filesystem, sync_folder
+from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.json_file import read_json, write_json
+from incorta_provider.storage.names import folder_name
+from incorta_provider.storage.workspace import Workspace
+
+_POINT = "point.json"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Catalog:
+    """The catalog in the folder ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self) -> None:
+        """Make the folders; what is there stays. Only the worker's account may look inside: there are dumps in it.
+
+        :raises ConfigurationError: the worker may not write there.
+        """
+        try:
+            for folder in (self._workspaces, self._points, self.history, self.journal.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise target_fault(error, str(self.root)) from None
+
+    def workspace(self, run_key: str) -> Workspace:
+        """Return the run's workspace, made now or by a former try."""
+        workspace = Workspace(self._workspaces / folder_name(run_key))
+        workspace.create()
+        return workspace
+
+    def discard(self, run_key: str) -> None:
+        """Remove a run's workspace; none is fine."""
+        self._remove(self._workspaces / folder_name(run_key))
+
+    def discard_others(self, run_key: str) -> None:
+        """Remove the workspaces of all runs but this one: what is left of runs that never sealed."""
+        for folder in self._workspaces.iterdir():
+            if folder.name != folder_name(run_key):
+                self._remove(folder)
+
+    def points(self) -> list[RecoveryPoint]:
+        """Return the sealed points, oldest first."""
+        found = [self._read(path) for path in self._points.glob(f"*/{_POINT}")]
+        return sorted(found, key=lambda point: (point.opened_at, point.id))
+
+    def newest(self) -> RecoveryPoint | None:
+        """Return the newest sealed point; None when there is none yet."""
+        return max(self.points(), key=lambda point: (point.opened_at, point.id), default=None)
+
+    def get(self, point_id: str | None = None) -> RecoveryPoint:
+        """Return one point, the newest unless an id is given.
+
+        :raises PreconditionError: there is no such point, or none at all.
+        """
+        if point_id is None:
+            found = self.newest()
+        else:
+            path = self.point_dir(point_id) / _POINT
+            found = self._read(path) if path.exists() else None
+        if found is None:
+            raise self._unknown(point_id)
+        return found
+
+    def point_dir(self, point_id: str) -> Path:
+        """Return the folder of a point.
+
+        :raises PreconditionError: the text cannot be an id; it never leads out of the catalog.
+        """
+        if not _ID.fullmatch(point_id):
+            raise self._unknown(point_id)
+        return self._points / point_id
+
+    def manifest_path(self, point_id: str) -> Path:
+        """Return the manifest of a point."""
+        return Workspace(self.point_dir(point_id)).manifest
+
+    def dump_path(self, point_id: str) -> Path:
+        """Return the metadata dump of a point."""
+        return Workspace(self.point_dir(point_id)).dump
+
+    def inventory_path(self, point_id: str) -> Path:
+        """Return the inventory of a point's metadata."""
+        return Workspace(self.point_dir(point_id)).inventory
+
+    def seal(self, workspace: Workspace, point: RecoveryPoint) -> RecoveryPoint:
+        """Make the point exist: everything reaches the disk, then one rename. Killed before it, there is no point.
+
+        :returns: the sealed point; the one that is there already when a former try came so far.
+        :raises PreconditionError: the workspace lacks a part.
+        :raises IntegrityError: another run's point has this id.
+        """
+        home = self.point_dir(point.id)
+        if home.exists():
+            return self._sealed_before(point)
+        _ensure_complete(workspace)
+        try:
+            workspace.clear_passes()
+            write_json(workspace.root / _POINT, point.model_dump(mode="json"))
+            sync_filesystem(workspace.root)
+            workspace.root.rename(home)
+            sync_folder(home.parent)
+            sync_folder(self._workspaces)
+        except OSError as error:
+            raise target_fault(error, str(home)) from None
+        return point
+
+    def live_point_id(self) -> str | None:
+        """Return which point the live replica is; None before the first apply."""
+        known = read_json(self._live)
+        return None if known is None else str(known["point"])
+
+    def set_live(self, point_id: str) -> None:
+        """Write down which point the live replica is."""
+        write_json(self._live, {"point": point_id})
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lock of that name while a block runs; it dies with the process.
+
+        :raises TransientError: it is held; says by whom.
+        """
+        return exclusive(self.root / "locks" / f"{folder_name(name)}.lock", f"the catalog's lock {name!r}")
+
+    @property
+    def history(self) -> Path:
+        """What applies moved out of the live replica."""
+        return self.root / "history"
+
+    @property
+    def journal(self) -> Path:
+        """The journal of the apply that is under way; absent when none is."""
+        return self.root / "journal" / "apply.jsonl"
+
+    @property
+    def _points(self) -> Path:
+        return self.root / "points"
+
+    @property
+    def _workspaces(self) -> Path:
+        return self.root / "workspaces"
+
+    @property
+    def _live(self) -> Path:
+        return self.root / "live.json"
+
+    def _sealed_before(self, point: RecoveryPoint) -> RecoveryPoint:
+        known = self.get(point.id)
+        if known.run_id != point.run_id:
+            raise IntegrityError(
+                f"recovery point {point.id} was sealed by run {known.run_id}, not by {point.run_id}",
+                where=str(self.root),
+                fix="Start a new run; a sealed point is never written over.",
+            )
+        return known
+
+    def _read(self, path: Path) -> RecoveryPoint:
+        try:
+            return RecoveryPoint.model_validate(read_json(path))
+        except ValidationError as error:
+            raise IntegrityError(
+                f"the record of a recovery point is damaged: {error.errors()[0]['msg']}",
+                where=str(path),
+                fix="Restore the file from a copy of the catalog, or move the point's folder away.",
+            ) from None
+
+    def _remove(self, folder: Path) -> None:
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise target_fault(error, str(folder)) from None
+
+    def _unknown(self, point_id: str | None) -> PreconditionError:
+        if point_id is not None and self.newest() is not None:
+            return PreconditionError(
+                f"there is no recovery point {point_id!r}",
+                where=str(self.root),
+                fix="Choose one that `incorta-dr status` lists.",
+            )
+        return PreconditionError(
+            "there is no recovery point yet",
+            where=str(self.root),
+            fix="Let the replication DAG finish a run; it ends with the first recovery point.",
+        )
+
+
+def _ensure_complete(workspace: Workspace) -> None:
+    parts = (workspace.manifest, workspace.dump, workspace.inventory)
+    missing = [part.name for part in parts if not part.exists()]
+    if missing:
+        raise PreconditionError(
+            f"nothing to seal: {', '.join(missing)} missing",
+            where=str(workspace.root),
+            fix="Clear the run's tasks from the first one on.",
+        )

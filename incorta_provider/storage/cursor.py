@@ -1,0 +1,39 @@
+"""Take a sorted stream up to a path: what a merge needs beside :func:`incorta_provider.dr.diff.align`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from incorta_provider.dr.manifest import Entry
+
+Edit = tuple[bytes, Entry | None]
+"""A path and what it becomes; None removes it."""
+
+
+def as_edits(entries: Iterable[Entry]) -> Iterator[Edit]:
+    """Yield each entry as what its path becomes."""
+    return ((entry.path, entry) for entry in entries)
+
+
+class Cursor:
+    """A stream of edits in path order, with a look at the next one."""
+
+    def __init__(self, edits: Iterable[Edit]) -> None:
+        self._edits = iter(edits)
+        self._next = next(self._edits, None)
+
+    def reaches(self, path: bytes) -> bool:
+        """Tell whether there is an edit at or before ``path``."""
+        return self._next is not None and self._next[0] <= path
+
+    def until(self, path: bytes) -> Iterator[Edit]:
+        """Yield the edits at or before ``path``."""
+        while self._next is not None and self._next[0] <= path:
+            edit, self._next = self._next, next(self._edits, None)
+            yield edit
+
+    def rest(self) -> Iterator[Edit]:
+        """Yield all that are left."""
+        while self._next is not None:
+            edit, self._next = self._next, next(self._edits, None)
+            yield edit

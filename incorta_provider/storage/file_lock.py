@@ -1,0 +1,42 @@
+"""A lock that dies with its owner: held by an open file, so that a killed process never blocks the next one.
+
+:raises TransientError: another process, or another part of this one, holds it; says who.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from incorta_provider.exceptions import TransientError
+
+
+@contextmanager
+def exclusive(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock at ``path``; does not wait. The file stays: removing it would let two own the lock.
+
+    :param what: what is locked, for the error.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(handle, path, what)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, path: Path, what: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(handle, 200, 0).decode(errors="replace") or "a process that has just begun"
+        raise TransientError(
+            f"{what} is busy: held by {holder}", where=str(path), fix="Wait for it to end, then retry."
+        ) from None

@@ -1,0 +1,87 @@
+"""Helper processes that do one kind of work on batches: one Python each, so that small files use every processor.
+
+They are started with a fresh interpreter and not forked, because a task of Airflow has threads. The kernel kills them
+when the process that started them dies, so none goes on writing behind a run that was killed.
+
+:raises TransientError: a helper ended by itself; the operating system may have killed it for its memory.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+from incorta_provider.exceptions import TransientError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PROGRAM = "from incorta_provider.storage.helper_process import main; main()"
+
+
+class Helpers(Generic[T, R]):
+    """Calls ``work`` in one of several processes; each call blocks until its result is there.
+
+    :param work: picklable; as many calls at once as there are helpers.
+    """
+
+    def __init__(self, work: Callable[[T], R], count: int) -> None:
+        self._work = work
+        self._count = count
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
+        self._all: list[Connection[Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        for _ in range(self._count):
+            self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in self._all:
+            connection.close()
+        for process in self._processes:
+            process.wait()
+
+    def __call__(self, item: T) -> R:
+        """Return ``work(item)``, or raise what it raised."""
+        connection = self._idle.get()
+        try:
+            connection.send(item)
+            result, error = connection.recv()
+        except (EOFError, OSError):
+            raise TransientError(
+                "a helper process ended in the middle of its work",
+                where=f"process {os.getpid()}",
+                fix="Check the memory of the worker, then retry.",
+            ) from None
+        finally:
+            self._idle.put(connection)
+        if error is not None:
+            kind, what, where, fix = error
+            raise kind(what, where=where, fix=fix)
+        return cast("R", result)
+
+    def _start(self) -> None:
+        ours, theirs = Pipe()
+        arguments = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid())]
+        paths = os.pathsep.join(path for path in sys.path if path)
+        process = subprocess.Popen(
+            arguments,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        theirs.close()
+        self._processes.append(process)
+        self._all.append(ours)
+        ours.send(self._work)
+        self._idle.put(ours)

@@ -1,0 +1,261 @@
+"""A manifest as a Parquet file: sorted, compressed, read and written in groups of rows.
+
+A group is what is held in memory at once. Groups that an edit does not touch are passed on as they are, without one
+Python object a row. About 35 bytes an entry on disk.
+
+:raises IntegrityError: the file is no manifest of this format, or entries are not in path order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from incorta_provider.dr.manifest import Entry, Kind, shown
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.arrow_columns import digests, integers, strings
+from incorta_provider.storage.cursor import Cursor, Edit
+from incorta_provider.storage.durable import sync_file, sync_folder
+
+FORMAT = "1"
+GROUP_ROWS = 16_384
+
+_FORMAT_KEY = b"incorta_dr.manifest"
+_TOTALS_KEY = b"incorta_dr.totals"
+_DIGEST_BYTES = 32
+_KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+_SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.binary(), nullable=False),
+        pa.field("kind", pa.uint8(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("mtime_ns", pa.int64(), nullable=False),
+        pa.field("mode", pa.int16(), nullable=False),
+        pa.field("sha256", pa.binary(_DIGEST_BYTES)),
+        pa.field("link_target", pa.binary()),
+    ],
+    metadata={_FORMAT_KEY: FORMAT},
+)
+_DICTIONARIES = ["kind", "mode"]
+_ENCODINGS = {name: "PLAIN" for name in _SCHEMA.names if name not in _DICTIONARIES} | {"path": "DELTA_BYTE_ARRAY"}
+_Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much a manifest holds.
+
+    :param entries: files, folders and links.
+    :param bytes: the sizes of all files.
+    """
+
+    entries: int
+    files: int
+    bytes: int
+
+
+class ManifestWriter:
+    """Writes a manifest: it appears, whole and on disk, when the ``with`` block ends without an error.
+
+    :ivar totals: what was written, once the block has ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.totals = Totals(0, 0, 0)
+        self._draft = path.with_name(f".{path.name}.draft")
+        self._rows: list[_Row] = []
+        self._last = b""
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = pq.ParquetWriter(
+            self._draft,
+            _SCHEMA,
+            compression="zstd",
+            use_dictionary=_DICTIONARIES,
+            column_encoding=_ENCODINGS,
+            write_page_checksum=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._file.close()
+            self._draft.unlink()
+            return
+        self._flush()
+        self._file.add_key_value_metadata({_TOTALS_KEY: json.dumps(asdict(self.totals))})
+        self._file.close()
+        sync_file(self._draft)
+        self._draft.rename(self.path)
+        sync_folder(self.path.parent)
+
+    def add(self, entry: Entry) -> None:
+        """Write one entry; each path must sort behind the one before."""
+        self._ensure_order(entry.path)
+        self._last = entry.path
+        self._rows.append(
+            (
+                entry.path,
+                _CODES[entry.kind],
+                entry.size,
+                entry.mtime_ns,
+                entry.mode,
+                entry.sha256,
+                entry.link_target,
+            )
+        )
+        if len(self._rows) >= GROUP_ROWS:
+            self._flush()
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Write many entries."""
+        for entry in entries:
+            self.add(entry)
+
+    def add_group(self, group: pa.Table) -> None:
+        """Pass on a group of another manifest."""
+        self._ensure_order(group["path"][0].as_py())
+        self._flush()
+        self._write(group)
+        self._last = group["path"][-1].as_py()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._write(_group(self._rows))
+            self._rows.clear()
+
+    def _write(self, group: pa.Table) -> None:
+        self._file.write_table(group)
+        files = group["kind"].to_pylist().count(_CODES[Kind.FILE])
+        size = sum(group["size"].to_pylist())
+        self.totals = Totals(self.totals.entries + group.num_rows, self.totals.files + files, self.totals.bytes + size)
+
+    def _ensure_order(self, path: bytes) -> None:
+        if path <= self._last:
+            raise IntegrityError(
+                f"{shown(path)} does not sort behind {shown(self._last)}",
+                where=str(self.path),
+                fix="The list that was given is not in path order.",
+            )
+
+
+def read_manifest(path: Path) -> Iterator[Entry]:
+    """Yield the entries in path order."""
+    for group in _groups(path):
+        yield from _entries(group)
+
+
+def read_totals(path: Path) -> Totals:
+    """Return how much the manifest holds, without reading its entries."""
+    with _opened(path) as file:
+        return Totals(**json.loads(file.metadata.metadata[_TOTALS_KEY]))
+
+
+def select(path: Path, wanted: Iterable[bytes]) -> Iterator[Entry]:
+    """Yield the entries of the ``wanted`` paths, which are sorted, as far as the manifest has them."""
+    ahead = Cursor((name, None) for name in wanted)
+    for group in _groups(path):
+        last = group["path"][-1].as_py()
+        if ahead.reaches(last):
+            yield from _chosen(_entries(group), ahead.until(last))
+
+
+def edit(source: Path, target: Path, edits: Iterable[Edit]) -> Totals:
+    """Write ``source`` to ``target`` with edits, and return what the new manifest holds.
+
+    :param edits: sorted by path. ``target`` may be ``source``: it is replaced when the new file is whole.
+    """
+    ahead = Cursor(edits)
+    with ManifestWriter(target) as writer:
+        for group in _groups(source):
+            last = group["path"][-1].as_py()
+            if ahead.reaches(last):
+                writer.extend(_merged(_entries(group), ahead.until(last)))
+            else:
+                writer.add_group(group)
+        writer.extend(entry for _, entry in ahead.rest() if entry is not None)
+    return writer.totals
+
+
+def _chosen(entries: Iterator[Entry], wanted: Iterator[Edit]) -> Iterator[Entry]:
+    want = next(wanted, None)
+    for entry in entries:
+        while want is not None and want[0] < entry.path:
+            want = next(wanted, None)
+        if want is None:
+            return
+        if want[0] == entry.path:
+            yield entry
+
+
+def _merged(entries: Iterator[Entry], edits: Iterator[Edit]) -> Iterator[Entry]:
+    edit = next(edits, None)
+    for entry in entries:
+        while edit is not None and edit[0] < entry.path:
+            if edit[1] is not None:
+                yield edit[1]
+            edit = next(edits, None)
+        if edit is None or edit[0] != entry.path:
+            yield entry
+        elif edit[1] is not None:
+            yield edit[1]
+            edit = next(edits, None)
+        else:
+            edit = next(edits, None)
+
+
+def _group(rows: list[_Row]) -> pa.Table:
+    path, kind, size, mtime_ns, mode, sha256, link_target = zip(*rows, strict=True)
+    columns = [
+        strings(path),
+        integers(kind, pa.uint8()),
+        integers(size, pa.int64()),
+        integers(mtime_ns, pa.int64()),
+        integers(mode, pa.int16()),
+        digests(sha256, _DIGEST_BYTES),
+        strings(link_target),
+    ]
+    return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def _entries(group: pa.Table) -> Iterator[Entry]:
+    for path, code, *facts in zip(*(column.to_pylist() for column in group.columns), strict=True):
+        yield Entry(path, _KINDS[code], *facts)
+
+
+def _groups(path: Path) -> Iterator[pa.Table]:
+    with _opened(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, use_threads=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a manifest, and turn whatever is wrong with the file into one clear error."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            found = (file.metadata.metadata or {}).get(_FORMAT_KEY, b"none").decode(errors="replace")
+            if found != FORMAT:
+                raise _unreadable(path, f"has format {found}, not {FORMAT}")
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, f"cannot be read: {error}") from None
+
+
+def _unreadable(path: Path, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"the manifest {what}", where=str(path), fix="Use another recovery point, or start the run again."
+    )

@@ -1,0 +1,65 @@
+"""What a run has staged, one line a file, appended as the copies are done.
+
+Each pass over the source writes a file of its own, in path order; of several, the newest line of a path counts. So an
+index of millions of files is merged as a stream. A line is written behind its file: a process that is killed in between
+copies that file again. Reading ends at the first line that is not whole, which is what a crash leaves at the end.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from incorta_provider.dr.manifest import Entry, Kind
+
+_quote = json.encoder.encode_basestring_ascii
+
+
+def to_text(path: bytes) -> str:
+    """Return a path as text for JSON; bytes that are no UTF-8 become lone surrogates."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def from_text(text: str) -> bytes:
+    """Return the path that :func:`to_text` was given."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_line(entry: Entry) -> bytes:
+    """Return the line of a staged file: a JSON list, put together by hand because it is written for each file."""
+    digest = entry.sha256.hex() if entry.sha256 else ""
+    return f'[{_quote(to_text(entry.path))},{entry.size},{entry.mtime_ns},{entry.mode},"{digest}"]\n'.encode()
+
+
+def read_index(path: Path) -> Iterator[Entry]:
+    """Yield the staged files of one pass, in path order."""
+    with path.open("rb") as lines:
+        for line in lines:
+            entry = _parsed(line)
+            if entry is None:
+                return
+            yield entry
+
+
+def newest(indexes: Iterable[Path]) -> Iterator[Entry]:
+    """Yield the staged files of several passes, in path order, each path once.
+
+    :param indexes: oldest first.
+    """
+    last: Entry | None = None
+    for entry in heapq.merge(*map(read_index, indexes), key=lambda entry: entry.path):
+        if last is not None and last.path != entry.path:
+            yield last
+        last = entry
+    if last is not None:
+        yield last
+
+
+def _parsed(line: bytes) -> Entry | None:
+    try:
+        text, size, mtime_ns, mode, digest = json.loads(line)
+        return Entry(from_text(text), Kind.FILE, size, mtime_ns, mode, bytes.fromhex(digest))
+    except (ValueError, TypeError, AttributeError):
+        return None

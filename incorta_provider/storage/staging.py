@@ -1,0 +1,86 @@
+"""Put copies where they belong in a workspace.
+
+A file goes straight to its own path, because a rename for each of many small files doubles the cost of the copy. Until
+its line is in the index nothing believes in it. Only a file that is staged already, in another version, is copied
+beside and renamed: the earlier version stays good until the newer one is whole.
+"""
+# Names are bytes, which pathlib does not take.
+# ruff: noqa: PTH103, PTH105, PTH108, PTH112, PTH113
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+
+from incorta_provider.dr.manifest import Entry, parent_of
+from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.local_copy import remove
+from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.work_pool import Batch
+from incorta_provider.storage.workspace import Workspace
+
+
+class Staging:
+    """Copies files of one source into one workspace; for many threads and processes, each path given to one."""
+
+    def __init__(self, source: Tree, workspace: Workspace) -> None:
+        self._source = source
+        self._files = os.fsencode(workspace.files)
+        self._partial = os.fsencode(workspace.partial)
+
+    def __call__(self, batch: Batch) -> list[Entry | Missed]:
+        """Copy a batch of files and return what came of each.
+
+        :raises DrError: the first failure; what was copied before it is there, but not in the index.
+        """
+        outcomes: list[Entry | Missed] = []
+        made: bytes | None = None
+        try:
+            for entry in batch:
+                folder = parent_of(entry.path)
+                if folder != made:
+                    self._make_folder(folder)
+                    made = folder
+                outcomes.append(self._copy(entry))
+        except OSError as error:
+            raise target_fault(error, os.fsdecode(self._files)) from None
+        return outcomes
+
+    def _copy(self, entry: Entry) -> Entry | Missed:
+        final = self._files + b"/" + entry.path
+        try:
+            copied = self._source.fetch(entry, final)
+        except FileExistsError:
+            return self._replace(entry, final)
+        if isinstance(copied, Missed):
+            remove(final)
+        return copied
+
+    def _replace(self, entry: Entry, final: bytes) -> Entry | Missed:
+        beside = self._partial + b"/%d-%d" % (os.getpid(), threading.get_ident())
+        remove(beside)
+        copied = self._source.fetch(entry, beside)
+        if isinstance(copied, Missed):
+            remove(beside)
+            return copied
+        if os.path.isdir(final):
+            shutil.rmtree(final)
+        os.replace(beside, final)
+        return copied
+
+    def _make_folder(self, folder: bytes) -> None:
+        path = self._files + b"/" + folder if folder else self._files
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            self._remove_file_on(folder)
+            os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def _remove_file_on(self, folder: bytes) -> None:
+        """Remove the staged file that stands where the source has a folder by now."""
+        while folder:
+            path = self._files + b"/" + folder
+            if os.path.isfile(path):
+                os.unlink(path)
+            folder = parent_of(folder)

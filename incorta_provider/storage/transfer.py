@@ -1,0 +1,154 @@
+"""Bring what changed at the source into a workspace: one pass of the recovery point protocol.
+
+A pass lists the source and decides (:mod:`~incorta_provider.storage.survey`), checks the room, copies with digests
+(:mod:`~incorta_provider.storage.staging`), and ends with a manifest of everything seen whose bytes are at the target.
+Nothing is deleted and nothing outside of the workspace is written. A pass that was cut off is started again, and what
+it had copied is not copied twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from incorta_provider.dr.diff import align
+from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.cursor import as_edits
+from incorta_provider.storage.free_space import ensure_room
+from incorta_provider.storage.manifest_file import edit, read_manifest, select
+from incorta_provider.storage.staged_index import newest, read_index, to_line
+from incorta_provider.storage.staging import Staging
+from incorta_provider.storage.survey import Survey, survey
+from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.work_pool import in_order
+from incorta_provider.storage.workspace import Pass, Workspace
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What one pass did.
+
+    :param listed: files, folders and links at the source.
+    :param reused: files whose bytes were at the target already.
+    :param carried: files kept that the source lost since an earlier pass of this run.
+    :param removed: files of the point before that are gone.
+    :param vanished: gone between listing and copy, and never copied by this run.
+    :param unsettled: changed under every try, and never copied by this run.
+    """
+
+    listed: int
+    copied_files: int
+    copied_bytes: int
+    reused: int
+    carried: int
+    removed: int
+    vanished: tuple[bytes, ...]
+    unsettled: tuple[bytes, ...]
+    seconds: float
+
+
+def copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *, final: bool) -> CopyReport:
+    """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
+
+    A file that cannot be copied because it vanished or keeps changing is no error here. When an earlier pass of this
+    run has it, that version stays; otherwise it is not in the result, and the check of the metadata's references
+    decides whether anything needs it.
+
+    :param base_manifest: of the newest sealed point, whose bytes are all at the target.
+    :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
+    :raises TransientError: another process copies into this workspace.
+    :raises IntegrityError: a file or folder cannot be read.
+    """
+    with workspace.lock():
+        return _copy_delta(source, base_manifest, workspace, final=final)
+
+
+def _copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *, final: bool) -> CopyReport:
+    started = time.monotonic()
+    files = workspace.new_pass()
+    found = survey(source.list(), _own(workspace), read_manifest(base_manifest) if base_manifest else (), files)
+    _refuse_emptied(found, source)
+    ensure_room(workspace.root, size=found.pending_bytes, files=found.pending_files)
+    done = _copy_pending(Staging(source, workspace), files)
+    _complete(files)
+    vanished, unsettled = (_without_fallback(paths, files.seen) for paths in (done.vanished, done.unsettled))
+    if final:
+        workspace.save_left_out(unsettled)
+        workspace.publish(files.seen)
+    return CopyReport(
+        listed=found.listed,
+        copied_files=done.files,
+        copied_bytes=done.size,
+        reused=found.reused,
+        carried=found.carried,
+        removed=found.removed,
+        vanished=tuple(vanished),
+        unsettled=tuple(unsettled),
+        seconds=time.monotonic() - started,
+    )
+
+
+@dataclass(slots=True)
+class _Done:
+    files: int = 0
+    size: int = 0
+    vanished: list[bytes] = field(default_factory=list)
+    unsettled: list[bytes] = field(default_factory=list)
+
+    def add(self, asked: Entry, outcome: Entry | Missed) -> None:
+        if isinstance(outcome, Entry):
+            self.files += 1
+            self.size += outcome.size
+        elif outcome is Missed.VANISHED:
+            self.vanished.append(asked.path)
+        else:
+            log.warning("%s changes under the copy; left out of this pass", shown(asked.path))
+            self.unsettled.append(asked.path)
+
+
+def _own(workspace: Workspace) -> Iterator[Entry]:
+    """Yield what this run has seen and has: the last complete pass, and what later ones copied before they were cut."""
+    seen = workspace.last_seen()
+    complete = read_manifest(seen) if seen is not None else ()
+    for before, staged in align(complete, newest(workspace.indexes(after=seen))):
+        if (entry := staged or before) is not None:
+            yield entry
+
+
+def _copy_pending(staging: Staging, files: Pass) -> _Done:
+    """Copy what is pending; a batch's lines are written behind its files."""
+    done = _Done()
+    with files.index.open("wb") as index:
+        for batch, outcomes in in_order(staging, read_manifest(files.pending)):
+            for asked, outcome in zip(batch, outcomes, strict=True):
+                done.add(asked, outcome)
+            index.write(b"".join(to_line(outcome) for outcome in outcomes if isinstance(outcome, Entry)))
+            index.flush()
+    return done
+
+
+def _complete(files: Pass) -> None:
+    edit(files.draft, files.seen, as_edits(read_index(files.index)))
+    files.clear()
+
+
+def _without_fallback(missed: list[bytes], seen: Path) -> list[bytes]:
+    """Return the missed files of which no earlier version is in the result."""
+    kept = {entry.path for entry in select(seen, missed)}
+    return [path for path in missed if path not in kept]
+
+
+def _refuse_emptied(found: Survey, source: Tree) -> None:
+    """A source that lost every file is a source that is not mounted, until a person says otherwise."""
+    if found.base_files and not found.listed_files:
+        raise PreconditionError(
+            f"the source lists no file, the recovery point before has {found.base_files}",
+            where=source.label,
+            fix="Nothing was deleted. Check that the source is mounted and whole.",
+        )

@@ -1,0 +1,144 @@
+"""The folder of one run, in the catalog: everything that is staged for a point and not sealed yet.
+
+``files/`` holds the staged files under their own paths, with their times and modes; folders in it are scaffolding.
+``passes/`` holds what each pass over the source saw and copied, so that a pass that was cut off costs only what it was
+copying at that moment. Sealing turns the whole folder into the point's by one rename.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.json_file import read_json, write_json
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The files of one pass over the source.
+
+    :ivar draft: what could be published if nothing more were copied.
+    :ivar pending: what is to be copied.
+    :ivar index: what was copied, one line a file.
+    :ivar seen: the result, there once the pass is complete: everything seen at the source whose bytes are here.
+    """
+
+    draft: Path
+    pending: Path
+    index: Path
+    seen: Path
+
+    def clear(self) -> None:
+        """Remove what only the pass itself needed."""
+        self.draft.unlink(missing_ok=True)
+        self.pending.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One run's folder; made by :meth:`incorta_provider.storage.catalog.Catalog.workspace`.
+
+    :ivar root: the folder.
+    """
+
+    root: Path
+
+    @property
+    def files(self) -> Path:
+        """The staged files."""
+        return self.root / "files"
+
+    @property
+    def partial(self) -> Path:
+        """Where a file is copied to that is staged already, in another version."""
+        return self.root / "partial"
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest of the point to be; there after the final copy."""
+        return self.root / "manifest.parquet"
+
+    @property
+    def dump(self) -> Path:
+        """The metadata, dumped and compressed."""
+        return self.root / "metadata.sql.zst"
+
+    @property
+    def inventory(self) -> Path:
+        """What the metadata hold."""
+        return self.root / "inventory.json"
+
+    @property
+    def references(self) -> Path:
+        """The files that the metadata name."""
+        return self.root / "references.jsonl"
+
+    def create(self) -> None:
+        """Make the folders; what is there stays."""
+        for folder in (self.files, self.partial, self._passes):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def new_pass(self) -> Pass:
+        """Return the files of the next pass."""
+        numbers = [int(path.name[:_DIGITS]) for path in self._passes.glob("[0-9]*")]
+        number = f"{max(numbers, default=0) + 1:0{_DIGITS}d}"
+        return Pass(
+            draft=self._passes / f"{number}.draft.parquet",
+            pending=self._passes / f"{number}.pending.parquet",
+            index=self._passes / f"{number}.copied.jsonl",
+            seen=self._passes / f"{number}.seen.parquet",
+        )
+
+    def last_seen(self) -> Path | None:
+        """Return the result of the newest pass that was completed."""
+        return max(self._passes.glob("*.seen.parquet"), default=None)
+
+    def indexes(self, after: Path | None = None) -> list[Path]:
+        """Return the indexes of staged files, oldest first.
+
+        :param after: only of the passes behind the one with this result.
+        """
+        found = sorted(self._passes.glob("*.copied.jsonl"))
+        return [path for path in found if after is None or path.name[:_DIGITS] > after.name[:_DIGITS]]
+
+    def publish(self, seen: Path) -> None:
+        """Make the result of the final pass the manifest of the point to be."""
+        draft = self.manifest.with_name(f".{self.manifest.name}.draft")
+        draft.unlink(missing_ok=True)
+        draft.hardlink_to(seen)
+        draft.rename(self.manifest)
+
+    def left_out(self) -> list[bytes]:
+        """Return the files of the source that are in no recovery point until they are whole."""
+        return [unquote_to_bytes(path) for path in read_json(self._left_out) or ()]
+
+    def save_left_out(self, paths: Iterable[bytes]) -> None:
+        """Write down which files are left out; a check that is run again must not forget them."""
+        write_json(self._left_out, [quote_from_bytes(path) for path in sorted(paths)])
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the workspace: a task that Airflow took for dead may still be copying into it.
+
+        :raises TransientError: it is held; says by whom.
+        """
+        return exclusive(self._passes / "lock", "the workspace")
+
+    def clear_passes(self) -> None:
+        """Remove what no sealed point needs."""
+        for folder in (self.partial, self._passes):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _passes(self) -> Path:
+        return self.root / "passes"
+
+    @property
+    def _left_out(self) -> Path:
+        return self.root / "left_out.json"
