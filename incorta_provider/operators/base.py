@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -66,7 +66,7 @@ class DrOperator(BaseOperator):
     :param group: the protection group's name in the topology (templated).
     """
 
-    template_fields = ("group",)
+    template_fields: Collection[str] = ("group",)
 
     def __init__(self, *, group: str, **kwargs: Any) -> None:
         kwargs.setdefault("retries", RETRIES)

@@ -23,7 +23,7 @@ from incorta_provider.steps.cutover.start import start_analytics, start_cmc, sta
 from incorta_provider.steps.cutover.verify import verify_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from airflow.sdk import Context
 
@@ -34,7 +34,7 @@ class CutoverOperator(DrOperator):
     :param target: the site to promote (templated).
     """
 
-    template_fields = ("group", "target")
+    template_fields: Collection[str] = ("group", "target")
 
     def __init__(self, *, target: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -64,7 +64,7 @@ class RequestCutoverOperator(CutoverOperator):
     :param reason: why, for the ledger and the report (templated).
     """
 
-    template_fields = ("group", "target", "mode", "recovery_point", "confirmation", "reason")
+    template_fields: Collection[str] = ("group", "target", "mode", "recovery_point", "confirmation", "reason")
 
     def __init__(self, *, mode: str, recovery_point: str, confirmation: str, reason: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

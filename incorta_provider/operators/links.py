@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow.sdk import BaseOperatorLink, BaseXCom, XCom
+from airflow.sdk import BaseOperatorLink, BaseXCom
+from airflow.sdk.execution_time.xcom import XCom
 
 if TYPE_CHECKING:
-    from airflow.models.taskinstancekey import TaskInstanceKey
     from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
 
 PAGE = "/incorta-dr"
 """Where the plugin's pages are mounted; see :mod:`incorta_provider.plugin.recovery_points`."""

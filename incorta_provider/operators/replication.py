@@ -20,6 +20,8 @@ from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow.sdk import Context
 
 
@@ -30,7 +32,7 @@ class ReplicationOperator(DrOperator):
     :param target: the site to replicate to (templated).
     """
 
-    template_fields = ("group", "source", "target")
+    template_fields: Collection[str] = ("group", "source", "target")
 
     def __init__(self, *, source: str, target: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

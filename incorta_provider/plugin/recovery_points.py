@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -13,8 +13,8 @@ class IncortaDrPlugin(AirflowPlugin):
     """Recovery points, their ledger and cutover reports inside the Airflow UI."""
 
     name = "incorta_dr"
-    fastapi_apps: ClassVar[list[dict[str, Any]]] = [{"app": make_app(), "url_prefix": PREFIX, "name": "Incorta DR"}]
-    external_views: ClassVar[list[dict[str, Any]]] = [
+    fastapi_apps: list[Any] = [{"app": make_app(), "url_prefix": PREFIX, "name": "Incorta DR"}]  # noqa: RUF012 - as the base class has it
+    external_views: list[Any] = [  # noqa: RUF012 - as the base class has it
         {
             "name": "Incorta DR",
             "href": f"{PREFIX}/",

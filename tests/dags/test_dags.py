@@ -31,10 +31,12 @@ def topology(tmp_path: Path, *sites: str) -> Path:
     return path
 
 
-def test_a_group_with_two_dr_sites_gets_a_replication_dag_for_each_and_one_cutover_dag(
-    tmp_path: Path, read_dags: Callable[..., dict]
-) -> None:
-    found = read_dags(topology(tmp_path, "berlin", "newyork", "tokyo"))
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, read_dags: Callable[..., dict]) -> dict:
+    return read_dags(topology(tmp_path_factory.mktemp("topology"), "berlin", "newyork", "tokyo"))
+
+
+def test_a_group_with_two_dr_sites_gets_a_replication_dag_for_each_and_one_cutover_dag(found: dict) -> None:
     assert found["errors"] == {}
     assert sorted(found["dags"]) == [
         "incorta_dr_cutover__acme",
@@ -43,10 +45,8 @@ def test_a_group_with_two_dr_sites_gets_a_replication_dag_for_each_and_one_cutov
     ]
 
 
-def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(
-    tmp_path: Path, read_dags: Callable[..., dict]
-) -> None:
-    dag = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_replication__acme__newyork"]
+def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(found: dict) -> None:
+    dag = found["dags"]["incorta_replication__acme__newyork"]
     assert dag["max_active_runs"] == 1
     assert dag["catchup"] is False
     for before, after in itertools.pairwise(REPLICATION):
@@ -55,10 +55,8 @@ def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(
     assert all(dag["rules"][task] == "all_success" for task in REPLICATION[:-1])
 
 
-def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_done(
-    tmp_path: Path, read_dags: Callable[..., dict]
-) -> None:
-    dag = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_dr_cutover__acme"]
+def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_done(found: dict) -> None:
+    dag = found["dags"]["incorta_dr_cutover__acme"]
     assert dag["run_types"] == ["manual"]
     assert dag["max_active_runs"] == 1
     assert dag["schedule"] == "None"
@@ -67,12 +65,12 @@ def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_do
     assert set(dag["rules"].values()) == {"all_success"}
 
 
-def test_the_form_demands_a_typed_confirmation_and_a_reason(tmp_path: Path, read_dags: Callable[..., dict]) -> None:
-    params = read_dags(topology(tmp_path, "berlin", "newyork"))["dags"]["incorta_dr_cutover__acme"]["params"]
-    assert params["confirmation"]["pattern"] == "^PROMOTE (berlin|newyork)$"
+def test_the_form_demands_a_typed_confirmation_and_a_reason(found: dict) -> None:
+    params = found["dags"]["incorta_dr_cutover__acme"]["params"]
+    assert params["confirmation"]["pattern"] == "^PROMOTE (berlin|newyork|tokyo)$"
     assert "const" not in params["confirmation"]
     assert params["reason"]["minLength"] == 1
-    assert params["target_site"]["enum"] == ["berlin", "newyork"]
+    assert params["target_site"]["enum"] == ["berlin", "newyork", "tokyo"]
 
 
 def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
@@ -80,7 +78,7 @@ def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
 ) -> None:
     folder = tmp_path / "dags"
     shutil.copytree(Path(__file__).parents[2] / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "other.py").write_text("from airflow.sdk import DAG\nDAG('other', schedule=None)\n")
+    (folder / "other.py").write_text("from airflow.sdk import DAG\ndag = DAG('other', schedule=None)\n")
     path = topology(tmp_path, "berlin", "newyork")
     path.write_text(path.read_text().replace("primary: berlin", "primary: berlim"))
     found = read_dags(path, folder)

@@ -15,6 +15,7 @@ from incorta_provider.dr.plan import Plan, Request, ensure_acceptable, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, PreconditionError
+from incorta_provider.metadata.readiness import database_problem
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
@@ -97,7 +98,7 @@ def _looked(check: Check) -> str | None:
 def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
     target = run.target
     yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
-    yield "metadata database", target.database.problem
+    yield "metadata database", partial(database_problem, target.database)
     for node in target.config.nodes:
         yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
 
