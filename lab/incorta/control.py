@@ -15,7 +15,7 @@ from urllib.parse import quote
 from incorta_provider.exceptions import TransientError
 from lab.incorta.home import Home
 from lab.incorta.settings import load_settings
-from lab.incorta.status import read_status
+from lab.incorta.status import State, read_status, write_status
 from lab.processes import send, wait_until_gone
 
 STOP_SECONDS = 20.0
@@ -59,6 +59,7 @@ def stop(home: Home, name: str, *, force: bool = False) -> str:
             where=str(home.path),
             fix="Use -force.",
         )
+    write_status(home, name, State.STOPPED, pid=status.pid)
     return f"{name} has stopped"
 
 

@@ -18,10 +18,10 @@ MAIL_SECONDS = 5
 _DONE = "release"
 
 _PEOPLE: tuple[tuple[Any, ...], ...] = (
-    ("admin", "Zoë Müller-Lüdenscheidt", {"language": "de", "theme": "dark"}, bytes(range(256)), b"\x00" * 32),
-    ("hana", "花子 🌸", {"language": "ja", "emoji": "🎉", "quoted": 'a "b" \\ c'}, b"\x89PNG\r\n\x1a\n\x00", None),
-    ("o'brien", "Seán O'Brien\t(tab)", {"language": "ga", "nothing": None}, None, b"\xff\x00\x27\x5c" * 8),
-    ("guest", "", None, b"", None),
+    (1, "admin", "Zoë Müller-Lüdenscheidt", {"language": "de", "theme": "dark"}, bytes(range(256)), b"\x00" * 32),
+    (2, "hana", "花子 🌸", {"language": "ja", "emoji": "🎉", "quoted": 'a "b" \\ c'}, b"\x89PNG\r\n\x1a\n\x00", None),
+    (3, "o'brien", "Seán O'Brien\t(tab)", {"language": "ga", "nothing": None}, None, b"\xff\x00\x27\x5c" * 8),
+    (4, "guest", "", None, b"", None),
 )
 _DASHBOARDS: tuple[tuple[Any, ...], ...] = (
     (1, "Delays by carrier", "first line\nsecond line\r\n", {"widgets": ["map", "table"]}, 1, 0.1, "1234.5000"),
@@ -44,12 +44,17 @@ def install(settings: NodeSettings, tables: Mapping[str, Sequence[str]]) -> bool
     _empty_schema(settings.database)
     with closing(connect(settings.database)) as session:
         run_script(session, SCHEMA_FILE.read_text(encoding="utf-8"))
-        session.begin()
-        _insert_people(session)
-        _insert_tables(session, tables)
-        _insert_values(session, settings)
-        session.commit()
+        fill(session, settings, tables)
     return True
+
+
+def fill(session: Session, settings: NodeSettings, tables: Mapping[str, Sequence[str]]) -> None:
+    """Put the first rows into empty tables, in one transaction."""
+    session.begin()
+    _insert_people(session)
+    _insert_tables(session, tables)
+    _insert_values(session, settings)
+    session.commit()
 
 
 def _is_done(database: Database) -> bool:
@@ -73,8 +78,9 @@ def _empty_schema(database: Database) -> None:
 def _insert_people(session: Session) -> None:
     with session.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO APP_USER (LOGIN, FULL_NAME, PREFERENCES, AVATAR, TOKEN_HASH) VALUES (%s, %s, %s, %s, %s)",
-            [(login, name, _json(preferences), *rest) for login, name, preferences, *rest in _PEOPLE],
+            "INSERT INTO APP_USER (ID, LOGIN, FULL_NAME, PREFERENCES, AVATAR, TOKEN_HASH) "
+            "VALUES (%s, %s, %s, %s, %s, %s)",
+            [(number, login, name, _json(liked), *rest) for number, login, name, liked, *rest in _PEOPLE],
         )
         cursor.executemany(
             "INSERT INTO DASHBOARD (OWNER_ID, TITLE, NOTE, LAYOUT, PUBLISHED, SCORE, BUDGET) "

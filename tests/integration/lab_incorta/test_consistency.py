@@ -151,6 +151,7 @@ def test_metadata_of_two_moments_are_named(primary: NodeSettings, session: Sessi
     assert any(word in problem for problem in problems(primary, session))
 
 
+@pytest.mark.usefixtures("new_schema_afterwards")
 @pytest.mark.parametrize(
     ("statement", "name"),
     [
@@ -167,6 +168,7 @@ def test_an_object_that_was_lost_is_named(primary: NodeSettings, session: Sessio
     assert problems(primary, session) == [f"the metadata have no {name}"]
 
 
+@pytest.mark.usefixtures("new_schema_afterwards")
 def test_metadata_that_cannot_be_read_are_a_problem_not_a_crash(primary: NodeSettings, session: Session) -> None:
     change(session, "ALTER TABLE TABLE_FILE DROP COLUMN SHA256")
     found = problems(primary, session)

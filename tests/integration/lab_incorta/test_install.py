@@ -31,6 +31,7 @@ def test_what_is_installed_is_consistent_and_installed_once(primary: NodeSetting
     assert rows(session, "SELECT * FROM APP_USER") == before
 
 
+@pytest.mark.usefixtures("new_schema_afterwards")
 @pytest.mark.parametrize(
     "damage",
     ["DELETE FROM SERVER_CONFIG WHERE NAME = 'release'", "DROP TABLE SERVER_CONFIG", "DROP TABLE NOTIFICATION"],

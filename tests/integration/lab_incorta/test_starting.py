@@ -140,7 +140,8 @@ def test_force_stops_at_once(site: Site) -> None:
     start_site(site)
     done = script(site, "IncortaNode/stopService.sh", "analyticsService", "-force")
     assert (done.returncode, done.stdout) == (0, "analyticsService has stopped\n")
-    assert not read_status(Home(site.node(1).home), "analyticsService").alive
+    status = read_status(Home(site.node(1).home), "analyticsService")
+    assert (status.state, status.alive) == (State.STOPPED, False)
 
 
 def test_a_service_cannot_start_without_its_agent(site: Site) -> None:
