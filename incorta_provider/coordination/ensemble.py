@@ -94,6 +94,8 @@ def _ask_member(host: str, port: int, timeout: float) -> Member:
         return Member(host, port, "", f"silent for {timeout:g} s")
     except OSError as error:
         return Member(host, port, "", error.strerror or str(error))
+    except UnicodeError:
+        return Member(host, port, "", "is no name of a host")
     mode = next((line.removeprefix("Mode: ") for line in answer.splitlines() if line.startswith("Mode: ")), "")
     return Member(host, port, mode, "" if mode in _SERVING else _refusal(answer, mode))
 

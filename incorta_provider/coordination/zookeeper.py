@@ -37,20 +37,24 @@ def connect(info: ConnectionInfo, timeout: float = TIMEOUT) -> Iterator[Session]
     hosts = ",".join(f"{host}:{port}" for host, port in members(info))
     client = KazooClient(hosts=hosts, timeout=timeout, logger=_kazoo_log)
     try:
-        client.start(timeout=timeout)
-    except KazooTimeoutError:
-        raise _not_connected(info, hosts, timeout) from None
-    try:
+        _start(client, info, timeout)
         yield Session(client, hosts, timeout)
     finally:
         _close(client)
 
 
-def _not_connected(info: ConnectionInfo, hosts: str, timeout: float) -> TransientError:
+def _start(client: KazooClient, info: ConnectionInfo, timeout: float) -> None:
+    try:
+        client.start(timeout=timeout)
+    except KazooTimeoutError:
+        raise _not_connected(info, timeout) from None
+
+
+def _not_connected(info: ConnectionInfo, timeout: float) -> TransientError:
     problem = quorum_problem(ensemble_state(info)) or f"no session within {timeout:g} s"
     return TransientError(
         f"cannot connect to ZooKeeper: {problem}",
-        where=hosts,
+        where=f"connection {info.conn_id}",
         fix="Start the members that are down; `srvr` at each of them must say leader or follower.",
     )
 

@@ -137,6 +137,7 @@ class IncortaNode:
 
     def _start(self, part: str | None, script: str, *args: str) -> None:
         done = self._run(script, *args)
+        log.info("%s: %s ended with exit status %d", self._info.conn_id, " ".join((script, *args)), done.status)
         if done.status == 0:
             return
         if self._probe(part) is Port.OPEN:

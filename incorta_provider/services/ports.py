@@ -29,6 +29,8 @@ def probe(host: str, port: int, timeout: float = TIMEOUT) -> tuple[Port, str]:
         return Port.UNKNOWN, f"no answer from {host}:{port} within {timeout:g} s"
     except OSError as error:
         return Port.UNKNOWN, f"{host}:{port} cannot be reached: {error.strerror or error}"
+    except UnicodeError:
+        return Port.UNKNOWN, f"{host!r} is no name of a host"
     return Port.OPEN, ""
 
 

@@ -14,7 +14,7 @@ import shlex
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -148,33 +148,35 @@ class NodeShell:
     def _connect(self) -> paramiko.SSHClient:
         info = self._info
         name = info.host if self._port == 22 else f"[{info.host}]:{self._port}"
-        client = paramiko.SSHClient()
-        client.set_log_channel(_PARAMIKO_LOG)
-        client.set_missing_host_key_policy(RefuseUnknown(info))
-        client.get_host_keys().update(pinned_keys(info, name))
         key = _private_key(info)
-        try:
-            client.connect(
-                info.host,
-                self._port,
-                username=info.login,
-                pkey=key,
-                password=None if key else info.password or None,
-                sock=socket.create_connection((info.host, self._port), timeout=self._timeout),
-                timeout=self._timeout,
-                banner_timeout=self._timeout,
-                auth_timeout=self._timeout,
-                channel_timeout=self._timeout,
-                allow_agent=False,
-                look_for_keys=False,
-            )
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            client.close()
-            raise connect_error(error, self.place) from error
-        except ConfigurationError:
-            client.close()
-            raise
+        with ExitStack() as cleanup:
+            client = paramiko.SSHClient()
+            cleanup.callback(client.close)
+            client.set_log_channel(_PARAMIKO_LOG)
+            client.set_missing_host_key_policy(RefuseUnknown(info))
+            client.get_host_keys().update(pinned_keys(info, name))
+            try:
+                self._log_in(client, key)
+            except (OSError, EOFError, UnicodeError, paramiko.SSHException) as error:
+                raise connect_error(error, self.place) from error
+            cleanup.pop_all()
         return client
+
+    def _log_in(self, client: paramiko.SSHClient, key: paramiko.PKey | None) -> None:
+        client.connect(
+            self._info.host,
+            self._port,
+            username=self._info.login,
+            pkey=key,
+            password=None if key else self._info.password,
+            sock=socket.create_connection((self._info.host, self._port), timeout=self._timeout),
+            timeout=self._timeout,
+            banner_timeout=self._timeout,
+            auth_timeout=self._timeout,
+            channel_timeout=self._timeout,
+            allow_agent=False,
+            look_for_keys=False,
+        )
 
 
 def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray) -> bool:
@@ -197,7 +199,7 @@ def _private_key(info: ConnectionInfo) -> paramiko.PKey | None:
         return paramiko.PKey.from_path(Path(str(file)), passphrase)
     except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
         raise ConfigurationError(
-            f"cannot use the private key {file}: {error or type(error).__name__}",
+            f"cannot use the private key {file}: {str(error) or type(error).__name__}",
             where=f"connection {info.conn_id}",
             fix="Correct key_file in its extra field; a passphrase goes into the password.",
         ) from None

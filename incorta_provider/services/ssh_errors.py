@@ -13,6 +13,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
 
+_CORRECT_HOST = "Correct the host in the connection."
 _LOOK_AT_NODE = "Is the node up, and does its firewall let the worker in?"
 
 
@@ -23,6 +24,8 @@ def connect_error(error: Exception, place: str) -> DrError:
     """
     if isinstance(error, OSError):
         return _network_error(error, place)
+    if isinstance(error, UnicodeError):
+        return ConfigurationError("the host is no name of a host", where=place, fix=_CORRECT_HOST)
     if isinstance(error, paramiko.BadHostKeyException):
         return ConfigurationError(
             f"the host key CHANGED: it shows {_fingerprint(error.key)}, pinned is {_fingerprint(error.expected_key)}",
@@ -41,13 +44,15 @@ def connect_error(error: Exception, place: str) -> DrError:
             where=place,
             fix="Correct account, key file or password in the connection; authorized_keys at the node lists the key.",
         )
-    return TransientError(f"no SSH conversation: {error}", where=place, fix="Is this the port of an sshd that is well?")
+    return TransientError(
+        f"no SSH conversation: {_told(error)}", where=place, fix="Is this the port of an sshd that is well?"
+    )
 
 
 def command_error(error: Exception, what: str, place: str) -> TransientError:
     """Return the error for a connection that was lost under a command."""
     return TransientError(
-        f"the connection was lost while {what}: {error or type(error).__name__}",
+        f"the connection was lost while {what}: {_told(error)}",
         where=place,
         fix="It is not known whether the command ended; trying again is safe.",
     )
@@ -55,7 +60,7 @@ def command_error(error: Exception, what: str, place: str) -> TransientError:
 
 def _network_error(error: OSError, place: str) -> DrError:
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
-        return ConfigurationError(f"the host's name is not known: {error.strerror}", where=place, fix="Correct it.")
+        return ConfigurationError(f"the host's name is not known: {error.strerror}", where=place, fix=_CORRECT_HOST)
     if isinstance(error, TimeoutError):
         return TransientError("the node does not answer in time", where=place, fix=_LOOK_AT_NODE)
     return TransientError(f"the node cannot be reached: {error.strerror or error}", where=place, fix=_LOOK_AT_NODE)
@@ -63,3 +68,7 @@ def _network_error(error: OSError, place: str) -> DrError:
 
 def _fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.fingerprint}"
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -57,9 +57,13 @@ class WebClient:
         host = f"[{info.host}]" if ":" in info.host else info.host
         self.place = f"{scheme}://{host}:{info.port or default_port}"
         self._timeout = timeout
-        self._client = httpx.Client(
-            base_url=self.place, timeout=timeout, verify=_trust(info, scheme), trust_env=False, follow_redirects=False
-        )
+        trust = _trust(info, scheme)
+        try:
+            self._client = httpx.Client(
+                base_url=self.place, timeout=timeout, verify=trust, trust_env=False, follow_redirects=False
+            )
+        except httpx.InvalidURL as error:
+            raise _wrong_setting(info, f"host {info.host!r} is no name of a host: {error}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +124,7 @@ class WebClient:
                 where=self.place,
                 fix="Set ca_file in the connection's extra field to the CA that signed it.",
             )
-        return self.problem(f"{what}: {error or type(error).__name__}")
+        return self.problem(f"{what}: {str(error) or type(error).__name__}")
 
 
 def _trust(info: ConnectionInfo, scheme: str) -> ssl.SSLContext | bool:
@@ -138,7 +142,7 @@ def _trust(info: ConnectionInfo, scheme: str) -> ssl.SSLContext | bool:
 
 
 def _wrong_setting(info: ConnectionInfo, what: str) -> ConfigurationError:
-    return ConfigurationError(what, where=f"connection {info.conn_id}", fix="Correct its extra field.")
+    return ConfigurationError(what, where=f"connection {info.conn_id}", fix="Correct it under Admin > Connections.")
 
 
 def _is_about_certificate(error: BaseException | None) -> bool:

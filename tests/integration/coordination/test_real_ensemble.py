@@ -107,9 +107,14 @@ def info_of(port):
 def test_a_session_ends_with_its_block_also_after_an_error(info, ensemble):
     before = threading.active_count()
     sessions = sessions_of(ensemble)
-    with pytest.raises(ZeroDivisionError), connect(info):
-        assert sessions_of(ensemble) == sessions + 1
-        raise ZeroDivisionError
+
+    def use():
+        with connect(info):
+            assert sessions_of(ensemble) == sessions + 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        use()
     assert threading.active_count() == before
     assert sessions_of(ensemble) == sessions
 

@@ -42,6 +42,11 @@ class MemorySession(Session):
             action()
 
 
+@pytest.fixture(scope="session")
+def new_session() -> type[MemorySession]:
+    return MemorySession
+
+
 @pytest.fixture
 def session() -> MemorySession:
     return MemorySession()
@@ -52,7 +57,7 @@ def role() -> Role:
     return first_role("acme", "berlin", by="dana", at=NOON)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def owner() -> Callable[..., LockOwner]:
     def make(run_id: str, taken_at: datetime = NOON) -> LockOwner:
         return LockOwner(run_id=run_id, dag_id="replicate", host="worker-1", purpose="replication", taken_at=taken_at)

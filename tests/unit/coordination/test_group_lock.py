@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incorta_provider.coordination.group_lock import GroupLock
 from incorta_provider.coordination.session import Stored
@@ -133,3 +135,45 @@ def test_what_is_no_lock_is_refused(lock, owner, session, value):
     with pytest.raises(IntegrityError, match="does not say who holds it"):
         lock.acquire(owner("run-1"))
     assert session.nodes[PATH].value == value
+
+
+ACTIONS = st.tuples(
+    st.sampled_from(["acquire", "take_over", "release"]),
+    st.sampled_from(["run-1", "run-2", "run-3"]),
+    st.sampled_from(["run-1", "run-2", "run-3"]),
+)
+
+
+def act(lock, owner, action):
+    """Carry an action out and return what came of it."""
+    verb, run_id, other = action
+    try:
+        if verb == "acquire":
+            return lock.acquire(owner(run_id)).run_id
+        if verb == "take_over":
+            return lock.take_over(owner(run_id), expected=other).run_id
+        return lock.release(run_id)
+    except (TransientError, PreconditionError) as error:
+        return type(error)
+
+
+@given(before=st.lists(ACTIONS, max_size=3), first=ACTIONS, second=ACTIONS)
+def test_two_actions_at_the_same_moment_end_as_one_after_the_other(new_session, owner, before, first, second):
+    def outcome(*actions, interrupted=False):
+        session = new_session()
+        lock = GroupLock(session, "acme")
+        for action in before:
+            act(lock, owner, action)
+        results = {}
+        if interrupted:
+            session.meanwhile = lambda: results.update({1: act(lock, owner, second)})
+            results[0] = act(lock, owner, first)
+            session.meanwhile = None
+        for number, action in actions:
+            if number not in results:
+                results[number] = act(lock, owner, action)
+        holder = lock.holder()
+        return results, holder.run_id if holder else None
+
+    at_once = outcome((1, second), interrupted=True)
+    assert at_once in (outcome((0, first), (1, second)), outcome((1, second), (0, first)))
