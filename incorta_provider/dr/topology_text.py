@@ -87,7 +87,7 @@ def _validated(document: Any, lines: dict[Path, int], source: str) -> Topology:
         return Topology.model_validate(document)
     except ValidationError as error:
         faults = [
-            f"{source}:{_line_of(fault['loc'], lines)}: {_dotted(_real_part(fault['loc'], lines))}: {_reason(fault)}"
+            f"{source}:{_line_of(fault['loc'], lines)}: {_dotted(_key_of(fault['loc']))}: {_reason(fault)}"
             for fault in error.errors(include_url=False)
         ]
     raise _refused(faults, source)
@@ -150,14 +150,9 @@ def _key_faults(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int, str]]:
         yield from _key_faults(child, child_path)
 
 
-def _real_part(location: Path, lines: dict[Path, int]) -> Path:
-    """Cut what pydantic adds to a location: the part of it that stands in the file, plus one missing key."""
-    if location[-1:] == ("[key]",):
-        return location[:-1]
-    for length in range(len(location), 0, -1):
-        if location[:length] in lines:
-            return location[: length + 1] if length + 1 == len(location) else location[:length]
-    return location
+def _key_of(location: Path) -> Path:
+    """Return the key that pydantic's location means: it adds a part when the name itself is at fault."""
+    return location[:-1] if location[-1:] == ("[key]",) else location
 
 
 def _line_of(location: Path, lines: dict[Path, int]) -> int:

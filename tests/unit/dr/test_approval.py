@@ -111,6 +111,11 @@ def test_an_approval_with_a_naive_time_or_an_unknown_field_is_refused(wrong: dic
         approval(**wrong)
 
 
+def test_an_approval_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        approval().approved_by = "eve"  # type: ignore[misc]
+
+
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 times = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=zones)
 

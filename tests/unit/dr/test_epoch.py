@@ -15,8 +15,10 @@ from incorta_provider.dr.epoch import (
     Role,
     RoleState,
     ensure_epoch,
+    ensure_promoting,
     first_role,
     promoting_role,
+    registry_empty,
     replication_epoch,
     steady_role,
 )
@@ -176,6 +178,38 @@ def test_work_of_an_old_epoch_is_refused(found: Role | None, told: str) -> None:
     with pytest.raises(FencingError) as refused:
         ensure_epoch(3, found, active="berlin")
     assert refused.value.what == f"this work began under epoch 3 with berlin active; {told}"
+
+
+def test_the_run_that_promotes_goes_on_also_when_its_last_step_is_repeated() -> None:
+    under_way = role("newyork", 2, promoting=True, run_id="r1")
+    ensure_promoting(under_way, run_id="r1", target="newyork")
+    ensure_promoting(steady_role(under_way, by="ada", run_id="r1", at=AT), run_id="r1", target="newyork")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, "the registry says nothing"),
+        (role(), "the registry says epoch 1, berlin by run init"),
+        (role("newyork", 3, promoting=True, run_id="r2"), "the registry says epoch 3, newyork by run r2"),
+        (role("berlin", 2, promoting=True, run_id="r1"), "the registry says epoch 2, berlin by run r1"),
+    ],
+)
+def test_a_run_whose_promotion_was_taken_up_or_never_began_goes_no_further(found: Role | None, told: str) -> None:
+    with pytest.raises(FencingError) as refused:
+        ensure_promoting(found, run_id="r1", target="newyork")
+    assert refused.value.what == f"run r1 is not the one that promotes newyork; {told}"
+
+
+def test_an_empty_registry_is_told_with_its_site() -> None:
+    error = registry_empty("berlin")
+    assert isinstance(error, PreconditionError)
+    assert (error.where, error.fix) == ("ZooKeeper of site berlin", "Run `incorta-dr epoch init` once.")
+
+
+def test_a_role_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        role().epoch = 7  # type: ignore[misc]
 
 
 class Cell:

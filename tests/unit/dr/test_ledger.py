@@ -59,6 +59,7 @@ def test_a_line_reads_as_what_was_written() -> None:
     entry = follow(None, details={"bytes": 1, "name": "ü\u2028\n", "list": [1, None, True, 0.1]})
     line = entry.to_line()
     assert "\n" not in line
+    assert '"ü\u2028\\n"' in line
     assert parse_line(line) == entry
     assert json.loads(line) == {
         "sequence": 1,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from incorta_provider.dr.plan import (
     MAX_WAIT,
@@ -259,6 +260,13 @@ def test_a_step_that_the_plan_does_not_have_never_runs(plan: Plan) -> None:
     short = plan.model_copy(update={"steps": tuple(step for step in plan.steps if step.name is not StepName.REWRITE)})
     with pytest.raises(PreconditionError, match="step rewrite_metadata is not in the plan"):
         ensure_turn(StepName.REWRITE, set(StepName), short)
+
+
+def test_neither_plan_nor_step_nor_request_can_be_changed(plan: Plan) -> None:
+    for frozen in (plan, plan.steps[0], request()):
+        name = next(iter(type(frozen).model_fields))
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(frozen, name, getattr(frozen, name))
 
 
 @given(starts=st.lists(st.sampled_from(StepName), max_size=60))

@@ -126,6 +126,14 @@ def test_a_number_or_text_out_of_bounds_is_refused(document: Fresh, part: str, k
     assert "should" in refusal(spoiled)
 
 
+def test_the_smallest_numbers_are_allowed(document: Fresh) -> None:
+    smallest = document()
+    group_of(smallest)["objectives"] = {"rpo_seconds": 1, "rto_seconds": 1}
+    group_of(smallest)["approval"]["timeout_seconds"] = 60
+    group = Topology.model_validate(smallest).groups["acme"]
+    assert (group.objectives.rpo_seconds, group.approval.timeout_seconds) == (1, 60)
+
+
 def test_a_group_needs_two_sites_and_a_site_a_node(document: Fresh) -> None:
     lonely = document()
     del group_of(lonely)["sites"]["newyork"]

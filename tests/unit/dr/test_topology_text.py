@@ -238,6 +238,9 @@ def test_more_faults_than_anyone_reads_are_counted() -> None:
     faults = faults_of("".join(f"k{number}: 1\n" for number in range(200)))
     assert len(faults) == MAX_FAULTS + 1
     assert faults[-1] == "… and 151 more"
+    just_fits = faults_of("".join(f"k{number}: 1\n" for number in range(MAX_FAULTS - 1)))
+    assert len(just_fits) == MAX_FAULTS
+    assert just_fits[-1] == f"dr.yaml:{MAX_FAULTS - 1}: k{MAX_FAULTS - 2}: unknown key 'k{MAX_FAULTS - 2}'"
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# a comment\n", "groups", "- groups\n", "5", "null", "[a, b]", "---\n"])
