@@ -17,6 +17,7 @@ from incorta_provider.connection import ConnectionInfo, Connections, connections
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.steps.access import GroupAccess, group_access
+from incorta_provider.steps.locking import release_dead
 from incorta_provider.steps.roles import initialise_roles
 from incorta_provider.steps.status import ledger_faults, status_lines
 from incorta_provider.steps.topology_file import read_topology
@@ -74,6 +75,13 @@ def _initialise_epoch(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _release_lock(arguments: argparse.Namespace) -> int:
+    access = _group(arguments)
+    release_dead(access, access.site(arguments.site), arguments.run, by=_user())
+    print(f"the lock of run {arguments.run} at {arguments.site} is released")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="incorta-dr", description="Disaster recovery of Incorta, without Airflow.")
     parser.add_argument("--version", action="version", version=f"incorta-dr {__version__}")
@@ -102,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--group", required=True)
     init.add_argument("--active", required=True, metavar="SITE", help="the site that is active now")
     init.set_defaults(command=_initialise_epoch)
+
+    lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
+    release = lock.add_parser("release", help="release the lock of a run that is known to be dead")
+    release.add_argument("--group", required=True)
+    release.add_argument("--site", required=True, help="the site whose ZooKeeper keeps the lock: the target")
+    release.add_argument("--run", required=True, metavar="RUN_ID", help="the run that holds it; no other is touched")
+    release.set_defaults(command=_release_lock)
     return parser
 
 

@@ -124,7 +124,7 @@ class GroupLock:
         return TransientError(
             f"the lock is held by {holder.told(now)}",
             where=self._path,
-            fix="Wait for that run; if it is dead, `incorta-dr lock take-over` takes the lock from it by name.",
+            fix=f"Wait for that run; if it is dead: `incorta-dr lock release --run {holder.run_id}`.",
         )
 
     def _unsettled(self) -> TransientError:

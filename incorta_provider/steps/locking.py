@@ -1,8 +1,8 @@
 """Hold the group's lock at the target site, and take it over from work that cannot go on.
 
 A lock never blocks for ever. A replication DAG has one active run at a time, so a lock of an older run of the same DAG
-is a dead run's. A cutover takes over from a replication run, which the new epoch stops in any case. Every take-over
-stands in the ledger, by name.
+is a dead run's. A cutover takes over from anyone, because the new epoch stops all other work. Every take-over stands in
+the ledger, by name.
 
 :raises TransientError: the lock is held by work that must be waited for.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 
 REPLICATION = "replication"
@@ -47,3 +48,35 @@ def give_back(access: GroupAccess, site: SiteAccess, run_id: str) -> bool:
     """Release the lock of this run; return False when another run holds it."""
     with connect(site.zookeeper) as session:
         return GroupLock(session, access.name).release(run_id)
+
+
+def release_dead(access: GroupAccess, site: SiteAccess, run_id: str, *, by: str) -> None:
+    """Release the lock of a run that a person knows to be dead, and write that into the ledger.
+
+    :raises PreconditionError: another run holds the lock, or none does; nothing is changed.
+    """
+    with connect(site.zookeeper) as session:
+        lock = GroupLock(session, access.name)
+        holder = lock.holder()
+        if holder is None or holder.run_id != run_id or not lock.release(run_id):
+            found = "nobody" if holder is None else holder.told(access.clock())
+            raise PreconditionError(
+                f"run {run_id} does not hold the lock; it is held by {found}",
+                where=f"ZooKeeper of site {site.name}",
+                fix="Nothing was changed; `incorta-dr status` shows the holder.",
+            )
+    site.ledger.append(
+        "lock.released",
+        at=access.clock(),
+        key=f"lock:{run_id}:{holder.taken_at.isoformat()}:released",
+        group=access.name,
+        run_id=run_id,
+        actor=by,
+        details={"held_by_dag": holder.dag_id, "held_since": holder.taken_at.isoformat(), "host": holder.host},
+    )
+
+
+def lock_holder(access: GroupAccess, site: SiteAccess) -> LockOwner | None:
+    """Return who holds the lock at a site; None when it is free."""
+    with connect(site.zookeeper) as session:
+        return GroupLock(session, access.name).holder()

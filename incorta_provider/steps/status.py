@@ -5,11 +5,13 @@ A part that cannot be reached is said so in its line; the rest is still shown, b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.locking import lock_holder
 from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.ledger_file import LedgerFile
 
@@ -23,7 +25,8 @@ def status_lines(access: GroupAccess) -> Iterator[str]:
     for name in access.config.sites:
         site = access.site(name)
         yield f"  site {name}"
-        yield f"    role: {_role(access, site)}"
+        yield f"    role: {_asked(partial(_role, access, site))}"
+        yield f"    lock: {_asked(partial(_lock, access, site))}"
         yield from (f"    {line}" for line in _points(site, access.clock(), access.config.objectives.rpo_seconds))
         yield from (f"    {line}" for line in _recent(site.ledger))
 
@@ -33,14 +36,23 @@ def ledger_faults(ledger: LedgerFile) -> tuple[int, list[str]]:
     return sum(1 for _ in ledger.lines()), ledger.faults()
 
 
-def _role(access: GroupAccess, site: SiteAccess) -> str:
+def _asked(question: Callable[[], str]) -> str:
     try:
-        role = role_at(access, site)
+        return question()
     except DrError as error:
         return f"unknown: {error.what}"
+
+
+def _role(access: GroupAccess, site: SiteAccess) -> str:
+    role = role_at(access, site)
     if role is None:
         return "not initialised; run `incorta-dr epoch init`"
     return f"epoch {role.epoch}, active {role.active}, {role.state}, by {role.changed_by} at {_time(role.changed_at)}"
+
+
+def _lock(access: GroupAccess, site: SiteAccess) -> str:
+    holder = lock_holder(access, site)
+    return "free" if holder is None else f"held by {holder.told(access.clock())}"
 
 
 def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:

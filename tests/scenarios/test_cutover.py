@@ -294,10 +294,10 @@ def test_a_worker_that_is_killed_again_and_again_ends_in_the_same_state(with_poi
     chance = random.Random(5)
     context = multiprocessing.get_context("fork")
     kills = 0
-    for _ in range(60):
+    for number in range(60):
         worker = context.Process(target=do_data_steps, args=(run,))
         worker.start()
-        worker.join(chance.uniform(0.05, 1.2))
+        worker.join(chance.uniform(0.05, 1.0 + number / 10))
         if worker.is_alive():
             os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]
             kills += 1

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from incorta_provider.coordination.group_lock import GroupLock, LockOwner
+from incorta_provider.coordination.group_lock import GroupLock
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
@@ -28,7 +28,7 @@ from incorta_provider.exceptions import DrError, FencingError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import verified_approval
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.steps.locking import CUTOVER, REPLICATION, hold, lock_owner
+from incorta_provider.steps.locking import CUTOVER, hold, lock_owner
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +71,9 @@ def _stale(plan: Plan, role: Role) -> FencingError:
 
 
 def _take_lock(run: CutoverRun, session: Session) -> None:
-    """A replication run that holds the lock cannot seal or apply any more, so it need not be waited for."""
+    """Take the lock from whoever holds it: under the new epoch every other run is refused, so none is waited for."""
     owner = lock_owner(run.access, run_id=run.run_id, actor=run.actor, purpose=CUTOVER)
-
-    def is_stopped(holder: LockOwner) -> bool:
-        return holder.purpose == REPLICATION
-
-    hold(GroupLock(session, run.access.name), owner, run.note, supersedes=is_stopped)
+    hold(GroupLock(session, run.access.name), owner, run.note, supersedes=lambda _: True)
 
 
 def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> tuple[list[str], dict[str, str]]:

@@ -32,12 +32,12 @@ def check(run: ReplicationRun) -> CheckReport:
         _void_if([shown(path) for path in staged.damaged], "staged file(s) do not hold what was copied", run)
         drop_from_manifest(workspace, staged.framing_faults)
         exceptions = (
-            *run.left_out(),
-            *(f"{shown(path)}: no whole Parquet file yet, left out" for path in staged.framing_faults),
+            *run.vanished(),
+            *(f"{shown(path)}: was still being written, left out" for path in staged.framing_faults),
         )
         report = CheckReport(
             staged_files=staged.files,
-            staged_bytes=staged.bytes,
+            staged_bytes=staged.size,
             references=_check_references(run, exceptions),
             exceptions=exceptions,
         )

@@ -39,7 +39,7 @@ def final_copy(run: ReplicationRun) -> CopyReport:
     """
     with run.step("final_copy"):
         report = _copy(run, final=True)
-        run.save_left_out(_in_words(report))
+        run.save_vanished([f"{shown(path)}: vanished before it was copied" for path in report.vanished])
         return report
 
 
@@ -58,8 +58,3 @@ def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
         report.seconds,
     )
     return report
-
-
-def _in_words(report: CopyReport) -> list[str]:
-    vanished = [f"{shown(path)}: vanished before it was copied" for path in report.vanished]
-    return vanished + [f"{shown(path)}: changed under every try of the copy, left out" for path in report.unsettled]

@@ -124,13 +124,13 @@ class ReplicationRun:
         else:
             write_json(self._check_path, report.model_dump(mode="json"))
 
-    def left_out(self) -> tuple[str, ...]:
-        """Return which files the final copy could not take, in words."""
-        return tuple(read_json(self._left_out_path) or ())
+    def vanished(self) -> tuple[str, ...]:
+        """Return which files were gone before they were ever copied, in words."""
+        return tuple(read_json(self._vanished_path) or ())
 
-    def save_left_out(self, exceptions: Sequence[str]) -> None:
-        """Write down which files the final copy could not take."""
-        write_json(self._left_out_path, list(exceptions))
+    def save_vanished(self, exceptions: Sequence[str]) -> None:
+        """Write down which files were gone before they were ever copied."""
+        write_json(self._vanished_path, list(exceptions))
 
     def sealed(self) -> RecoveryPoint | None:
         """Return the point that this run sealed; None while it has not."""
@@ -171,8 +171,8 @@ class ReplicationRun:
         return self.workspace.root / "check.json"
 
     @property
-    def _left_out_path(self) -> Path:
-        return self.workspace.root / "left-out.json"
+    def _vanished_path(self) -> Path:
+        return self.workspace.root / "vanished.json"
 
     @property
     def _record_path(self) -> Path:
