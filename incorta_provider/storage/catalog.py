@@ -113,6 +113,13 @@ class Catalog:
         """Return the inventory of a point's metadata."""
         return Workspace(self.point_dir(point_id)).inventory
 
+    def content_folders(self, point_id: str) -> list[Path]:
+        """Return where files of a point may lie that are not live: its own folder, then the newest of the others."""
+        own = Workspace(self.point_dir(point_id)).files
+        points = sorted(self._points.glob(f"*/{own.name}"), reverse=True)
+        kept = sorted(self.history.glob("*/*"), reverse=True)
+        return [own, *(folder for folder in (*points, *kept) if folder != own)]
+
     def seal(self, workspace: Workspace, point: RecoveryPoint) -> RecoveryPoint:
         """Make the point exist: everything reaches the disk, then one rename. Killed before it, there is no point.
 

@@ -48,6 +48,12 @@ def target_fault(error: OSError, where: str) -> DrError:
             where=where,
             fix="Give the account of the worker the right to write there, and mount it read-write.",
         )
+    if error.errno == errno.EXDEV:
+        return ConfigurationError(
+            "the catalog and the live replica are on different mounts, so no file can be moved between them",
+            where=where,
+            fix="Put the catalog beside the replica, on the same mount.",
+        )
     if error.errno == errno.ENAMETOOLONG:
         return IntegrityError(
             f"a path is too long at the target: {error.strerror}",

@@ -1,0 +1,127 @@
+"""Compare a tree with a manifest: proof instead of belief.
+
+Shallow compares kind, size, time, mode and link target of everything, and costs a listing. Deep compares digests
+instead of times, and costs reading everything. Times of folders are not compared: they say when names in a folder
+changed, and two sites reach the same names on different ways.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from incorta_provider.dr.diff import align, same_content, same_mtime
+from incorta_provider.dr.manifest import Entry, Kind, OpenFolders
+from incorta_provider.storage.digests import Reader, Reading
+from incorta_provider.storage.exclude import Exclude
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.work_pool import in_order
+
+_Paths = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a comparison found.
+
+    :param files: how many files the manifest names, ``bytes`` in all.
+    :param missing: named by the manifest, not in the tree.
+    :param unexpected: in the tree, not named by the manifest.
+    :param different: in both, not the same.
+    """
+
+    files: int
+    bytes: int
+    missing: _Paths
+    unexpected: _Paths
+    different: _Paths
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.missing or self.unexpected or self.different)
+
+
+def verify_tree(root: Path, manifest: Path, *, deep: bool, exclude: Sequence[str] = ()) -> VerifyReport:
+    """Compare the tree at ``root`` with a manifest; both without what ``exclude`` leaves out.
+
+    :param deep: read every file and compare digests.
+    :raises IntegrityError: the tree holds what no recovery point can: a special file, or a link out of it.
+    """
+    comparison = _Comparison(Exclude(exclude))
+    pairs = comparison.pairs(LocalTree(root, exclude).list(), read_manifest(manifest), deep=deep)
+    if deep:
+        for batch, readings in in_order(Reader(os.fsencode(root)), pairs):
+            comparison.judge(batch, readings)
+    else:
+        for _ in pairs:
+            pass
+    return comparison.report()
+
+
+@dataclass(slots=True)
+class _Comparison:
+    exclude: Exclude
+    files: int = 0
+    size: int = 0
+    missing: list[bytes] = field(default_factory=list)
+    unexpected: list[bytes] = field(default_factory=list)
+    different: list[bytes] = field(default_factory=list)
+    _folders_left_out: OpenFolders = field(default_factory=OpenFolders)
+
+    def pairs(self, listing: Iterator[Entry], manifest: Iterator[Entry], *, deep: bool) -> Iterator[Entry]:
+        """Settle what a listing shows, and yield the manifest's files whose content is still to be read."""
+        for found, wanted in align(listing, manifest):
+            if wanted is None:
+                self._surplus(found)
+            elif not self._is_left_out(wanted):
+                self._count(wanted)
+                if found is None:
+                    self.missing.append(wanted.path)
+                elif not _looks_alike(found, wanted, deep=deep):
+                    self.different.append(wanted.path)
+                elif wanted.kind is Kind.FILE:
+                    yield wanted
+
+    def judge(self, batch: list[Entry], readings: list[Reading]) -> None:
+        """Compare what files hold with what the manifest says."""
+        self.different += [
+            entry.path for entry, reading in zip(batch, readings, strict=True) if not reading.holds(entry)
+        ]
+
+    def report(self) -> VerifyReport:
+        """Return the findings."""
+        return VerifyReport(
+            self.files, self.size, tuple(self.missing), tuple(self.unexpected), tuple(sorted(self.different))
+        )
+
+    def _is_left_out(self, wanted: Entry) -> bool:
+        """Tell whether a pattern leaves the entry or a folder above it out, now if not when the point was made."""
+        left_out = self._folders_left_out.contains(wanted.path) or self.exclude.matches(
+            wanted.path, is_folder=wanted.kind is Kind.DIR
+        )
+        if left_out and wanted.kind is Kind.DIR:
+            self._folders_left_out.enter(wanted.path)
+        return left_out
+
+    def _surplus(self, found: Entry | None) -> None:
+        if found is not None:
+            self.unexpected.append(found.path)
+
+    def _count(self, wanted: Entry) -> None:
+        if wanted.kind is Kind.FILE:
+            self.files += 1
+            self.size += wanted.size
+
+
+def _looks_alike(found: Entry, wanted: Entry, *, deep: bool) -> bool:
+    if found.kind is not wanted.kind:
+        return False
+    if wanted.kind is Kind.LINK:
+        return same_content(found, wanted)
+    if found.size != wanted.size or found.mode != wanted.mode:
+        return False
+    return deep or wanted.kind is Kind.DIR or same_mtime(found.mtime_ns, wanted.mtime_ns)
