@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -22,7 +22,7 @@ import pymysql
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translate
-from incorta_provider.metadata.option_file import option_file
+from incorta_provider.metadata.option_file import login_options, option_file
 
 Program = Literal["dump", "sql"]
 
@@ -90,16 +90,21 @@ class Client:
 
 
 @contextmanager
-def running(program: Program, endpoint: Endpoint, arguments: Sequence[str]) -> Iterator[Client]:
-    """Start a client program with pipes for input and output; it is ended when the block is left."""
+def running(
+    program: Program, endpoint: Endpoint, arguments: Sequence[str], options: Mapping[str, object] | None = None
+) -> Iterator[Client]:
+    """Start a client program with a pipe for what it reads or writes; it is ended when the block is left.
+
+    :param endpoint: where it works, for messages and, unless ``options`` say something else, its login.
+    """
     path = find_program(program)
-    with option_file(endpoint) as options, tempfile.TemporaryFile() as errors:
+    with option_file(options or login_options(endpoint)) as handle, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [path, f"--defaults-file=/dev/fd/{options}", *arguments],
+            [path, f"--defaults-file=/dev/fd/{handle}", "--default-character-set=utf8mb4", *arguments],
             stdin=subprocess.PIPE if program == "sql" else subprocess.DEVNULL,
             stdout=subprocess.PIPE if program == "dump" else subprocess.DEVNULL,
             stderr=errors,
-            pass_fds=[options],
+            pass_fds=[handle],
         )
         try:
             yield Client(endpoint, path, process, errors)

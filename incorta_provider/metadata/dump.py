@@ -1,13 +1,14 @@
 """Dumps a schema, with inventory, row counts, checksums and file references of the very same state.
 
-The dump client takes a snapshot of its own and writes its binary log position into the head of the dump. We take
-snapshots meanwhile and keep those at the same position: one state, with no lock on the primary. What no snapshot covers
-is definitions, so they are read before and after; a change in between, or no snapshot at the client's position, makes
-the dump start over. The primary's events are left out of the dump: they stand, with their status, in the inventory.
+A few sessions take snapshots until they have the same: one binary log position, no lock on the primary. One of them is
+lent to the dump client, which writes that position into the head of the dump; the others count meanwhile. What no
+snapshot covers is definitions, so they are read before and after, and a change in between makes the dump start over.
+The primary's events are left out of the dump: they stand, with their status, in the inventory.
 
 :raises ConfigurationError: a missing program or right, no usable binary log, a wrong reference query.
 :raises PreconditionError: a table that a snapshot does not cover, named.
 :raises TransientError: the server went away, or definitions kept changing; nothing is left that looks like a dump.
+:raises IntegrityError: the dump client's output is not of our snapshot, or has no end.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ import pymysql
 
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.references import Reference
-from incorta_provider.exceptions import DrError, TransientError
+from incorta_provider.exceptions import DrError, IntegrityError, TransientError
 from incorta_provider.metadata.archive import new_archive, replacing
 from incorta_provider.metadata.checksum import Measure, measure
 from incorta_provider.metadata.definitions import Definitions, read_definitions
-from incorta_provider.metadata.dump_client import DumpStream, dumping, trigger_section
+from incorta_provider.metadata.dump_client import DumpStream, dumping, position_in, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import NO_SUCH_TABLE, TABLE_CHANGED, number_of, translated
 from incorta_provider.metadata.references import find_references, write_references
-from incorta_provider.metadata.snapshot import Ladder, ensure_positions
+from incorta_provider.metadata.snapshot import ensure_positions, position_of, share_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +43,8 @@ INVENTORY_FILE = "inventory.json"
 REFERENCES_FILE = "references.jsonl"
 
 ATTEMPTS = 10
-RUNGS = 8
-"""Sessions that take snapshots while the dump client starts."""
-READERS = 3
-"""Sessions at most that compute checksums beside the dump."""
+SESSIONS = 4
+"""Of these, those with the same snapshot are used: one by the dump client, the others for checksums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,10 @@ class _Taken:
     references: list[Reference]
     bytes: int
     sha256: str
+
+
+_HEAD_BYTES = 1 << 13
+"""Where a dump names its position."""
 
 
 class _StartOver(Exception):  # noqa: N818 - not an error: this attempt proves nothing, the next may
@@ -159,16 +162,14 @@ def _means_redefined(error: Exception) -> bool:
 
 def _take(endpoint: Endpoint, definitions: Definitions, folder: Path, queries: Sequence[str]) -> _Taken:
     with ExitStack() as stack:
-        rungs = [stack.enter_context(endpoint.connect()) for _ in range(RUNGS)]
-        stream = stack.enter_context(dumping(endpoint))
-        ladder = Ladder(rungs, READERS)
-        position = stream.position(while_waiting=ladder.climb)
-        readers = ladder.at(position)
-        if not readers:
-            raise _StartOver(f"other transactions were committed around the dump's snapshot at {position}")
+        sessions = [stack.enter_context(endpoint.connect()) for _ in range(SESSIONS)]
+        position, (lent, *readers) = share_snapshot(sessions)
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         counted = pool.submit(_count, readers, definitions, queries)
-        size, sha256 = _store(stream, definitions, folder / DUMP_FILE, counted)
+        with dumping(endpoint, lent) as stream:
+            size, sha256, named = _store(stream, definitions, folder / DUMP_FILE, counted)
+        if not position == named == position_of(lent):
+            raise _other_state(position, named, endpoint)
         measures, found = counted.result()
     return _Taken(definitions.inventory(measures, position), found, size, sha256)
 
@@ -181,16 +182,28 @@ def _count(
     return measure(readers, definitions.columns), found
 
 
-def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any]) -> tuple[int, str]:
+def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any]) -> tuple[int, str, str]:
     """Compress the dump into its file; give up as soon as the counting failed.
 
-    :returns: size and SHA-256 of the file.
+    :returns: size and SHA-256 of the file, and the position that the dump names.
     """
+    head = b""
     with new_archive(path) as archive:
         for piece in stream.pieces():
             archive.write(piece)
+            if len(head) < _HEAD_BYTES:
+                head += piece[:_HEAD_BYTES]
             if counted.done():
                 counted.result()
         archive.write(trigger_section(definitions.triggers))
         sha256 = archive.close()
-        return archive.size, sha256
+        return archive.size, sha256, position_in(head)
+
+
+def _other_state(expected: str, named: str, endpoint: Endpoint) -> IntegrityError:
+    """The dump client ended our transaction, or did not read through it."""
+    return IntegrityError(
+        f"the dump is of position {named or 'unknown'}, the inventory of {expected}",
+        where=endpoint.label,
+        fix="Use the client programs of MariaDB 10.6 or later.",
+    )

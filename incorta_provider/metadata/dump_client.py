@@ -7,17 +7,17 @@ appended here, without it, behind the data. Events are left out: an event of a r
 from __future__ import annotations
 
 import re
-import select
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from incorta_provider.dr.inventory import Code
-from incorta_provider.exceptions import ConfigurationError, IntegrityError
+from incorta_provider.exceptions import IntegrityError
 from incorta_provider.metadata.archive import CHUNK
 from incorta_provider.metadata.client import Client, running
 from incorta_provider.metadata.ddl import encoded, session_settings
-from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.relay import lent
 
 OPTIONS = (
     "--single-transaction",
@@ -35,8 +35,6 @@ give the same dump."""
 _POSITION = re.compile(rb"^-- CHANGE MASTER TO MASTER_LOG_FILE='([^']+)', MASTER_LOG_POS=(\d+);", re.MULTILINE)
 _END = b"-- Dump completed"
 _TAIL_BYTES = 64
-_HEAD_BYTES = 1 << 16
-_PAUSE_SECONDS = 0.001
 
 
 @dataclass(slots=True)
@@ -44,43 +42,17 @@ class DumpStream:
     """A dump that is running."""
 
     client: Client
-    _head: bytes = field(default=b"", init=False)
-
-    def position(self, while_waiting: Callable[[], None]) -> str:
-        """Return the binary log position of the client's snapshot, ``file:offset``.
-
-        :param while_waiting: is called over and over until the client has said it.
-        :raises DrError: the client ended without saying it.
-        """
-        while not (found := _POSITION.search(self._head)):
-            while_waiting()
-            if select.select([self.client.output], [], [], _PAUSE_SECONDS)[0]:
-                self._read_head()
-        return f"{found[1].decode()}:{int(found[2])}"
-
-    def _read_head(self) -> None:
-        piece = self.client.output.read1(CHUNK)
-        if not piece:
-            self.client.finish()
-        if not piece or len(self._head) > _HEAD_BYTES:
-            raise ConfigurationError(
-                f"{self.client.name} does not write the position of its snapshot",
-                where=self.client.endpoint.label,
-                fix="Use the client programs of MariaDB 10.6 or later.",
-            )
-        self._head += piece
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the whole dump, that which :meth:`position` read included.
+        """Yield the whole dump.
 
         :raises DrError: the client failed.
         :raises IntegrityError: it ended well, yet its dump has no end.
         """
-        tail, piece = b"", self._head or self.client.output.read1(CHUNK)
-        while piece:
+        tail = b""
+        while piece := self.client.output.read1(CHUNK):
             yield piece
             tail = (tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-            piece = self.client.output.read1(CHUNK)
         self.client.finish()
         if _END not in tail:
             raise IntegrityError(
@@ -88,12 +60,23 @@ class DumpStream:
             )
 
 
+def position_in(head: bytes) -> str:
+    """Return the binary log position that the beginning of a dump names, ``file:offset``; empty when it names none."""
+    found = _POSITION.search(head)
+    return f"{found[1].decode()}:{int(found[2])}" if found else ""
+
+
 @contextmanager
-def dumping(endpoint: Endpoint) -> Iterator[DumpStream]:
-    """Start a dump of the endpoint's schema whose head tells the position of its snapshot."""
-    arguments = [*OPTIONS, "--skip-triggers", "--skip-events", "--master-data=2", endpoint.schema]
-    with running("dump", endpoint, arguments) as client:
-        yield DumpStream(client)
+def dumping(endpoint: Endpoint, session: Session) -> Iterator[DumpStream]:
+    """Start a dump of the endpoint's schema out of the snapshot that a session holds; its head tells the position.
+
+    The session must not be used by anyone else meanwhile.
+    """
+    arguments = [*OPTIONS, "--skip-ssl", "--skip-triggers", "--skip-events", "--master-data=2", endpoint.schema]
+    with lent(session) as path:
+        options = {"protocol": "socket", "socket": path, "user": endpoint.user}
+        with running("dump", endpoint, arguments, options) as client:
+            yield DumpStream(client)
 
 
 @contextmanager

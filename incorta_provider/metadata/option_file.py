@@ -15,31 +15,34 @@ from incorta_provider.metadata.endpoint import Endpoint
 
 
 @contextmanager
-def option_file(endpoint: Endpoint) -> Iterator[int]:
+def option_file(options: Mapping[str, object]) -> Iterator[int]:
     """Lend a file descriptor; a child that inherits it reads ``/dev/fd/<number>``."""
     handle = os.memfd_create("incorta-dr-options")
     try:
         os.fchmod(handle, 0o600)
-        os.write(handle, option_text(endpoint).encode())
+        os.write(handle, option_text(options).encode())
         yield handle
     finally:
         os.close(handle)
 
 
-def option_text(endpoint: Endpoint) -> str:
-    """Return the options of one login.
+def login_options(endpoint: Endpoint) -> Mapping[str, object]:
+    """Return the options that log a client in.
 
     ``protocol`` is given because a client takes the host ``localhost`` for the server's socket, which the driver does
     not.
     """
-    options: Mapping[str, object] = {
+    return {
+        "protocol": "tcp",
         "host": endpoint.host,
         "port": endpoint.port,
         "user": endpoint.user,
         "password": endpoint.password,
-        "protocol": "tcp",
-        "default-character-set": "utf8mb4",
     }
+
+
+def option_text(options: Mapping[str, object]) -> str:
+    """Return the text of the file."""
     return "[client]\n" + "".join(f"{name} = {_quoted(str(value))}\n" for name, value in options.items())
 
 

@@ -17,7 +17,22 @@ from lab.servers.mariadb import MariaDb
 from lab.testbed import Pair
 
 USER, PASSWORD = "dr_reader", "p\"a#s\\s' w;ör\tt"
-TEXTS = ("", " ", "\t", "a\tb\nc\r\nd", "\\", "\\N", "NULL", "'\"`", "\\'", "a\\", "\x00\x1a\x7f", "😀👨‍👩‍👧 𝄞 é", "%s %(x)s", "#1#")
+TEXTS = (
+    "",
+    " ",
+    "\t",
+    "a\tb\nc\r\nd",
+    "\\",
+    "\\N",
+    "NULL",
+    "'\"`",
+    "\\'",
+    "a\\",
+    "\x00\x1a\x7f",
+    "😀👨‍👩‍👧 𝄞 é",
+    "%s %(x)s",
+    "#1#",
+)
 """Each is a value that a text format has been known to lose."""
 
 _numbers = itertools.count(1)

@@ -14,5 +14,6 @@ def test_everything_survives(nasty, dr, folder):
     report = dump(nasty.endpoint, folder)
     print(report)
     diffs = prove(dr.endpoint, folder / "metadata.sql.zst", folder / "inventory.json", scratch_key="run-1")
-    for d in diffs: print(d)
+    for d in diffs:
+        print(d)
     assert diffs == []
