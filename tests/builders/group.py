@@ -1,0 +1,353 @@
+"""A protection group without servers: real files, ZooKeeper's rules in memory, and nodes that note what they are told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+import yaml
+
+from incorta_provider.connection import ConnectionInfo
+from incorta_provider.coordination.group_lock import GroupLock, LockOwner
+from incorta_provider.coordination.role_registry import RoleRegistry
+from incorta_provider.coordination.session import Session, Stored
+from incorta_provider.dr.epoch import Role, first_role
+from incorta_provider.dr.inventory import Inventory, Server, Table
+from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
+from incorta_provider.dr.topology import Topology
+from incorta_provider.exceptions import ConfigurationError, TransientError
+from incorta_provider.steps import access as access_module
+from incorta_provider.steps import locking, roles
+from incorta_provider.steps.access import GroupAccess, group_access
+from incorta_provider.steps.cutover import fence, promote
+from incorta_provider.steps.replication import open as open_module
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.manifest_file import ManifestWriter, read_totals
+
+NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+SITES = ("berlin", "newyork")
+RELEASE = "2024.1.0"
+PASSWORD = "hunter2-is-no-secret"  # noqa: S105 - what must never be shown
+SIGNING_KEY = "a-key-of-thirty-two-random-bytes"
+
+
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go_on(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+class MemorySession(Session):
+    """ZooKeeper's rules about versions, in memory."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Stored] = {}
+
+    def read(self, path: str) -> Stored | None:
+        return self.nodes.get(path)
+
+    def create(self, path: str, value: bytes) -> bool:
+        if path in self.nodes:
+            return False
+        self.nodes[path] = Stored(value, 0)
+        return True
+
+    def replace(self, path: str, value: bytes, version: int) -> int | None:
+        if path not in self.nodes or self.nodes[path].version != version:
+            return None
+        self.nodes[path] = Stored(value, version + 1)
+        return version + 1
+
+
+class Ensembles:
+    """The ZooKeeper ensembles of the sites.
+
+    :ivar down: connection ids of ensembles without a quorum.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: defaultdict[str, MemorySession] = defaultdict(MemorySession)
+        self.down: set[str] = set()
+
+    @contextmanager
+    def connect(self, info: ConnectionInfo) -> Iterator[Session]:
+        if info.conn_id in self.down:
+            raise TransientError("cannot connect to ZooKeeper: no quorum", where=info.conn_id, fix="Start it.")
+        yield self._sessions[info.conn_id]
+
+    def session(self, site: str) -> MemorySession:
+        return self._sessions[f"{site}_zookeeper"]
+
+    def lock(self, site: str) -> GroupLock:
+        return GroupLock(self.session(site), "acme")
+
+    def role(self, site: str) -> Role:
+        stored = RoleRegistry(self.session(site), "acme").read()
+        assert stored is not None
+        return stored.role
+
+    def set_role(self, site: str, role: Role) -> None:
+        self.session(site).nodes["/incorta_dr/acme/role"] = Stored(role.model_dump_json().encode(), 0)
+
+    def initialise(self, active: str = "berlin") -> None:
+        for site in SITES:
+            self.set_role(site, first_role("acme", active, by="dana", at=NOON))
+
+
+class Nodes:
+    """The Incorta nodes of both sites.
+
+    :ivar down: connection ids of nodes that cannot be reached.
+    :ivar releases: of nodes that run another release than the rest.
+    :ivar calls: what nodes were told: node, action, and on whose behalf.
+    """
+
+    def __init__(self) -> None:
+        self.down: set[str] = set()
+        self.releases: dict[str, str] = {}
+        self.calls: list[tuple[str, str, str | None]] = []
+
+    def from_connection(self, info: ConnectionInfo, run_id: str | None = None) -> Node:
+        return Node(self, info.conn_id, run_id)
+
+    def told(self, node: str) -> list[str]:
+        """Return what one node was told, in order."""
+        return [action for name, action, _ in self.calls if name == node]
+
+
+@dataclass
+class Node:
+    """A login at a node."""
+
+    nodes: Nodes
+    conn_id: str
+    key: str | None
+
+    def __enter__(self) -> Self:
+        if self.conn_id in self.nodes.down:
+            raise TransientError("the node cannot be reached", where=self.conn_id, fix="Start its SSH server.")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def version(self) -> str:
+        return self.nodes.releases.get(self.conn_id, RELEASE)
+
+    def start_node(self) -> None:
+        self._note("start node")
+
+    def stop_node(self) -> None:
+        self._note("stop node")
+
+    def start_cmc(self) -> None:
+        self._note("start cmc")
+
+    def stop_cmc(self) -> None:
+        self._note("stop cmc")
+
+    def start_service(self, name: str) -> None:
+        self._note(f"start {name}")
+
+    def stop_service(self, name: str) -> None:
+        self._note(f"stop {name}")
+
+    def _note(self, action: str) -> None:
+        self.nodes.calls.append((self.conn_id, action, self.key))
+
+
+@dataclass
+class Bench:
+    """One group with its sites below ``root``.
+
+    :ivar passwords: by connection id, where not the usual one.
+    :ivar absent: connections that nobody made.
+    """
+
+    root: Path
+    access: GroupAccess
+    clock: Clock
+    ensembles: Ensembles
+    nodes: Nodes
+    passwords: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.access.site("newyork").catalog
+
+    def storage(self, site: str) -> Path:
+        return self.access.site(site).storage_root
+
+    def changed(self, **group_fields: Any) -> GroupAccess:
+        """Return the group with other settings."""
+        config = self.access.config.model_copy(update=group_fields)
+        return GroupAccess(self.access.name, config, self.access.connections, self.clock)
+
+    def events(self, site: str = "newyork") -> list[str]:
+        return [entry.event for entry in self.access.site(site).ledger.entries()]
+
+    def last(self, event: str) -> dict[str, Any]:
+        """Return the details of the newest line of that kind."""
+        found = [entry for entry in self.access.site("newyork").ledger.entries() if entry.event == event]
+        return dict(found[-1].details)
+
+
+def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Make both sites' folders and their initialised registries, and lend the steps the fakes for servers."""
+    clock, ensembles, nodes = Clock(), Ensembles(), Nodes()
+    ensembles.initialise()
+    for site in SITES:
+        (root / site / "storage").mkdir(parents=True)
+        (root / site / "catalog").mkdir()
+    for module in (fence, locking, open_module, promote, roles):
+        monkeypatch.setattr(module, "connect", ensembles.connect)
+    monkeypatch.setattr(access_module, "IncortaNode", nodes)
+    passwords, absent = {"acme_approval": SIGNING_KEY}, set[str]()
+    topology = Topology.model_validate(topology_document(root))
+    access = group_access(topology, "acme", connections(passwords, absent), clock)
+    return Bench(root, access, clock, ensembles, nodes, passwords, absent)
+
+
+def connections(passwords: dict[str, str], absent: set[str]) -> Callable[[str], ConnectionInfo]:
+    """Return connections that lead nowhere."""
+
+    def find(conn_id: str) -> ConnectionInfo:
+        if conn_id in absent:
+            raise ConfigurationError(f"no connection {conn_id!r}", where="the test", fix="Make it.")
+        password = passwords.get(conn_id, PASSWORD)
+        return ConnectionInfo(conn_id, host="127.0.0.1", port=1, login="incorta", password=password)
+
+    return find
+
+
+def topology_document(root: Path) -> dict[str, Any]:
+    """Return a right topology of two sites below ``root``, to be spoiled by a test."""
+    return {
+        "groups": {
+            "acme": {
+                "primary": "berlin",
+                "sites": {site: _site(root, site) for site in SITES},
+                "metadata": {
+                    "references": ["SELECT PATH AS path FROM TABLE_FILE"],
+                    "rewrite": [{"table": "TENANT", "column": "PATH", "value": "tenants_path"}],
+                },
+                "objectives": {"rpo_seconds": 300, "rto_seconds": 900},
+                "approval": {"conn_id": "acme_approval", "timeout_seconds": 3600},
+            }
+        }
+    }
+
+
+def write_topology(root: Path, document: dict[str, Any] | None = None) -> Path:
+    """Write a topology file and return its path."""
+    path = root / "incorta_dr.yaml"
+    path.write_text(yaml.safe_dump(document or topology_document(root), sort_keys=False))
+    return path
+
+
+def _site(root: Path, name: str) -> dict[str, Any]:
+    return {
+        "storage": f"file://{root}/{name}/storage",
+        "catalog": f"file://{root}/{name}/catalog",
+        "metadata": {"conn_id": f"{name}_metadata", "schema": "incorta"},
+        "zookeeper": {"conn_id": f"{name}_zookeeper"},
+        "nodes": [
+            {"conn_id": f"{name}_node1", "services": ["loaderService", "analyticsService"]},
+            {"conn_id": f"{name}_node2", "services": ["loaderService"]},
+        ],
+        "cmc": {"conn_id": f"{name}_cmc", "cluster": "acme", "node": f"{name}_node1"},
+        "analytics": {"conn_id": f"{name}_analytics", "tenant": "acme"},
+        "values": {"tenants_path": f"/mnt/{name}/Tenants", "smtp_host": f"mail.{name}.example"},
+    }
+
+
+def owner(run_id: str, *, purpose: str = "replication", dag_id: str = "dag replicate") -> LockOwner:
+    """Return who might hold the lock."""
+    return LockOwner(run_id=run_id, dag_id=dag_id, host="worker-1", purpose=purpose, taken_at=NOON)
+
+
+def inventory(**tables: int) -> Inventory:
+    """Return an inventory with these tables and their numbers of rows."""
+    return Inventory(
+        server=Server(
+            version="11.8.2-MariaDB",
+            sql_mode="",
+            character_set="utf8mb4",
+            collation="utf8mb4_general_ci",
+            time_zone="+00:00",
+            lower_case_table_names=0,
+        ),
+        schema_name="incorta",
+        character_set="utf8mb4",
+        collation="utf8mb4_general_ci",
+        position="mariadb-bin.000001:4",
+        tables={
+            name: Table(
+                engine="InnoDB", columns={}, indexes={}, constraints={}, options="", rows=rows, checksum=str(rows)
+            )
+            for name, rows in tables.items()
+        },
+        views={},
+        routines={},
+        triggers={},
+        events={},
+    )
+
+
+def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any) -> RecoveryPoint:
+    """Seal a point with real files in it, and return it; its digests are those of the files."""
+    catalog.create()
+    workspace = catalog.workspace(run_id)
+    with ManifestWriter(workspace.manifest):
+        pass
+    workspace.dump.write_bytes(b"a dump of " + run_id.encode())
+    described = inventory(TENANT=1, TABLE_FILE=2)
+    workspace.inventory.write_text(described.model_dump_json())
+    opened_at = changed.get("opened_at", NOON - timedelta(minutes=2))
+    fields = {
+        "id": point_id(opened_at, run_id),
+        "group": "acme",
+        "source": "berlin",
+        "target": "newyork",
+        "epoch": 1,
+        "run_id": run_id,
+        "opened_at": opened_at,
+        "sealed_at": opened_at + timedelta(seconds=12),
+        "previous": None,
+        "files": read_totals(workspace.manifest).files,
+        "bytes": 0,
+        "copied_files": 0,
+        "copied_bytes": 0,
+        "tables": len(described.tables),
+        "rows": described.rows,
+        "references": 0,
+        "manifest_sha256": digest(workspace.manifest),
+        "dump_sha256": digest(workspace.dump),
+        "inventory_sha256": digest(workspace.inventory),
+        "position": described.position,
+        "server_version": described.server.version,
+        "incorta_version": RELEASE,
+    }
+    return catalog.seal(workspace, RecoveryPoint(**{**fields, **changed}))
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
