@@ -16,8 +16,8 @@ Nothing here needs Airflow, and each file of a point can be read with standard t
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.storage.durable import sync_filesystem, sync_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.json_file import read_json, write_json
 from incorta_provider.storage.names import folder_name
 from incorta_provider.storage.workspace import Workspace
@@ -202,9 +203,7 @@ class Catalog:
 
     def _remove(self, folder: Path) -> None:
         try:
-            shutil.rmtree(folder)
-        except FileNotFoundError:
-            return
+            remove_tree(os.fsencode(folder))
         except OSError as error:
             raise target_fault(error, str(folder)) from None
 

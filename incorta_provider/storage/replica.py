@@ -4,7 +4,7 @@ Each step can be done again after a crash at any point of it. What stands in its
 the history, and a folder that was replaced by a link is not walked through. Nothing is deleted.
 """
 # Names are bytes, which pathlib does not take.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH114, PTH115, PTH211
+# ruff: noqa: PTH101, PTH102, PTH104, PTH114, PTH115, PTH211
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from incorta_provider.dr.manifest import MODE_BITS, Entry, parent_of, shown
+from incorta_provider.storage.folders import make_folders
 from incorta_provider.storage.redo_journal import Step, Verb
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class Replica:
         for number in count():
             place = self._history + (b"/by-hand-%d/" % number if number else b"/files/") + path
             with suppress(FileExistsError, NotADirectoryError):
-                os.makedirs(parent_of(place), mode=_OPEN, exist_ok=True)
+                make_folders(parent_of(place))
                 if not os.path.lexists(place):
                     break
         return place

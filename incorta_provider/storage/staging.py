@@ -5,16 +5,16 @@ its line is in the index nothing believes in it. Only a file that is staged alre
 beside and renamed: the earlier version stays good until the newer one is whole.
 """
 # Names are bytes, which pathlib does not take.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH112, PTH113
+# ruff: noqa: PTH105, PTH108, PTH112, PTH113
 
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.local_copy import remove
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.work_pool import Batch
@@ -65,17 +65,17 @@ class Staging:
             remove(beside)
             return copied
         if os.path.isdir(final):
-            shutil.rmtree(final)
+            remove_tree(final)
         os.replace(beside, final)
         return copied
 
     def _make_folder(self, folder: bytes) -> None:
         path = self._files + b"/" + folder if folder else self._files
         try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            make_folders(path)
         except (FileExistsError, NotADirectoryError):
             self._remove_file_on(folder)
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            make_folders(path)
 
     def _remove_file_on(self, folder: bytes) -> None:
         """Remove the staged file that stands where the source has a folder by now."""

@@ -7,7 +7,7 @@ copying at that moment. Sealing turns the whole folder into the point's by one r
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.json_file import read_json, write_json
 
 _DIGITS = 6
@@ -133,7 +134,7 @@ class Workspace:
     def clear_passes(self) -> None:
         """Remove what no sealed point needs."""
         for folder in (self.partial, self._passes):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(os.fsencode(folder))
 
     @property
     def _passes(self) -> Path:
