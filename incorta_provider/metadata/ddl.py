@@ -117,24 +117,40 @@ def _account(definer: str) -> str:
     return f"{quote(user)}@{quote(host)}" if host else quote(user or definer)
 
 
-def encoded(code: Code) -> bytes:
-    """Return a definition in the character set that it was written in, which is a part of it.
+def encoded(code: Code, statement: str) -> bytes:
+    """Return a statement about an object in the character set that the object was written in, which is a part of it.
 
     :raises ConfigurationError: it has a character that this set lacks, or the set is not known here.
     """
     name = code.settings["character_set_client"]
     try:
-        return code.definition.encode(pymysql.charset.charset_by_name(name).encoding or name)
+        return statement.encode(pymysql.charset.charset_by_name(name).encoding or name)
     except (LookupError, UnicodeEncodeError) as error:
         raise ConfigurationError(
             f"a definition cannot be carried in its character set {name}: {error}",
-            where=code.definition.partition("\n")[0],
+            where=statement.partition("\n")[0],
             fix="Create the object anew in a session of utf8mb4.",
         ) from None
 
 
+def in_its_settings(code: Code, statement: bytes, collation: str) -> list[bytes]:
+    """Return a statement among those which give a session, and for a moment the schema, the object's settings.
+
+    :param collation: the schema's own. An object remembers the one that the schema had when it was made.
+    """
+    remembered = code.settings["database_collation"]
+    statements = [session_settings(code).encode(), statement]
+    if remembered == collation:
+        return statements
+    return [
+        f"ALTER DATABASE COLLATE {remembered}".encode(),
+        *statements,
+        f"ALTER DATABASE COLLATE {collation}".encode(),
+    ]
+
+
 def session_settings(code: Code) -> str:
-    """Return the statement that gives a session the settings under which a definition was written."""
+    """Return the statement that gives a session the settings under which an object was made."""
     settings = code.settings
     assignments = {
         "sql_mode": f"'{settings['sql_mode']}'",

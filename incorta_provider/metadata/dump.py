@@ -195,7 +195,7 @@ def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Fu
                 head += piece[:_HEAD_BYTES]
             if counted.done():
                 counted.result()
-        archive.write(trigger_section(definitions.triggers))
+        archive.write(trigger_section(definitions.triggers, definitions.collation))
         sha256 = archive.close()
         return archive.size, sha256, position_in(head)
 

@@ -15,7 +15,7 @@ from incorta_provider.dr.inventory import Code
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.metadata.archive import CHUNK
 from incorta_provider.metadata.client import Client, running
-from incorta_provider.metadata.ddl import encoded, session_settings
+from incorta_provider.metadata.ddl import encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.relay import lent
 
@@ -86,12 +86,15 @@ def backing_up(endpoint: Endpoint) -> Iterator[DumpStream]:
         yield DumpStream(client)
 
 
-def trigger_section(triggers: Mapping[str, Code]) -> bytes:
-    """Return the SQL text that makes the triggers, each under its own settings, in the order in which they run."""
-    parts = [b"\n--\n-- Triggers\n--\n\n"] if triggers else []
-    parts += [_trigger(code) for code in triggers.values()]
-    return b"".join(parts)
+def trigger_section(triggers: Mapping[str, Code], collation: str) -> bytes:
+    """Return the SQL text that makes the triggers, each under its own settings, in the order in which they run.
 
-
-def _trigger(code: Code) -> bytes:
-    return f"{session_settings(code)};\nDELIMITER ;;\n".encode() + encoded(code) + b" ;;\nDELIMITER ;\n"
+    :param collation: the schema's own.
+    """
+    if not triggers:
+        return b""
+    parts = [b"\n--\n-- Triggers\n--\n\nDELIMITER ;;\n"]
+    for code in triggers.values():
+        statements = in_its_settings(code, encoded(code, code.definition), collation)
+        parts += [statement + b" ;;\n" for statement in statements]
+    return b"".join([*parts, b"DELIMITER ;\n"])

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from incorta_provider.dr.inventory import Event, Inventory
-from incorta_provider.dr.sql_names import rename_schema
+from incorta_provider.dr.sql_names import quote, rename_schema
 from incorta_provider.metadata.archive import read_archive
 from incorta_provider.metadata.client import running
-from incorta_provider.metadata.ddl import encoded, session_settings
+from incorta_provider.metadata.ddl import encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
 
@@ -30,8 +30,11 @@ OPTIONS = (
 """Without ``--binary-mode`` the client turns the line ends of routines from CR LF into LF, without ``--comments`` it
 drops their comments. A client that connects anew would go on without the settings of the dump."""
 
-_VIEW = re.compile(rb"\n/\*!50001 VIEW .*? \*/;\n", re.DOTALL)
-_VIEW_START, _VIEW_END = b"\n/*!50001 VIEW ", b" */;\n"
+_NAMING = re.compile(rb"\n(?:/\*!50001 VIEW .*? \*/;|ALTER DATABASE `[^\n]* ;)(?=\n|\Z)", re.DOTALL)
+"""The statements of a dump that may name its own schema, each on lines of its own; a line of data begins otherwise."""
+
+_MARKS = ((b"\n/*!50001 VIEW ", b" */;\n"), (b"\nALTER DATABASE `", b" ;\n"))
+"""How each begins and ends."""
 
 
 def load(endpoint: Endpoint, schema: str, dump: Path, inventory: Inventory) -> None:
@@ -42,10 +45,10 @@ def load(endpoint: Endpoint, schema: str, dump: Path, inventory: Inventory) -> N
     there = replace(endpoint, schema=schema)
     pieces = read_archive(dump)
     if schema != inventory.schema_name:
-        pieces = renamed_views(pieces, inventory.schema_name, schema)
+        pieces = renamed(pieces, inventory.schema_name, schema)
     _feed(there, pieces)
     for event in inventory.events.values():
-        _create_event(there, event)
+        _create_event(there, event, inventory.collation)
 
 
 def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
@@ -60,37 +63,43 @@ def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
         client.finish()
 
 
-def renamed_views(pieces: Iterator[bytes], old: str, new: str) -> Iterator[bytes]:
-    """Yield a dump whose views name another schema where they name their own.
+def renamed(pieces: Iterator[bytes], old: str, new: str) -> Iterator[bytes]:
+    """Yield a dump that names another schema wherever it names its own.
 
-    The dump client writes a view as one statement that begins on a line of its own, and never breaks a line of data.
+    A restore under another name would otherwise reach into the schema of that name, which may be the live one.
     """
     held = b""
     for piece in pieces:
         held += piece
         cut = _complete(held)
-        yield _VIEW.sub(lambda view: _renamed(view[0], old, new), held[:cut])
+        yield _NAMING.sub(lambda found: _with_name(found[0], old, new), held[:cut])
         held = held[cut:]
-    yield _VIEW.sub(lambda view: _renamed(view[0], old, new), held)
+    yield _NAMING.sub(lambda found: _with_name(found[0], old, new), held)
 
 
 def _complete(text: bytes) -> int:
-    """Return how much of the text ends neither in a view nor in what may become the start of one."""
-    start = text.rfind(_VIEW_START)
-    if start >= 0 and text.find(_VIEW_END, start) < 0:
-        return start
-    return max(0, len(text) - len(_VIEW_START))
+    """Return how much of the text ends neither inside such a statement nor in what may become the start of one."""
+    cut = len(text) - max(len(begin) for begin, _ in _MARKS)
+    for begin, end in _MARKS:
+        start = text.rfind(begin)
+        if start >= 0:
+            last = text.find(end, start)
+            if last < 0 or last + len(end) > cut:
+                cut = min(cut, start)
+    return max(0, cut)
 
 
-def _renamed(view: bytes, old: str, new: str) -> bytes:
-    return rename_schema(view.decode(errors="surrogateescape"), old, new).encode(errors="surrogateescape")
+def _with_name(statement: bytes, old: str, new: str) -> bytes:
+    text = rename_schema(statement.decode(errors="surrogateescape"), old, new)
+    text = text.replace(f"\nALTER DATABASE {quote(old)} ", f"\nALTER DATABASE {quote(new)} ")
+    return text.encode(errors="surrogateescape")
 
 
-def _create_event(endpoint: Endpoint, event: Event) -> None:
+def _create_event(endpoint: Endpoint, event: Event, collation: str) -> None:
     """Make one event, in a session of its own for the sake of its settings.
 
     The session's clock stands at the event's creation: one that was due meanwhile would not be made otherwise.
     """
-    with endpoint.connect() as session, translated(endpoint.label), session.cursor() as cursor:
-        cursor.execute(session_settings(event))
-        session.query(encoded(event))
+    with endpoint.connect() as session, translated(endpoint.label):
+        for statement in in_its_settings(event, encoded(event, event.definition), collation):
+            session.query(statement)

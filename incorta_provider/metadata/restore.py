@@ -10,7 +10,7 @@ from incorta_provider.dr.sql_names import quote
 from incorta_provider.metadata.archive import ensure_digest
 from incorta_provider.metadata.backup import keep_previous
 from incorta_provider.metadata.comparison import differences
-from incorta_provider.metadata.ddl import definer_clause
+from incorta_provider.metadata.ddl import definer_clause, encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.load import load
@@ -46,11 +46,13 @@ def replace_schema(
 def enable_events(endpoint: Endpoint, inventory: Inventory) -> list[str]:
     """Switch on the events that were on when the dump was made; return their names.
 
-    The definer is given because ALTER EVENT would make us the definer (MariaDB manual, *ALTER EVENT*).
+    Each in a session with its own settings and with its definer named: ALTER EVENT would record the session's character
+    set and make us the definer (MariaDB manual, *ALTER EVENT*).
     """
-    names = [name for name, event in inventory.events.items() if event.status == ENABLED]
-    with endpoint.connect() as session, translated(endpoint.label), session.cursor() as cursor:
-        for name in names:
-            definer = definer_clause(inventory.events[name])
-            cursor.execute(f"ALTER {definer} EVENT {quote(name)} ENABLE")
-    return names
+    enabled = {name: event for name, event in inventory.events.items() if event.status == ENABLED}
+    for name, event in enabled.items():
+        statement = encoded(event, f"ALTER {definer_clause(event)} EVENT {quote(name)} ENABLE")
+        with endpoint.connect() as session, translated(endpoint.label):
+            for each in in_its_settings(event, statement, inventory.collation):
+                session.query(each)
+    return list(enabled)

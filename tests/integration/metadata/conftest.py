@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ import pymysql
 import pytest
 from pymysql.cursors import Cursor
 
+from incorta_provider.dr.inventory import Inventory
 from incorta_provider.metadata import rights
+from incorta_provider.metadata.archive import read_archive
+from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.prove import read_inventory
 from lab.servers.mariadb import MariaDb
 from lab.testbed import Pair
 
@@ -168,3 +173,36 @@ def folder(tmp_path: Path) -> Path:
 def scratch_left(dr: Place) -> Callable[[], set[str]]:
     """Return the scratch schemas that are left at the DR server."""
     return lambda: {name for name in dr.schemas() if name.startswith(rights.SCRATCH_PREFIX)}
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """A dump of the primary."""
+
+    folder: Path
+
+    @property
+    def dump(self) -> Path:
+        return self.folder / DUMP_FILE
+
+    @property
+    def inventory_file(self) -> Path:
+        return self.folder / INVENTORY_FILE
+
+    @property
+    def inventory(self) -> Inventory:
+        return read_inventory(self.inventory_file)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.dump.read_bytes()).hexdigest()
+
+    def text(self) -> str:
+        return b"".join(read_archive(self.dump)).decode()
+
+
+@pytest.fixture
+def dumped(nasty: Place, folder: Path) -> Dumped:
+    """A dump of the primary with one of everything."""
+    dump(nasty.endpoint, folder)
+    return Dumped(folder)
