@@ -58,7 +58,6 @@ class LedgerFile:
                     actor=actor,
                     details=details,
                 )
-                file.seek(0, os.SEEK_END)
                 file.write(entry.to_line().encode() + b"\n")
                 file.flush()
             os.fsync(file.fileno())  # a line that is there already, too: its writer may have died before this call

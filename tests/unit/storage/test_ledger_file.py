@@ -28,7 +28,7 @@ FORK = multiprocessing.get_context("fork")
 @pytest.fixture
 def ledger(tmp_path: Path) -> LedgerFile:
     """Return a ledger that does not exist yet, in a catalog that does not either."""
-    return LedgerFile(tmp_path / "catalog" / "ledger.jsonl")
+    return LedgerFile(tmp_path / "dr" / "catalog" / "ledger.jsonl")
 
 
 def append(ledger: LedgerFile, key: str, details: Any = None) -> LedgerEntry:
@@ -119,7 +119,7 @@ def test_a_line_that_was_cut_anywhere_is_dropped_by_the_next_append(ledger: Ledg
 
 @pytest.mark.parametrize("torn", [b"\0" * 64, b'{"at": "2026', b"\xff", b"x"])
 def test_what_a_crash_left_at_the_end_of_an_empty_ledger_is_dropped(ledger: LedgerFile, torn: bytes) -> None:
-    ledger.path.parent.mkdir()
+    ledger.path.parent.mkdir(parents=True)
     ledger.path.write_bytes(torn)
     assert list(ledger.entries()) == []
     assert append(ledger, "a").previous == GENESIS
@@ -204,7 +204,7 @@ def test_bytes_that_only_look_alike_are_found(ledger: LedgerFile, spoil: Any) ->
 
 def test_any_changed_byte_is_found(ledger: LedgerFile) -> None:
     """But for the very last newline: a line without one was never acknowledged, which is a ledger cut at its end."""
-    for key in "abc":
+    for key in "ab":
         append(ledger, key, "ü\ufffd")
     content = ledger.path.read_bytes()
     chance = random.Random(20261125)
