@@ -20,7 +20,7 @@ from incorta_provider.services.node import IncortaNode
 from incorta_provider.services.readiness import agents_reason, analytics_reason, cmc_reason, service_reason
 from lab.incorta.install import install
 from lab.incorta.settings import load_settings
-from lab.layout import Lab, Node, Site
+from lab.layout import Lab, Site
 from lab.workload.at_site import prepare_primary
 from lab.workload.dataset import SCHEMAS
 
@@ -47,11 +47,6 @@ class Access:
         return service_reason(self.cmc, "acme", service, self.nodes)
 
 
-def with_ports(info: ConnectionInfo, node: Node) -> ConnectionInfo:
-    ports = {f"{part}_port": node.port(part) for part in ("agent", "loader", "analytics")}
-    return replace(info, extra={**info.extra, **ports, "cmc_port": node.site.port("cmc")})
-
-
 @pytest.fixture(scope="module")
 def access(lab: Lab) -> Iterator[Access]:
     site = lab.sites[0]
@@ -59,7 +54,7 @@ def access(lab: Lab) -> Iterator[Access]:
     install(settings, SCHEMAS)
     prepare_primary(site)
     find = connections_from_file(lab.connections_file)
-    nodes = tuple(with_ports(find(node.conn_id), node) for node in site.nodes)
+    nodes = tuple(find(node.conn_id) for node in site.nodes)
     made = Access(site, nodes, find("berlin_cmc"), find("berlin_analytics"))
     yield made
     stop_everything(made)
