@@ -5,7 +5,7 @@ A part that cannot be reached is said so in its line; the rest is still shown, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -22,13 +22,14 @@ RECENT_ENTRIES = 5
 def status_lines(access: GroupAccess) -> Iterator[str]:
     """Yield the lines that describe one group."""
     yield f"protection group {access.name}"
+    now, rpo_seconds = access.clock(), access.config.objectives.rpo_seconds
     for name in access.config.sites:
         site = access.site(name)
         yield f"  site {name}"
         yield f"    role: {_asked(partial(_role, access, site))}"
         yield f"    lock: {_asked(partial(_lock, access, site))}"
-        yield from (f"    {line}" for line in _points(site, access.clock(), access.config.objectives.rpo_seconds))
-        yield from (f"    {line}" for line in _recent(site.ledger))
+        yield from _part("recovery points", partial(_points, site, now, rpo_seconds))
+        yield from _part("last in the ledger", partial(_recent, site))
 
 
 def ledger_faults(ledger: LedgerFile) -> tuple[int, list[str]]:
@@ -40,7 +41,20 @@ def _asked(question: Callable[[], str]) -> str:
     try:
         return question()
     except DrError as error:
-        return f"unknown: {error.what}"
+        return f"unknown: {_told(error)}"
+
+
+def _part(title: str, lines: Callable[[], Iterable[str]]) -> list[str]:
+    """Return the lines of a part that is read from files, or the one that says why it cannot be read."""
+    try:
+        return [f"    {line}" for line in lines()]
+    except (DrError, OSError) as error:
+        return [f"    {title}: unknown: {_told(error)}"]
+
+
+def _told(error: DrError | OSError) -> str:
+    what, where = (error.what, error.where) if isinstance(error, DrError) else (error.strerror, error.filename)
+    return f"{what} [{where}]" if where else str(what)
 
 
 def _role(access: GroupAccess, site: SiteAccess) -> str:
@@ -56,11 +70,7 @@ def _lock(access: GroupAccess, site: SiteAccess) -> str:
 
 
 def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
-    try:
-        points = site.catalog.points()
-    except DrError as error:
-        yield f"recovery points: unknown: {error.what}"
-        return
+    points = site.catalog.points()
     if not points:
         yield "recovery points: none"
         return
@@ -73,8 +83,8 @@ def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
         yield f"  {point.id}{mark}: {point.files} files, {point.tables} tables, {point.rows} rows, epoch {point.epoch}"
 
 
-def _recent(ledger: LedgerFile) -> Iterator[str]:
-    entries = ledger.recent(RECENT_ENTRIES)
+def _recent(site: SiteAccess) -> Iterator[str]:
+    entries = site.ledger.recent(RECENT_ENTRIES)
     if entries:
         yield "last in the ledger:"
     for entry in entries:

@@ -1,4 +1,4 @@
-"""A protection group without servers: real files, ZooKeeper's rules in memory, and nodes that note what they are told."""
+"""A protection group without servers: real files, ZooKeeper in memory, and nodes that note what they are told."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from incorta_provider.storage.manifest_file import ManifestWriter, read_totals
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITES = ("berlin", "newyork")
 RELEASE = "2024.1.0"
-PASSWORD = "hunter2-is-no-secret"  # noqa: S105 - what must never be shown
+PASSWORD = "hunter2-must-never-be-shown"
 SIGNING_KEY = "a-key-of-thirty-two-random-bytes"
 
 

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from incorta_provider.dr.topology import Topology
+from incorta_provider.steps.access import group_access
+from incorta_provider.steps.status import ledger_faults, status_lines
+from tests.builders.group import NOON, PASSWORD, Bench, owner, sealed_point, topology_document
+
+ROLE = "    role: epoch 1, active berlin, steady, by dana at 2026-11-25 12:00:00 UTC"
+
+
+def note(bench: Bench, event: str, *, actor: str = "hana") -> None:
+    bench.access.site("newyork").ledger.append(
+        event, at=bench.clock.now, key=event, group="acme", run_id="r1", actor=actor, details={}
+    )
+
+
+def lines_of(bench: Bench, site: str) -> list[str]:
+    """Return the lines of one site."""
+    lines = list(status_lines(bench.access))
+    start = lines.index(f"  site {site}")
+    end = next((at for at, line in enumerate(lines) if at > start and line.startswith("  site ")), len(lines))
+    return lines[start + 1 : end]
+
+
+def test_a_group_without_a_recovery_point(bench: Bench) -> None:
+    assert list(status_lines(bench.access)) == [
+        "protection group acme",
+        "  site berlin",
+        ROLE,
+        "    lock: free",
+        "    recovery points: none",
+        "  site newyork",
+        ROLE,
+        "    lock: free",
+        "    recovery points: none",
+    ]
+
+
+def test_points_the_live_one_the_lock_and_the_ledger_are_shown(bench: Bench) -> None:
+    old = sealed_point(bench.catalog, "scheduled__1", opened_at=NOON - timedelta(minutes=4))
+    new = sealed_point(bench.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=2))
+    bench.catalog.set_live(old.id)
+    bench.ensembles.lock("newyork").acquire(owner("scheduled__3"))
+    note(bench, "point.sealed")
+    note(bench, "lock.released", actor="")
+    bench.clock.go_on(30)
+    assert lines_of(bench, "newyork") == [
+        ROLE,
+        "    lock: held by run scheduled__3 of dag replicate on worker-1 for 0:00:30 (replication)",
+        "    recovery points: 2; newest is 150 s old, within the objective of 300 s",
+        f"      {old.id} (live): 0 files, 2 tables, 3 rows, epoch 1",
+        f"      {new.id}: 0 files, 2 tables, 3 rows, epoch 1",
+        "    last in the ledger:",
+        "      2026-11-25 12:00:00 UTC point.sealed by hana (r1)",
+        "      2026-11-25 12:00:00 UTC lock.released by unknown (r1)",
+    ]
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(300, "within"), (301, "BEYOND")])
+def test_the_objective_is_met_up_to_its_last_second(bench: Bench, age: int, verdict: str) -> None:
+    sealed_point(bench.catalog, opened_at=NOON - timedelta(seconds=age))
+    assert f"    recovery points: 1; newest is {age} s old, {verdict} the objective of 300 s" in lines_of(
+        bench, "newyork"
+    )
+
+
+def test_only_the_newest_points_and_lines_are_listed(bench: Bench) -> None:
+    points = [
+        sealed_point(bench.catalog, f"scheduled__{number}", opened_at=NOON - timedelta(seconds=60 - number))
+        for number in range(7)
+    ]
+    for number in range(7):
+        note(bench, f"event.{number}")
+    text = "\n".join(lines_of(bench, "newyork"))
+    assert [point.id in text for point in points] == [False, False, True, True, True, True, True]
+    assert [f"event.{number}" in text for number in range(7)] == [False, False, True, True, True, True, True]
+    assert "recovery points: 7;" in text
+
+
+def test_a_site_that_is_down_is_told_and_the_rest_is_shown(bench: Bench) -> None:
+    sealed_point(bench.catalog)
+    bench.ensembles.down.add("berlin_zookeeper")
+    assert lines_of(bench, "berlin") == [
+        "    role: unknown: cannot connect to ZooKeeper: no quorum [berlin_zookeeper]",
+        "    lock: unknown: cannot connect to ZooKeeper: no quorum [berlin_zookeeper]",
+        "    recovery points: none",
+    ]
+    assert lines_of(bench, "newyork")[:2] == [ROLE, "    lock: free"]
+    assert "    recovery points: 1;" in lines_of(bench, "newyork")[2]
+
+
+def test_a_registry_that_was_never_initialised_tells_what_to_do(bench: Bench) -> None:
+    bench.ensembles.session("newyork").nodes.clear()
+    assert lines_of(bench, "newyork")[0] == "    role: not initialised; run `incorta-dr epoch init`"
+
+
+def test_a_missing_connection_is_told_in_its_line(bench: Bench) -> None:
+    bench.absent.add("newyork_zookeeper")
+    assert lines_of(bench, "newyork")[:2] == [
+        "    role: unknown: no connection 'newyork_zookeeper' [the test]",
+        "    lock: unknown: no connection 'newyork_zookeeper' [the test]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "told"),
+    [
+        ("points", "recovery points: unknown: the record of a recovery point is damaged"),
+        ("live.json", "recovery points: unknown: the file holds no JSON"),
+        ("ledger.jsonl", "last in the ledger: unknown: a line of the ledger is no entry"),
+    ],
+)
+def test_damage_is_told_in_its_line_and_the_rest_is_shown(bench: Bench, damaged: str, told: str) -> None:
+    point = sealed_point(bench.catalog)
+    bench.catalog.set_live(point.id)
+    note(bench, "point.sealed")
+    path = bench.catalog.root / damaged
+    target = path / point.id / "point.json" if path.is_dir() else path
+    target.write_text("{}\n" if path.is_dir() else "no longer what it was\n")
+    lines = lines_of(bench, "newyork")
+    assert lines[:2] == [ROLE, "    lock: free"]
+    assert any(line.startswith(f"    {told}") and line.endswith(f"[{target}]") for line in lines), lines
+    others = {"recovery points", "last in the ledger"} - {told.partition(":")[0]}
+    assert any(line.startswith(f"    {other}") and "unknown" not in line for other in others for line in lines), lines
+
+
+def test_a_catalog_that_may_not_be_read_is_told_and_is_not_none(bench: Bench) -> None:
+    """A folder in place of the file stands for whatever the file system says no to."""
+    sealed_point(bench.catalog)
+    (bench.catalog.root / "ledger.jsonl").mkdir()
+    (bench.catalog.root / "live.json").mkdir()
+    lines = lines_of(bench, "newyork")
+    root = bench.catalog.root
+    assert f"    recovery points: unknown: Is a directory [{root / 'live.json'}]" in lines
+    assert f"    last in the ledger: unknown: Is a directory [{root / 'ledger.jsonl'}]" in lines
+
+
+def test_a_catalog_of_a_kind_that_is_not_supported_is_told_in_its_lines(bench: Bench) -> None:
+    document = topology_document(bench.root)
+    document["groups"]["acme"]["sites"]["newyork"]["catalog"] = "s3://bucket/catalog"
+    bench.access = group_access(Topology.model_validate(document), "acme", bench.access.connections, bench.access.clock)
+    lines = lines_of(bench, "newyork")
+    assert lines[0] == ROLE
+    assert sum("unknown" in line and "s3" in line for line in lines) == 2
+
+
+def test_no_secret_is_shown(bench: Bench) -> None:
+    assert PASSWORD not in "\n".join(status_lines(bench.access))
+
+
+def test_a_ledger_is_counted_with_its_faults(bench: Bench) -> None:
+    ledger = bench.access.site("newyork").ledger
+    assert ledger_faults(ledger) == (0, [])
+    note(bench, "one")
+    note(bench, "two")
+    assert ledger_faults(ledger) == (2, [])
+    ledger.path.write_text(ledger.path.read_text().replace('"hana"', '"mallory"', 1))
+    count, faults = ledger_faults(ledger)
+    assert count == 2
+    assert faults == ["line 1: changed after it was written"]
