@@ -1,7 +1,7 @@
 """Copy one local file, taking its digest on the way, and prove that it did not change meanwhile.
 
 The proof is the file's own facts before and after: size, time and change time. The content is read from one open file,
-so a file that is replaced or removed under the copy is still copied whole.
+so a file that is removed under the copy, or replaced by another one, is still copied whole.
 """
 # Names are bytes, which pathlib does not take.
 # ruff: noqa: PTH108
@@ -13,7 +13,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind
 from incorta_provider.storage.digests import BUFFER_BYTES, buffer
@@ -30,7 +29,7 @@ _ZEROS = bytes(BUFFER_BYTES)
 
 
 def copy_file(root: bytes, entry: Entry, into: bytes) -> Entry | Missed:
-    """Copy ``entry`` below ``root`` to ``into``, with its time and mode.
+    """Copy ``entry`` below ``root`` to ``into``, with its time and mode; or leave nothing there.
 
     :param into: a path where nothing is yet.
     :returns: what was copied, which may be newer than ``entry``; or why nothing was.
@@ -43,7 +42,6 @@ def copy_file(root: bytes, entry: Entry, into: bytes) -> Entry | Missed:
         if copied is not Missed.UNSETTLED:
             break
         time.sleep(pause)
-        remove(into)
         copied = _try(root, entry.path, into)
     return copied
 
@@ -80,7 +78,8 @@ def _copy_open(source: int, path: bytes, root: bytes, into: bytes) -> Entry | Mi
         raise
     except OSError as error:
         raise target_fault(error, os.fsdecode(into)) from None
-    if size != before.st_size or _facts(os.fstat(source)) != _facts(before):
+    if size != before.st_size or not _is_unchanged(before, os.fstat(source)):
+        os.unlink(into)
         return Missed.UNSETTLED
     return Entry(path, Kind.FILE, size, before.st_mtime_ns, before.st_mode & MODE_BITS, digest)
 
@@ -91,6 +90,9 @@ def _write(read: Callable[[], int], facts: os.stat_result, into: bytes) -> tuple
         size, digest = _pump(read, facts, target)
         os.fchmod(target, facts.st_mode & MODE_BITS)
         os.utime(target, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+    except BaseException:
+        os.unlink(into)
+        raise
     finally:
         os.close(target)
     return size, digest
@@ -119,11 +121,8 @@ def write_all(target: int, chunk: memoryview) -> None:
         chunk = chunk[os.write(target, chunk) :]
 
 
-def remove(path: bytes) -> None:
-    """Remove a file that may be absent."""
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _facts(facts: os.stat_result) -> tuple[int, int, int]:
-    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+def _is_unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    """Compare the change time too, unless names were added or removed: these change it, and leave the content."""
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        return False
+    return before.st_ctime_ns == after.st_ctime_ns or before.st_nlink != after.st_nlink

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
-from incorta_provider.storage.local_copy import remove
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.work_pool import Batch
 from incorta_provider.storage.workspace import Workspace
@@ -50,23 +50,19 @@ class Staging:
     def _copy(self, entry: Entry) -> Entry | Missed:
         final = self._files + b"/" + entry.path
         try:
-            copied = self._source.fetch(entry, final)
+            return self._source.fetch(entry, final)
         except FileExistsError:
             return self._replace(entry, final)
-        if isinstance(copied, Missed):
-            remove(final)
-        return copied
 
     def _replace(self, entry: Entry, final: bytes) -> Entry | Missed:
         beside = self._partial + b"/%d-%d" % (os.getpid(), threading.get_ident())
-        remove(beside)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
         copied = self._source.fetch(entry, beside)
-        if isinstance(copied, Missed):
-            remove(beside)
-            return copied
-        if os.path.isdir(final):
-            remove_tree(final)
-        os.replace(beside, final)
+        if isinstance(copied, Entry):
+            if os.path.isdir(final):
+                remove_tree(final)
+            os.replace(beside, final)
         return copied
 
     def _make_folder(self, folder: bytes) -> None:

@@ -45,7 +45,7 @@ class Tree(Protocol):
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into`` and return what was copied: its own size, time, mode and digest.
 
-        :param into: path of a local file to make; on :class:`Missed` what it holds is worthless.
+        :param into: path of a local file to make; there is none when this returns :class:`Missed` or raises.
         :raises FileExistsError: there is one already.
         :raises IntegrityError: the file may not be read.
         """

@@ -190,7 +190,9 @@ _AS_NOBODY = """
 import os, sys, traceback, linecache
 from pathlib import Path
 from tests.builders.storage import *
+from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import DrError
+shown(b"\\n")
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 root = Path(sys.argv[1])

@@ -1,0 +1,209 @@
+"""Copying one file: what it proves and what it refuses."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.storage import local_copy
+from incorta_provider.storage.digests import BUFFER_BYTES
+from incorta_provider.storage.local_copy import copy_file
+from incorta_provider.storage.tree import Missed
+from tests.builders.storage import NS, file, put
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    put(tmp_path, {"source/a": b"hello", "target": None})
+    os.utime(tmp_path / "source" / "a", ns=(NS, NS))
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_copy, "_PAUSES", (0, 0))
+
+
+def copied(root: Path, path: bytes = b"a") -> Entry | Missed:
+    return copy_file(os.fsencode(root / "source"), file(path), os.fsencode(root / "target" / "copy"))
+
+
+def while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None]) -> None:
+    """Call ``act`` with a running number behind each read of a source."""
+    readv, calls = os.readv, []
+
+    def read(handle: int, buffers: list[memoryview]) -> int:
+        count = readv(handle, buffers)
+        calls.append(count)
+        act(len(calls))
+        return count
+
+    monkeypatch.setattr(os, "readv", read)
+
+
+@pytest.mark.parametrize("size", [0, 1, BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1, 3 * BUFFER_BYTES])
+def test_a_copy_has_content_time_mode_and_digest(root: Path, size: int) -> None:
+    content = os.urandom(size)
+    source = root / "source" / "a"
+    source.write_bytes(content)
+    source.chmod(0o6640)
+    os.utime(source, ns=(1, NS))
+    assert copied(root) == Entry(b"a", Kind.FILE, size, NS, 0o640, hashlib.sha256(content).digest())
+    copy = root / "target" / "copy"
+    assert copy.read_bytes() == content
+    assert (copy.stat().st_mtime_ns, copy.stat().st_mode & 0o7777) == (NS, 0o640)
+
+
+def test_what_is_copied_is_described_as_it_is_now_and_not_as_it_was_listed(root: Path) -> None:
+    listed = file(b"a", b"another, longer content", mtime_ns=5, mode=0o600)
+    entry = copy_file(os.fsencode(root / "source"), listed, os.fsencode(root / "target" / "copy"))
+    assert entry == file(b"a", b"hello")
+
+
+def test_holes_stay_holes(root: Path) -> None:
+    size = 64 * BUFFER_BYTES
+    with (root / "source" / "a").open("wb") as sparse:
+        sparse.seek(8 * BUFFER_BYTES)
+        sparse.write(b"island")
+        sparse.truncate(size)
+    entry = copied(root)
+    assert isinstance(entry, Entry)
+    copy = root / "target" / "copy"
+    assert copy.stat().st_size == size
+    assert copy.stat().st_blocks * 512 < 4 * BUFFER_BYTES
+    assert entry.sha256 == hashlib.sha256(copy.read_bytes()).digest()
+    assert copy.read_bytes() == (root / "source" / "a").read_bytes()
+
+
+def test_a_file_that_is_gone_has_vanished(root: Path) -> None:
+    assert copied(root, b"gone") is Missed.VANISHED
+    assert copied(root, b"a/below-a-file") is Missed.VANISHED
+    assert copied(root, b"folder/gone") is Missed.VANISHED
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("b"), os.mkfifo, lambda path: path.mkdir()])
+def test_what_is_no_file_any_more_is_not_followed_and_not_waited_for(root: Path, make: Callable[[Path], None]) -> None:
+    put(root / "source", {"b": b"secret"})
+    (root / "source" / "a").unlink()
+    make(root / "source" / "a")
+    assert copied(root) is Missed.UNSETTLED
+
+
+@pytest.mark.parametrize("replacement", [None, b"another"])
+def test_a_file_that_is_removed_or_replaced_under_the_copy_is_copied_whole(
+    root: Path, monkeypatch: pytest.MonkeyPatch, replacement: bytes | None
+) -> None:
+    def remove(number: int) -> None:
+        if number == 1:
+            (root / "source" / "a").unlink()
+            if replacement:
+                put(root, {"source/a": replacement})
+
+    while_reading(monkeypatch, remove)
+    assert copied(root) == file(b"a", b"hello")
+    assert (root / "target" / "copy").read_bytes() == b"hello"
+
+
+@pytest.mark.parametrize("change", [b"longer content", b"olleh", b""])
+def test_a_file_that_changes_under_every_try_is_unsettled(
+    root: Path, monkeypatch: pytest.MonkeyPatch, change: bytes
+) -> None:
+    tries = []
+
+    def write(number: int) -> None:
+        tries.append(number)
+        (root / "source" / "a").write_bytes(change + b"." * number)
+
+    while_reading(monkeypatch, write)
+    assert copied(root) is Missed.UNSETTLED
+    assert len(tries) >= 3
+
+
+def test_a_file_that_settles_is_copied_by_a_later_try(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_once(number: int) -> None:
+        if number == 1:
+            (root / "source" / "a").write_bytes(b"settled")
+
+    while_reading(monkeypatch, write_once)
+    entry = copied(root)
+    assert isinstance(entry, Entry)
+    assert entry.sha256 == hashlib.sha256(b"settled").digest()
+    assert (root / "target" / "copy").read_bytes() == b"settled"
+
+
+def test_a_change_that_keeps_size_and_time_is_seen_by_the_change_time(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rewrite(number: int) -> None:
+        if number == 1:
+            (root / "source" / "a").write_bytes(b"HELLO")
+            os.utime(root / "source" / "a", ns=(NS, NS))
+
+    while_reading(monkeypatch, rewrite)
+    assert copied(root) == file(b"a", b"HELLO")
+
+
+def test_what_is_there_is_not_written_over(root: Path) -> None:
+    put(root, {"target/copy": b"earlier"})
+    with pytest.raises(FileExistsError):
+        copied(root)
+    assert (root / "target" / "copy").read_bytes() == b"earlier"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "what"),
+    [
+        (errno.EACCES, IntegrityError, "cannot read a"),
+        (errno.EPERM, IntegrityError, "cannot read a"),
+        (errno.EIO, TransientError, "reading a failed"),
+        (errno.ETIMEDOUT, TransientError, "reading a failed"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_told_apart(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception], what: str
+) -> None:
+    def fail(handle: int, buffers: list[memoryview]) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "readv", fail)
+    with pytest.raises(kind, match=what):
+        copied(root)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "what"),
+    [
+        (errno.ENOSPC, PreconditionError, "no room left"),
+        (errno.EDQUOT, PreconditionError, "no room left"),
+        (errno.EROFS, ConfigurationError, "cannot write"),
+        (errno.EIO, TransientError, "writing failed"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_told_apart(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception], what: str
+) -> None:
+    def fail(handle: int, chunk: memoryview) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "write", fail)
+    with pytest.raises(kind, match=what):
+        copied(root)
+
+
+def test_a_short_write_is_continued(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, chunk: write(handle, chunk[:2]))
+    assert copied(root) == file(b"a", b"hello")
+    assert (root / "target" / "copy").read_bytes() == b"hello"
+
+
+def test_a_path_that_is_too_long_is_named(root: Path) -> None:
+    with pytest.raises(IntegrityError, match="too long"):
+        copied(root, b"/".join([b"d" * 200] * 30))

@@ -1,0 +1,130 @@
+"""What is copied, kept, carried and forgotten, for every combination of what was known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from incorta_provider.dr.manifest import Entry, Kind, parent_of
+from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.survey import Survey, survey
+from incorta_provider.storage.workspace import Pass, Workspace
+from tests.builders.storage import file, folder, link, listed
+
+OLD, NEW = file(b"f", b"old"), file(b"f", b"newer")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Pass:
+    workspace = Workspace(tmp_path)
+    workspace.create()
+    return workspace.new_pass()
+
+
+def surveyed(
+    files: Pass, listing: list[Entry], own: list[Entry], base: list[Entry]
+) -> tuple[list[Entry], list[Entry], Survey]:
+    found = survey(map(listed, listing), own, base, files)
+    return list(read_manifest(files.draft)), list(read_manifest(files.pending)), found
+
+
+@pytest.mark.parametrize(
+    ("now", "own", "base", "draft", "pending"),
+    [
+        (OLD, None, None, None, OLD),
+        (OLD, None, OLD, OLD, None),
+        (OLD, OLD, None, OLD, None),
+        (NEW, None, OLD, None, NEW),
+        (NEW, OLD, None, OLD, NEW),
+        (NEW, OLD, OLD, OLD, NEW),
+        (NEW, NEW, OLD, NEW, None),
+        (OLD, NEW, OLD, OLD, None),
+        (None, OLD, None, OLD, None),
+        (None, NEW, OLD, NEW, None),
+        (None, None, OLD, None, None),
+        (folder(b"f"), OLD, OLD, folder(b"f"), None),
+        (link(b"f", b"x"), OLD, None, link(b"f", b"x"), None),
+        (OLD, folder(b"f"), folder(b"f"), None, OLD),
+        (OLD, link(b"f", b"x"), None, None, OLD),
+    ],
+)
+def test_one_path(
+    files: Pass, now: Entry | None, own: Entry | None, base: Entry | None, draft: Entry | None, pending: Entry | None
+) -> None:
+    """The source now, what this run has, and the point before; then what is published anyway, and what is copied."""
+    published, copied, _ = surveyed(files, *([entry] if entry else [] for entry in (now, own, base)))
+    assert published == ([draft] if draft else [])
+    assert copied == ([listed(pending)] if pending else [])
+
+
+def test_a_file_that_only_got_another_mode_is_not_read(files: Pass) -> None:
+    now = file(b"f", b"old", mode=0o600)
+    draft, pending, found = surveyed(files, [now], [], [OLD])
+    assert (draft, pending, found.reused) == ([now], [], 1)
+
+
+def test_a_coarser_time_is_no_change(files: Pass) -> None:
+    now = file(b"f", b"old", mtime_ns=OLD.mtime_ns // 10**9 * 10**9)
+    assert surveyed(files, [now], [], [OLD])[1] == []
+
+
+def test_the_counts(files: Pass) -> None:
+    base = [file(b"a"), file(b"b"), file(b"c"), folder(b"d"), file(b"d/x")]
+    own = [file(b"c"), file(b"e", b"12345")]
+    now = [file(b"a"), file(b"b", b"12"), folder(b"d")]
+    found = surveyed(files, now, own, base)[2]
+    assert found == Survey(
+        listed=3, listed_files=2, base_files=4, reused=1, carried=2, removed=1, pending_files=1, pending_bytes=2
+    )
+
+
+def test_what_is_carried_needs_its_folder(files: Pass) -> None:
+    """The folder is carried too; but where a file took its place, nothing can be below it any more."""
+    own = [folder(b"a"), file(b"a/x"), folder(b"b"), file(b"b/x"), folder(b"c"), file(b"c/x")]
+    now = [file(b"b", b"now a file"), folder(b"c")]
+    draft, pending, found = surveyed(files, now, own, [])
+    assert draft == [folder(b"a"), file(b"a/x"), folder(b"c"), file(b"c/x")]
+    assert pending == [listed(now[0])]
+    assert found.carried == 2
+
+
+NAMES = st.sampled_from([b"a", b"a-", b"a0"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[Entry]:
+    """Draw a list in which every entry's folder is there, as in a listing."""
+    found: dict[bytes, Entry] = {}
+    for path in sorted(draw(st.sets(PATHS, max_size=8))):
+        holder = parent_of(path)
+        if holder and (holder not in found or found[holder].kind is not Kind.DIR):
+            continue
+        content = draw(st.sampled_from([None, None, b"1", b"22", b"333"]))
+        found[path] = folder(path) if content is None else file(path, content)
+    return [found[path] for path in sorted(found)]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(now=trees(), own=trees(), base=trees())
+def test_nothing_is_lost_and_nothing_hangs_in_the_air(
+    files: Pass, now: list[Entry], own: list[Entry], base: list[Entry]
+) -> None:
+    draft, pending, found = surveyed(files, now, own, base)
+    published = {entry.path: entry for entry in draft} | {entry.path: entry for entry in pending}
+    folders = {path for path, entry in published.items() if entry.kind is Kind.DIR}
+    source = {entry.path: entry for entry in now}
+
+    assert list(published) == list(dict.fromkeys(published))
+    assert all(parent_of(path) in folders | {b""} for path in published)
+    assert all(listed(published[path]) == listed(entry) for path, entry in source.items())
+    assert set(published) - set(source) <= {entry.path for entry in own}
+    assert all(entry.sha256 is not None for entry in draft if entry.kind is Kind.FILE)
+    assert found.pending_files == len(pending)
+    assert found.reused + found.pending_files == sum(entry.kind is Kind.FILE for entry in now)
+    for entry in own:
+        still_has_folder = parent_of(entry.path) in folders | {b""}
+        assert entry.path in published or not still_has_folder
