@@ -4,6 +4,7 @@ Every staged byte is read back and compared, every Parquet file is whole, and ev
 the manifest. A file that could not be copied whole is left out, and stands among the point's exceptions; where the
 topology has no queries for what the metadata name, nobody can tell whether it is needed, and the run is void.
 
+:raises PreconditionError: there is no dump whose references could be looked up.
 :raises IntegrityError: names the first files at fault; the last sealed point stays good.
 """
 
@@ -26,6 +27,7 @@ SHOWN = 20
 def check(run: ReplicationRun) -> CheckReport:
     """Check the staged files and the manifest of the point to be."""
     with run.step("check"):
+        run.ensure_dumped()
         run.save_check(None)
         workspace = run.workspace
         staged = verify_staged(workspace)

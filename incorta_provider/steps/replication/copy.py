@@ -1,6 +1,7 @@
 """Copy files into the run's staging area: first while the source keeps writing, then once more behind the dump.
 
-:raises PreconditionError: the source is absent, empty or not a folder, or the target lacks room; nothing was deleted.
+:raises PreconditionError: the source is absent, empty or not a folder, the target lacks room, or the final copy stands
+    before the dump; nothing was deleted.
 :raises IntegrityError: a file cannot be read, or keeps changing under the final copy.
 """
 
@@ -38,6 +39,8 @@ def final_copy(run: ReplicationRun) -> CopyReport:
     It comes after the dump, because Incorta adds files before the metadata point to them.
     """
     with run.step("final_copy"):
+        run.ensure_dumped()
+        run.withdraw()
         report = _copy(run, final=True)
         run.save_vanished([f"{shown(path)}: vanished before it was copied" for path in report.vanished])
         return report

@@ -11,8 +11,13 @@ log = logging.getLogger(__name__)
 
 
 def dump_metadata(run: ReplicationRun) -> DumpReport:
-    """Write dump, inventory and references into the workspace, in place of what a former try left."""
+    """Write dump, inventory and references into the workspace, in place of what a former try left.
+
+    The manifest of a former try goes too: only a final copy behind the dump has every file that the dump names.
+    """
     with run.step("dump"):
+        run.withdraw()
+        run.workspace.manifest.unlink(missing_ok=True)
         report = dump(run.source.database, run.workspace.root, run.access.config.metadata.references)
         log.info(
             "dump: %d tables, %d rows, %d bytes at %s in %.2f s (%d attempt(s))",

@@ -12,9 +12,11 @@ SHOWN = 20
 def prove_dump(run: ReplicationRun) -> None:
     """Refuse a dump that does not restore to what was dumped.
 
+    :raises PreconditionError: there is no dump.
     :raises IntegrityError: lists the first differences.
     """
     with run.step("prove"):
+        run.ensure_dumped()
         workspace = run.workspace
         differences = prove(run.target.database, workspace.dump, workspace.inventory, scratch_key=run.record().point_id)
         if differences:
@@ -24,3 +26,4 @@ def prove_dump(run: ReplicationRun) -> None:
                 where=f"scratch schema at {run.target.name}",
                 fix="No recovery point was published; the last sealed one stays good.",
             )
+        run.save_proof()

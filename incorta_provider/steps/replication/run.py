@@ -110,11 +110,7 @@ class ReplicationRun:
         :raises PreconditionError: the check has not been passed.
         """
         if (known := read_json(self._check_path)) is None:
-            raise PreconditionError(
-                "the check has not been passed",
-                where=f"run {self.run_id}",
-                fix="Clear the task `check` and what follows.",
-            )
+            raise self._unfinished("the check has not been passed", "check")
         return CheckReport.model_validate(known)
 
     def save_check(self, report: CheckReport | None) -> None:
@@ -123,6 +119,31 @@ class ReplicationRun:
             self._check_path.unlink(missing_ok=True)
         else:
             write_json(self._check_path, report.model_dump(mode="json"))
+
+    def ensure_dumped(self) -> None:
+        """Refuse to go on before the metadata were dumped.
+
+        :raises PreconditionError: they were not, or not to the end.
+        """
+        if not self.workspace.inventory.exists():  # what a dump writes last
+            raise self._unfinished("the metadata have not been dumped", "dump")
+
+    def ensure_proven(self) -> None:
+        """Refuse to go on before the dump was proven.
+
+        :raises PreconditionError: it was not.
+        """
+        if not self._proof_path.exists():
+            raise self._unfinished("the dump has not been proven", "prove")
+
+    def save_proof(self) -> None:
+        """Write down that the dump was proven."""
+        write_json(self._proof_path, {"proven_at": self.access.clock().isoformat()})
+
+    def withdraw(self) -> None:
+        """What was checked and proven holds no more: files that it was about are about to be replaced."""
+        self.save_check(None)
+        self._proof_path.unlink(missing_ok=True)
 
     def vanished(self) -> tuple[str, ...]:
         """Return which files were gone before they were ever copied, in words."""
@@ -150,9 +171,18 @@ class ReplicationRun:
         except TransientError:
             raise
         except DrError as error:
-            self.note("point.void", f"void:{name}", {"step": name, "error": type(error).__name__, "reason": str(error)})
+            self._note_failure(name, error)
             raise
         log.info("%s took %.2f s", name, time.monotonic() - started)
+
+    def _note_failure(self, step: str, error: DrError) -> None:
+        """Tell the ledger; that it cannot be told must not hide what failed. A point that is sealed stays good."""
+        try:
+            event = "point.void" if self.sealed() is None else "point.step.failed"
+            details = {"step": step, "error": type(error).__name__, "reason": str(error)}
+            self.note(event, f"{event}:{step}", details)
+        except (DrError, OSError) as reason:
+            log.error("the ledger could not be told of this: %s", reason)
 
     def note(self, event: str, key: str, details: Mapping[str, Any]) -> None:
         """Write one line to the ledger; the same key is written once."""
@@ -166,9 +196,17 @@ class ReplicationRun:
             details=details,
         )
 
+    def _unfinished(self, what: str, task: str) -> PreconditionError:
+        fix = f"Clear the task `{task}` and what follows; marking it as success is not enough."
+        return PreconditionError(what, where=f"run {self.run_id}", fix=fix)
+
     @property
     def _check_path(self) -> Path:
         return self.workspace.root / "check.json"
+
+    @property
+    def _proof_path(self) -> Path:
+        return self.workspace.root / "proof.json"
 
     @property
     def _vanished_path(self) -> Path:

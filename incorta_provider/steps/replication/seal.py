@@ -28,6 +28,7 @@ def seal(run: ReplicationRun) -> RecoveryPoint:
 def _seal(run: ReplicationRun) -> RecoveryPoint:
     record = run.record()
     ensure_still_active(run, record.epoch)
+    run.ensure_proven()
     return run.catalog.seal(run.workspace, _point(run, record))
 
 
