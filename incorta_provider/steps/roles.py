@@ -6,11 +6,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+
+from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import Role, first_role
-from incorta_provider.exceptions import PreconditionError
+from incorta_provider.exceptions import DrError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+
+log = logging.getLogger(__name__)
 
 
 def role_at(access: GroupAccess, site: SiteAccess) -> Role | None:
@@ -18,6 +24,45 @@ def role_at(access: GroupAccess, site: SiteAccess) -> Role | None:
     with connect(site.zookeeper) as session:
         stored = RoleRegistry(session, access.name).read()
     return stored.role if stored else None
+
+
+def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:
+    """Tell a site's registry what was decided elsewhere; a copy that is ahead is left alone.
+
+    The ensemble is asked for its quorum first: a site that is gone answers that at once, where opening a session would
+    wait for its time-out while the clock of the RTO runs.
+    """
+    if problem := quorum_problem(ensemble_state(site.zookeeper)):
+        raise TransientError(problem, where=f"ZooKeeper of site {site.name}", fix="Is the site up?")
+    with connect(site.zookeeper) as session:
+        registry = RoleRegistry(session, access.name)
+        stored = registry.read()
+        if stored is None:
+            registry.init(role)
+        elif stored.role.epoch <= role.epoch:
+            registry.compare_and_set(stored, role)
+
+
+def tell(access: GroupAccess, sites: Iterable[str], role: Role) -> dict[str, str]:
+    """Tell the registries of several sites; return which could not be told, and why."""
+    not_told = {}
+    for name in sites:
+        try:
+            copy_role(access, access.site(name), role)
+        except DrError as error:
+            not_told[name] = error.what
+            log.warning("the epoch registry of %s was not told: %s", name, error)
+    return not_told
+
+
+def roles_that_answer(access: GroupAccess) -> dict[str, Role]:
+    """Return the role that each site's registry tells, for the sites that can be asked."""
+    found = {}
+    for name in access.config.sites:
+        site = access.site(name)
+        if quorum_problem(ensemble_state(site.zookeeper)) is None and (role := role_at(access, site)) is not None:
+            found[name] = role
+    return found
 
 
 def initialise_roles(access: GroupAccess, *, active: str, by: str) -> dict[str, Role]:

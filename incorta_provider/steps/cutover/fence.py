@@ -29,6 +29,7 @@ from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import verified_approval
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.locking import CUTOVER, hold, lock_owner
+from incorta_provider.steps.roles import copy_role, tell
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,14 @@ def fence(run: CutoverRun) -> Result:
             role = _raise_epoch(run, plan, approval, session)
             _take_lock(run, session)
         stopped, not_reached = _fence_source(run, run.access.site(plan.source), role)
-        return {"epoch": role.epoch, "stopped": stopped, "not_reached": not_reached, "unfenced": bool(not_reached)}
+        others = [name for name in run.access.config.sites if name not in {plan.source, plan.target}]
+        return {
+            "epoch": role.epoch,
+            "stopped": stopped,
+            "not_reached": not_reached,
+            "not_told": tell(run.access, others, role),
+            "unfenced": bool(not_reached),
+        }
 
     return run.perform(StepName.FENCE, action)
 
@@ -79,7 +87,7 @@ def _take_lock(run: CutoverRun, session: Session) -> None:
 def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> tuple[list[str], dict[str, str]]:
     """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
     key = run.script_key(StepName.FENCE)
-    parts: dict[str, Callable[[], None]] = {"epoch registry": partial(_set_role, run, source, role)}
+    parts: dict[str, Callable[[], None]] = {"epoch registry": partial(copy_role, run.access, source, role)}
     for node in source.config.nodes:
         parts[f"services of {node.conn_id}"] = partial(stop_services, source, node, key)
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
@@ -97,17 +105,6 @@ def _attempt(part: Callable[[], None]) -> str | None:
     except DrError as error:
         return error.what
     return None
-
-
-def _set_role(run: CutoverRun, source: SiteAccess, role: Role) -> None:
-    """Tell the source's own registry; a copy that is ahead already is left alone."""
-    with connect(source.zookeeper) as session:
-        registry = RoleRegistry(session, run.access.name)
-        stored = registry.read()
-        if stored is None:
-            registry.init(role)
-        elif stored.role.epoch < role.epoch:
-            registry.compare_and_set(stored, role)
 
 
 def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import registry_empty, steady_role
+from incorta_provider.dr.epoch import Role, registry_empty, steady_role
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.metadata.restore import enable_events
 from incorta_provider.steps.cutover.approve import verified_approval
@@ -16,6 +16,7 @@ from incorta_provider.steps.cutover.report import Report, make_report
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.point import point_inventory
+from incorta_provider.steps.roles import tell
 
 
 def promote(run: CutoverRun) -> Report:
@@ -24,7 +25,9 @@ def promote(run: CutoverRun) -> Report:
     def action(plan: Plan) -> Result:
         verified_approval(run, plan)
         events = _enable_events(run, plan)
-        return {"events": events, "epoch": _record_role(run, plan)}
+        role = _record_role(run, plan)
+        others = [name for name in run.access.config.sites if name != plan.target]
+        return {"events": events, "epoch": role.epoch, "not_told": tell(run.access, others, role)}
 
     run.perform(StepName.PROMOTE, action)
     plan = run.folder.plan()
@@ -41,11 +44,11 @@ def _enable_events(run: CutoverRun, plan: Plan) -> list[str]:
     return enable_events(run.target.database, inventory)
 
 
-def _record_role(run: CutoverRun, plan: Plan) -> int:
+def _record_role(run: CutoverRun, plan: Plan) -> Role:
     with connect(run.target.zookeeper) as session:
         registry = RoleRegistry(session, run.access.name)
         stored = registry.read()
         if stored is None:
             raise registry_empty(run.target.name)
         role = steady_role(stored.role, by=plan.requested_by, run_id=run.run_id, at=run.access.clock())
-        return registry.compare_and_set(stored, role).role.epoch
+        return registry.compare_and_set(stored, role).role

@@ -14,13 +14,13 @@ from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_
 from incorta_provider.dr.plan import Plan, Request, ensure_acceptable, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
-from incorta_provider.exceptions import DrError, PreconditionError
+from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness import database_problem
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
 from incorta_provider.steps.readiness import Part, not_ready
-from incorta_provider.steps.roles import role_at
+from incorta_provider.steps.roles import role_at, roles_that_answer
 
 Check = Callable[[], str | None]
 """Looks at one thing and returns what is not in order; None when it is."""
@@ -67,12 +67,24 @@ def _source(role: Role, point: RecoveryPoint) -> str:
 
 
 def _role(run: CutoverRun, request: Request) -> Role:
-    """Return the role that holds, if it allows a promotion of the target; the source may be gone, so its copy is not
-    asked.
+    """Return the role that holds, if it allows a promotion of the target.
+
+    Every site that answers is asked, because a cutover to another site may have happened that the target was not told.
+
+    :raises FencingError: another site's registry is ahead of the target's.
     """
-    role = role_at(run.access, run.target)
+    known = roles_that_answer(run.access)
+    role = known.get(run.target.name) or role_at(run.access, run.target)
     if role is None:
         raise registry_empty(run.target.name)
+    for site, other in known.items():
+        if other.epoch > role.epoch:
+            raise FencingError(
+                f"the registry of {site} is at epoch {other.epoch} ({other.active} active), "
+                f"that of {request.target} at {role.epoch}",
+                where=f"group {role.group}",
+                fix="Nothing was changed. A cutover to another site happened; see `incorta-dr status`.",
+            )
     promoting_role(role, request.target, by=request.requested_by, run_id=run.run_id, at=request.created_at)
     return role
 
