@@ -1,8 +1,8 @@
 """Tell whether a Parquet file is whole by its frame: magic bytes at both ends, and a footer where its length says.
 
 A file that is still being written has no footer; one that lost bytes has its footer at another place. The frame is
-checked without a Parquet library, because it is done for each new file. A file whose frame looks wrong is given to the
-library before it is called so: a writer that orders its footer in another way must not lose its files.
+checked without a Parquet library, because it is done for each new file. Only a footer that begins or ends in an unusual
+way is given to the library: a writer that orders its fields differently must not lose its files.
 """
 
 from __future__ import annotations
@@ -24,11 +24,6 @@ def is_parquet(path: bytes) -> bool:
 
 def framing_fault(handle: int) -> str | None:
     """Return what is wrong with the open Parquet file; None when it is whole."""
-    fault = _frame_fault(handle)
-    return None if fault and _is_readable(handle) else fault
-
-
-def _frame_fault(handle: int) -> str | None:
     size = os.fstat(handle).st_size
     if size < len(_MAGIC) + _TAIL:
         return f"{size} bytes are too few"
@@ -39,9 +34,9 @@ def _frame_fault(handle: int) -> str | None:
     start = size - _TAIL - length
     if length == 0 or start < len(_MAGIC):
         return f"the footer's length, {length}, is wrong"
-    if head == _MAGIC and not _is_footer(os.pread(handle, 1, start), os.pread(handle, 1, size - _TAIL - 1)):
-        return f"there is no footer at its place, {start}"
-    return None
+    if head == _MAGIC_ENCRYPTED or _is_footer(os.pread(handle, 1, start), os.pread(handle, 1, size - _TAIL - 1)):
+        return None
+    return None if _is_readable(handle) else f"there is no footer at its place, {start}"
 
 
 def _is_footer(first: bytes, last: bytes) -> bool:
