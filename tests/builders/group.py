@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from incorta_provider.connection import ConnectionInfo
+from incorta_provider.coordination.ensemble import Member
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session, Stored
@@ -25,16 +27,18 @@ from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.steps import access as access_module
-from incorta_provider.steps import locking, roles
+from incorta_provider.steps import locking, readiness, roles
 from incorta_provider.steps.access import GroupAccess, group_access
 from incorta_provider.steps.cutover import fence, promote
 from incorta_provider.steps.replication import open as open_module
+from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.manifest_file import ManifestWriter, read_totals
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITES = ("berlin", "newyork")
 RELEASE = "2024.1.0"
+ACTOR = "dag incorta_replication__acme__newyork"
 PASSWORD = "hunter2-must-never-be-shown"
 SIGNING_KEY = "a-key-of-thirty-two-random-bytes"
 
@@ -90,6 +94,10 @@ class Ensembles:
         if info.conn_id in self.down:
             raise TransientError("cannot connect to ZooKeeper: no quorum", where=info.conn_id, fix="Start it.")
         yield self._sessions[info.conn_id]
+
+    def state(self, info: ConnectionInfo) -> list[Member]:
+        is_down = info.conn_id in self.down
+        return [Member(info.conn_id, 2181, "" if is_down else "standalone", "is down" if is_down else "")]
 
     def session(self, site: str) -> MemorySession:
         return self._sessions[f"{site}_zookeeper"]
@@ -219,6 +227,8 @@ def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         (root / site / "catalog").mkdir()
     for module in (fence, locking, open_module, promote, roles):
         monkeypatch.setattr(module, "connect", ensembles.connect)
+    for module in (readiness, roles):
+        monkeypatch.setattr(module, "ensemble_state", ensembles.state)
     monkeypatch.setattr(access_module, "IncortaNode", nodes)
     passwords, absent = {"acme_approval": SIGNING_KEY}, set[str]()
     topology = Topology.model_validate(topology_document(root))
@@ -347,6 +357,21 @@ def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any)
         "incorta_version": RELEASE,
     }
     return catalog.seal(workspace, RecoveryPoint(**{**fields, **changed}))
+
+
+def replication_run(bench: Bench, run_id: str = "scheduled__1", **group_fields: Any) -> ReplicationRun:
+    """Return a run from berlin to newyork, not opened; the group's settings may be others."""
+    access = bench.changed(**group_fields)
+    return ReplicationRun(access, access.site("berlin"), access.site("newyork"), run_id, ACTOR)
+
+
+def write_dump(run: ReplicationRun, *references: dict[str, Any], **tables: int) -> None:
+    """Write the files that a dump writes, without a database."""
+    workspace = run.workspace
+    workspace.dump.write_bytes(b"a dump")
+    lines = [json.dumps({"size": None, "sha256": None, **reference}) + "\n" for reference in references]
+    workspace.references.write_text("".join(lines))
+    workspace.inventory.write_text(inventory(**(tables or {"TENANT": 1})).model_dump_json())
 
 
 def digest(path: Path) -> str:

@@ -17,6 +17,7 @@ def prove_dump(run: ReplicationRun) -> None:
     """
     with run.step("prove"):
         run.ensure_dumped()
+        run.save_proof(proven=False)
         workspace = run.workspace
         differences = prove(run.target.database, workspace.dump, workspace.inventory, scratch_key=run.record().point_id)
         if differences:
@@ -26,4 +27,4 @@ def prove_dump(run: ReplicationRun) -> None:
                 where=f"scratch schema at {run.target.name}",
                 fix="No recovery point was published; the last sealed one stays good.",
             )
-        run.save_proof()
+        run.save_proof(proven=True)

@@ -136,14 +136,17 @@ class ReplicationRun:
         if not self._proof_path.exists():
             raise self._unfinished("the dump has not been proven", "prove")
 
-    def save_proof(self) -> None:
-        """Write down that the dump was proven."""
-        write_json(self._proof_path, {"proven_at": self.access.clock().isoformat()})
+    def save_proof(self, *, proven: bool) -> None:
+        """Write down whether the dump was proven."""
+        if proven:
+            write_json(self._proof_path, {"proven_at": self.access.clock().isoformat()})
+        else:
+            self._proof_path.unlink(missing_ok=True)
 
     def withdraw(self) -> None:
         """What was checked and proven holds no more: files that it was about are about to be replaced."""
         self.save_check(None)
-        self._proof_path.unlink(missing_ok=True)
+        self.save_proof(proven=False)
 
     def vanished(self) -> tuple[str, ...]:
         """Return which files were gone before they were ever copied, in words."""

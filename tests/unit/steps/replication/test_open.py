@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from incorta_provider.dr.epoch import Role, RoleState, promoting_role
+from incorta_provider.dr.recovery_point import point_id
+from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.steps.replication.open import open_run
+from incorta_provider.steps.replication.release import release
+from tests.builders.group import ACTOR, NOON, Bench, owner, replication_run, sealed_point
+
+
+def promoted(bench: Bench, **changes: Any) -> Role:
+    role = promoting_role(bench.ensembles.role("newyork"), "newyork", by="hana", run_id="m1", at=NOON)
+    return role.model_copy(update=changes)
+
+
+def test_the_first_run_fixes_time_epoch_and_release(bench: Bench) -> None:
+    record = open_run(replication_run(bench))
+    assert record.model_dump() == {
+        "run_id": "scheduled__1",
+        "point_id": point_id(NOON, "scheduled__1"),
+        "opened_at": NOON,
+        "epoch": 1,
+        "previous": None,
+        "incorta_version": "2024.1.0",
+    }
+    holder = bench.ensembles.lock("newyork").holder()
+    assert holder is not None
+    assert (holder.run_id, holder.dag_id, holder.purpose) == ("scheduled__1", ACTOR, "replication")
+    assert bench.ensembles.lock("berlin").holder() is None
+    assert bench.events() == []
+
+
+def test_a_retried_task_goes_on_with_the_same_point_and_the_same_time(bench: Bench) -> None:
+    first = open_run(replication_run(bench))
+    bench.clock.go_on(60)
+    staged = replication_run(bench).workspace.files / "half"
+    staged.write_text("copied before the kill")
+    assert open_run(replication_run(bench)) == first
+    assert staged.read_text() == "copied before the kill"
+
+
+def test_a_run_builds_on_the_newest_point(bench: Bench) -> None:
+    sealed_point(bench.catalog, "scheduled__1", opened_at=NOON - timedelta(hours=2))
+    newest = sealed_point(bench.catalog, "scheduled__2", opened_at=NOON - timedelta(hours=1))
+    assert open_run(replication_run(bench, "scheduled__3")).previous == newest.id
+
+
+def test_a_run_that_sealed_its_point_has_nothing_to_do_and_takes_no_lock(bench: Bench) -> None:
+    point = sealed_point(bench.catalog, "scheduled__1")
+    with pytest.raises(NothingToDo, match=f"sealed recovery point {point.id} already"):
+        open_run(replication_run(bench))
+    assert bench.ensembles.lock("newyork").holder() is None
+
+
+def test_a_dead_run_s_lock_is_taken_over_and_its_workspace_collected(bench: Bench) -> None:
+    open_run(replication_run(bench, "scheduled__1"))
+    dead = replication_run(bench, "scheduled__1").workspace.root
+    open_run(replication_run(bench, "scheduled__2"))
+    assert not dead.exists()
+    assert bench.events() == ["lock.taken_over"]
+    assert bench.last("lock.taken_over")["from_run"] == "scheduled__1"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "dag_id"), [("cutover", ACTOR), ("replication", "dag incorta_replication__acme__tokyo")]
+)
+def test_work_of_another_kind_is_waited_for(bench: Bench, purpose: str, dag_id: str) -> None:
+    holder = owner("m1", purpose=purpose, dag_id=dag_id)
+    bench.ensembles.lock("newyork").acquire(holder)
+    other = bench.catalog.workspace("m1").root
+    with pytest.raises(TransientError, match="the lock is held by run m1"):
+        open_run(replication_run(bench))
+    assert bench.ensembles.lock("newyork").holder() == holder
+    assert replication_run(bench).recorded() is None
+    assert other.exists()
+
+
+@pytest.mark.parametrize("state", [RoleState.PROMOTING, RoleState.STEADY])
+def test_after_a_cutover_replication_to_the_promoted_site_stands_aside(bench: Bench, state: RoleState) -> None:
+    bench.ensembles.set_role("newyork", promoted(bench, state=state))
+    bench.ensembles.down.add("berlin_zookeeper")
+    with pytest.raises(NothingToDo, match=f"newyork is the active site .epoch 2, {state}"):
+        open_run(replication_run(bench))
+    assert bench.events() == []
+
+
+def test_registries_that_disagree_make_the_run_void(bench: Bench) -> None:
+    bench.ensembles.set_role("berlin", promoted(bench, active="berlin", state=RoleState.STEADY))
+    with pytest.raises(FencingError, match="the two sites disagree about the epoch"):
+        open_run(replication_run(bench))
+    assert bench.events() == ["point.void"]
+    assert bench.ensembles.lock("newyork").holder() is None
+
+
+def test_a_registry_that_was_never_initialised_is_told_with_the_command(bench: Bench) -> None:
+    bench.ensembles.session("newyork").nodes.clear()
+    with pytest.raises(PreconditionError, match="the epoch registry is empty") as caught:
+        open_run(replication_run(bench))
+    assert "incorta-dr epoch init" in caught.value.fix
+
+
+@pytest.mark.parametrize("site", ["berlin", "newyork"])
+def test_a_site_that_cannot_be_asked_may_come_back(bench: Bench, site: str) -> None:
+    bench.ensembles.down.add(f"{site}_zookeeper")
+    with pytest.raises(TransientError):
+        open_run(replication_run(bench))
+    assert bench.events() == []
+    bench.ensembles.down.clear()
+    assert open_run(replication_run(bench)).epoch == 1
+
+
+def test_two_releases_of_incorta_are_not_mixed(bench: Bench) -> None:
+    bench.nodes.releases = {"newyork_node1": "2024.7.0"}
+    with pytest.raises(PreconditionError, match=r"Incorta is 2024.1.0 at berlin and 2024.7.0 at newyork"):
+        open_run(replication_run(bench))
+    assert replication_run(bench).recorded() is None
+
+
+def test_a_run_that_was_opened_under_another_epoch_does_not_go_on(bench: Bench) -> None:
+    run = replication_run(bench)
+    run.save(open_run(run).model_copy(update={"epoch": 7}))
+    with pytest.raises(FencingError, match="the run was opened under epoch 7, now it is 1"):
+        open_run(replication_run(bench))
+
+
+def test_the_lock_is_given_back_by_its_own_run_only(bench: Bench) -> None:
+    open_run(replication_run(bench, "scheduled__1"))
+    release(replication_run(bench, "scheduled__0"))
+    assert bench.ensembles.lock("newyork").holder() is not None
+    release(replication_run(bench, "scheduled__1"))
+    assert bench.ensembles.lock("newyork").holder() is None
+    release(replication_run(bench, "scheduled__1"))

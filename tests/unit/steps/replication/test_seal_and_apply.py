@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.dr.epoch import promoting_role
+from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.metadata.dump import DumpReport
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.steps.replication import apply as apply_module
+from incorta_provider.steps.replication import dump as dump_module
+from incorta_provider.steps.replication import protocol
+from incorta_provider.steps.replication import prove as prove_module
+from incorta_provider.steps.replication.apply import apply
+from incorta_provider.steps.replication.check import check
+from incorta_provider.steps.replication.copy import final_copy, pre_copy
+from incorta_provider.steps.replication.dump import dump_metadata
+from incorta_provider.steps.replication.open import open_run
+from incorta_provider.steps.replication.protocol import replicate
+from incorta_provider.steps.replication.prove import prove_dump
+from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.steps.replication.seal import seal
+from tests.builders.group import ACTOR, NOON, Bench, digest, replication_run, sealed_point, write_dump
+
+
+@pytest.fixture
+def ready(bench: Bench) -> ReplicationRun:
+    """Return a run that passed everything in front of the seal."""
+    return made_ready(bench)
+
+
+def made_ready(bench: Bench, run_id: str = "scheduled__1") -> ReplicationRun:
+    (bench.storage("berlin") / "notes.txt").write_text("twelve bytes")
+    run = replication_run(bench, run_id)
+    open_run(run)
+    pre_copy(run)
+    write_dump(run, TENANT=1, TABLE_FILE=41)
+    final_copy(run)
+    check(run)
+    run.save_proof(proven=True)
+    return run
+
+
+def cut_over(bench: Bench) -> None:
+    role = promoting_role(bench.ensembles.role("newyork"), "newyork", by="hana", run_id="m1", at=NOON)
+    bench.ensembles.set_role("newyork", role)
+
+
+def test_the_point_says_what_it_holds(bench: Bench, ready: ReplicationRun) -> None:
+    bench.clock.go_on(12.5)
+    manifest, dump = digest(ready.workspace.manifest), digest(ready.workspace.dump)
+    inventory = digest(ready.workspace.inventory)
+    point = seal(ready)
+    assert point.model_dump(exclude={"id"}) == {
+        "group": "acme",
+        "source": "berlin",
+        "target": "newyork",
+        "epoch": 1,
+        "run_id": "scheduled__1",
+        "opened_at": NOON,
+        "sealed_at": NOON + timedelta(seconds=12.5),
+        "previous": None,
+        "files": 1,
+        "bytes": 12,
+        "copied_files": 1,
+        "copied_bytes": 12,
+        "tables": 2,
+        "rows": 42,
+        "references": 0,
+        "manifest_sha256": manifest,
+        "dump_sha256": dump,
+        "inventory_sha256": inventory,
+        "position": "mariadb-bin.000001:4",
+        "server_version": "11.8.2-MariaDB",
+        "incorta_version": "2024.1.0",
+        "exceptions": (),
+    }
+    assert bench.catalog.newest() == point
+
+
+def test_the_ledger_keeps_the_evidence_once(bench: Bench, ready: ReplicationRun) -> None:
+    point = seal(ready)
+    bench.clock.go_on(60)
+    assert seal(replication_run(bench)) == point
+    (line,) = bench.access.site("newyork").ledger.entries()
+    assert (line.event, line.run_id, line.actor) == ("point.sealed", "scheduled__1", ACTOR)
+    assert line.details == {
+        "point": point.id,
+        "manifest_sha256": point.manifest_sha256,
+        "dump_sha256": point.dump_sha256,
+        "inventory_sha256": point.inventory_sha256,
+        "files": 1,
+        "bytes": 12,
+        "tables": 2,
+        "rows": 42,
+        "position": "mariadb-bin.000001:4",
+        "epoch": 1,
+    }
+
+
+def test_a_kill_between_seal_and_ledger_is_mended_by_the_next_try(bench: Bench, ready: ReplicationRun) -> None:
+    point = seal(ready)
+    (bench.catalog.root / "ledger.jsonl").unlink()
+    seal(replication_run(bench))
+    assert bench.events() == ["point.sealed"]
+    assert bench.last("point.sealed")["point"] == point.id
+
+
+def test_what_was_not_checked_is_not_sealed(bench: Bench, ready: ReplicationRun) -> None:
+    ready.save_check(None)
+    with pytest.raises(PreconditionError, match="the check has not been passed"):
+        seal(ready)
+    assert bench.catalog.points() == []
+    assert bench.events() == ["point.void"]
+
+
+def test_what_was_not_proven_is_not_sealed_however_its_task_was_marked(bench: Bench) -> None:
+    run = made_ready(bench)
+    run.withdraw()
+    check(run)
+    with pytest.raises(PreconditionError, match="the dump has not been proven"):
+        seal(run)
+    assert bench.catalog.points() == []
+
+
+def test_a_dump_that_was_made_again_needs_a_copy_a_check_and_a_proof_behind_it(
+    bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(_: Endpoint, folder: Path, __: object) -> DumpReport:
+        write_dump(ready)
+        return DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
+
+    monkeypatch.setattr(dump_module, "dump", take)
+    dump_metadata(ready)
+    assert not ready.workspace.manifest.exists()
+    with pytest.raises(IntegrityError, match="manifest"):
+        check(ready)
+    with pytest.raises(PreconditionError):
+        seal(ready)
+    final_copy(ready)
+    check(ready)
+    with pytest.raises(PreconditionError, match="the dump has not been proven"):
+        seal(ready)
+    ready.save_proof(proven=True)
+    assert seal(ready).rows == 1
+
+
+def test_a_cutover_meanwhile_forbids_the_seal(bench: Bench, ready: ReplicationRun) -> None:
+    cut_over(bench)
+    with pytest.raises(FencingError, match="began under epoch 1 with berlin active"):
+        seal(ready)
+    assert bench.catalog.points() == []
+    assert bench.last("point.void")["error"] == "FencingError"
+
+
+def test_a_registry_that_does_not_answer_puts_the_seal_off(bench: Bench, ready: ReplicationRun) -> None:
+    bench.ensembles.down.add("newyork_zookeeper")
+    with pytest.raises(TransientError):
+        seal(ready)
+    bench.ensembles.down.clear()
+    assert seal(ready).run_id == "scheduled__1"
+    assert bench.events() == ["point.sealed"]
+
+
+def test_a_damaged_inventory_is_not_sealed(bench: Bench, ready: ReplicationRun) -> None:
+    ready.workspace.inventory.write_text("{}")
+    with pytest.raises(IntegrityError, match="the inventory cannot be read"):
+        seal(ready)
+    assert bench.catalog.points() == []
+
+
+def test_the_replica_becomes_the_sealed_point(bench: Bench, ready: ReplicationRun) -> None:
+    point = seal(ready)
+    report = apply(ready)
+    assert (report.moved, report.removed, report.kept) == (1, 0, 0)
+    assert (bench.storage("newyork") / "notes.txt").read_text() == "twelve bytes"
+    assert bench.catalog.live_point_id() == point.id
+    again = apply(replication_run(bench))
+    assert (again.moved, again.removed, again.kept) == (0, 0, 1)
+
+
+def test_nothing_is_applied_before_the_seal(bench: Bench, ready: ReplicationRun) -> None:
+    with pytest.raises(PreconditionError, match="run scheduled__1 sealed no point"):
+        apply(ready)
+    assert list(bench.storage("newyork").iterdir()) == []
+
+
+def test_a_point_that_was_overtaken_is_not_applied(bench: Bench, ready: ReplicationRun) -> None:
+    seal(ready)
+    newer = sealed_point(bench.catalog, "scheduled__2", opened_at=NOON + timedelta(minutes=1))
+    with pytest.raises(NothingToDo, match=f"was overtaken by {newer.id}"):
+        apply(ready)
+    assert bench.catalog.live_point_id() is None
+
+
+def test_a_cutover_meanwhile_forbids_the_apply_and_the_point_stays_good(bench: Bench, ready: ReplicationRun) -> None:
+    point = seal(ready)
+    cut_over(bench)
+    with pytest.raises(FencingError):
+        apply(ready)
+    assert list(bench.storage("newyork").iterdir()) == []
+    assert bench.events() == ["point.sealed", "point.step.failed"]
+    assert bench.catalog.newest() == point
+
+
+def test_an_apply_that_is_under_way_is_waited_for(bench: Bench, ready: ReplicationRun) -> None:
+    seal(ready)
+    with bench.catalog.lock("apply"), pytest.raises(TransientError, match="busy"):
+        apply(ready)
+    assert bench.events() == ["point.sealed"]
+
+
+class TestProof:
+    @pytest.fixture
+    def found(self, monkeypatch: pytest.MonkeyPatch) -> list[Difference]:
+        """Return the differences that a proof shall find; the database is not asked."""
+        differences: list[Difference] = []
+
+        def prove(endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str) -> list[Difference]:
+            assert (endpoint.site, scratch_key) == ("newyork", "20261125T120000Z-55d41569")
+            assert dump.read_bytes() == b"a dump"
+            Inventory.model_validate_json(inventory.read_bytes())
+            return differences
+
+        monkeypatch.setattr(prove_module, "prove", prove)
+        return differences
+
+    def test_a_dump_without_a_difference_is_proven(self, bench: Bench, found: list[Difference]) -> None:
+        run = made_ready(bench)
+        run.withdraw()
+        prove_dump(run)
+        run.ensure_proven()
+
+    def test_differences_are_named_and_leave_the_run_unproven(self, bench: Bench, found: list[Difference]) -> None:
+        run = made_ready(bench)
+        run.withdraw()
+        found += [Difference("table `t`", "rows", str(number), "0") for number in range(1, 26)]
+        with pytest.raises(IntegrityError) as caught:
+            prove_dump(run)
+        assert caught.value.what.startswith(
+            "the restored dump differs from the source in 25 place(s):\n  table `t`: rows: expected 1, found 0\n"
+        )
+        assert caught.value.what.count("\n") == 20
+        with pytest.raises(PreconditionError, match="the dump has not been proven"):
+            run.ensure_proven()
+
+    def test_a_proof_that_held_once_holds_no_more_when_the_next_fails(
+        self, bench: Bench, found: list[Difference]
+    ) -> None:
+        run = made_ready(bench)
+        prove_dump(run)
+        found.append(Difference("table `t`", "rows", "1", "0"))
+        with pytest.raises(IntegrityError):
+            prove_dump(run)
+        with pytest.raises(PreconditionError, match="the dump has not been proven"):
+            run.ensure_proven()
+
+    def test_without_a_dump_there_is_nothing_to_prove(self, bench: Bench, found: list[Difference]) -> None:
+        run = replication_run(bench)
+        open_run(run)
+        with pytest.raises(PreconditionError, match="the metadata have not been dumped"):
+            prove_dump(run)
+
+
+class TestProtocol:
+    STEPS = ("open_run", "pre_copy", "dump_metadata", "final_copy", "check", "prove_dump", "seal", "apply", "release")
+
+    @pytest.fixture
+    def taken(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Return which steps were taken; none of them does anything."""
+        taken: list[str] = []
+        for name in self.STEPS:
+            monkeypatch.setattr(protocol, name, lambda _, name=name: taken.append(name))
+        return taken
+
+    def test_the_steps_are_taken_in_their_order(self, bench: Bench, taken: list[str]) -> None:
+        replicate(replication_run(bench))
+        assert taken == list(self.STEPS)
+
+    @pytest.mark.parametrize("failing", STEPS[:-1])
+    def test_the_lock_is_given_back_whatever_fails(
+        self, bench: Bench, taken: list[str], monkeypatch: pytest.MonkeyPatch, failing: str
+    ) -> None:
+        def fail(_: ReplicationRun) -> None:
+            raise IntegrityError(failing)
+
+        monkeypatch.setattr(protocol, failing, fail)
+        with pytest.raises(IntegrityError, match=failing):
+            replicate(replication_run(bench))
+        assert taken == [*self.STEPS[: self.STEPS.index(failing)], "release"]
+
+
+def test_the_apply_is_of_the_own_point(bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    point, asked = seal(ready), []
+    monkeypatch.setattr(apply_module, "apply_point", lambda catalog, root, point_id: asked.append((root, point_id)))
+    apply(ready)
+    assert asked == [(bench.storage("newyork"), point.id)]
