@@ -13,7 +13,7 @@ from incorta_provider.coordination.ensemble import ensemble_state, quorum_proble
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import Role, first_role
-from incorta_provider.exceptions import DrError, PreconditionError, TransientError
+from incorta_provider.exceptions import DrError, FencingError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 
 log = logging.getLogger(__name__)
@@ -27,10 +27,13 @@ def role_at(access: GroupAccess, site: SiteAccess) -> Role | None:
 
 
 def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:
-    """Tell a site's registry what was decided elsewhere; a copy that is ahead is left alone.
+    """Tell a site's registry what was decided elsewhere.
 
     The ensemble is asked for its quorum first: a site that is gone answers that at once, where opening a session would
     wait for its time-out while the clock of the RTO runs.
+
+    :raises FencingError: the site was told of another change of roles meanwhile, and may be active by that; its copy is
+        left alone.
     """
     if problem := quorum_problem(ensemble_state(site.zookeeper)):
         raise TransientError(problem, where=f"ZooKeeper of site {site.name}", fix="Is the site up?")
@@ -39,8 +42,18 @@ def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:
         stored = registry.read()
         if stored is None:
             registry.init(role)
-        elif stored.role.epoch <= role.epoch:
+        elif _knows_better(known := stored.role, role):
+            raise FencingError(
+                f"its registry is at epoch {known.epoch}, {known.active} active by run {known.run_id}",
+                where=f"ZooKeeper of site {site.name}",
+                fix="Find out which of the two cutovers holds before both sites write; see `incorta-dr status`.",
+            )
+        else:
             registry.compare_and_set(stored, role)
+
+
+def _knows_better(known: Role, new: Role) -> bool:
+    return known.epoch > new.epoch or (known.epoch == new.epoch and known.run_id != new.run_id)
 
 
 def tell(access: GroupAccess, sites: Iterable[str], role: Role) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,8 +22,9 @@ from incorta_provider.coordination.ensemble import Member
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session, Stored
-from incorta_provider.dr.epoch import Role, first_role
+from incorta_provider.dr.epoch import Role, first_role, promoting_role
 from incorta_provider.dr.inventory import Inventory, Server, Table
+from incorta_provider.dr.plan import Mode, Plan, Request, StepName, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, TransientError
@@ -30,6 +32,7 @@ from incorta_provider.steps import access as access_module
 from incorta_provider.steps import locking, readiness, roles
 from incorta_provider.steps.access import GroupAccess, group_access
 from incorta_provider.steps.cutover import fence, promote
+from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.catalog import Catalog
@@ -372,6 +375,55 @@ def write_dump(run: ReplicationRun, *references: dict[str, Any], **tables: int) 
     lines = [json.dumps({"size": None, "sha256": None, **reference}) + "\n" for reference in references]
     workspace.references.write_text("".join(lines))
     workspace.inventory.write_text(inventory(**(tables or {"TENANT": 1})).model_dump_json())
+
+
+def cutover_run(bench: Bench, run_id: str = "manual__1", actor: str = "hana") -> CutoverRun:
+    """Return a cutover to newyork that has no plan yet."""
+    return CutoverRun(bench.access, bench.access.site("newyork"), run_id, actor)
+
+
+def cutover_request(run_id: str = "manual__1", **changed: Any) -> Request:
+    """Return a request that is in order."""
+    fields = {
+        "run_id": run_id,
+        "target": "newyork",
+        "mode": Mode.UNPLANNED,
+        "recovery_point": "",
+        "confirmation": "PROMOTE newyork",
+        "reason": "the data centre is on fire",
+        "requested_by": "hana",
+        "requested_at": NOON,
+        "created_at": NOON,
+    }
+    return Request(**{**fields, **changed})
+
+
+def frozen_plan(bench: Bench, run: CutoverRun, **changed: Any) -> Plan:
+    """Freeze a plan for the newest point, made now if there is none, without asking the site whether it is ready."""
+    point = bench.catalog.newest() or sealed_point(bench.catalog)
+    epoch = bench.ensembles.role("newyork").epoch
+    request = cutover_request(run.run_id, created_at=bench.clock.now)
+    group = bench.access.config
+    plan = make_plan("acme", group, source="berlin", target="newyork", epoch=epoch, point=point, request=request)
+    return run.folder.freeze(plan.model_copy(update=changed))
+
+
+def promoting(bench: Bench, run_id: str = "manual__1") -> Role:
+    """Let the target's registry say that this run is promoting it."""
+    current = bench.ensembles.role("newyork")
+    role = promoting_role(current, "newyork", by="hana", run_id=run_id, at=bench.clock.now)
+    bench.ensembles.set_role("newyork", role)
+    return role
+
+
+def done_before(bench: Bench, run: CutoverRun, step: StepName) -> None:
+    """Record every step before ``step`` as done, a second each, and let the registry say so."""
+    for earlier in itertools.takewhile(lambda name: name is not step, StepName):
+        started = bench.clock.now
+        result = {"step": str(earlier), "started_at": started.isoformat(), "seconds": 1.0, "unfenced": False}
+        run.folder.record(earlier, {**result, "finished_at": bench.clock.go_on(1).isoformat()})
+    if step is not StepName.FENCE:
+        promoting(bench, run.run_id)
 
 
 def digest(path: Path) -> str:

@@ -110,7 +110,7 @@ def _looked(check: Check) -> str | None:
 def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
     target = run.target
     yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
-    yield "metadata database", partial(database_problem, target.database)
+    yield "metadata database", lambda: database_problem(target.database)
     for node in target.config.nodes:
         yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
 

@@ -55,7 +55,7 @@ class CutoverRun:
         plan = self.folder.plan()
         if (known := self.folder.result(step)) is not None and step not in REPEATABLE:
             log.info("%s is done already, at %s", step, known["finished_at"])
-            self.note("cutover.step.done", f"{step}:done", known)
+            self._note_done(step, known)
             return known
         ensure_turn(step, self.folder.done(), plan)
         if step is not StepName.FENCE:
@@ -88,9 +88,12 @@ class CutoverRun:
             "seconds": round(time.monotonic() - started, 3),
         }
         self.folder.record(step, result)
-        self.note("cutover.step.done", f"{step}:done", result)
+        self._note_done(step, result)
         log.info("%s: %s", step, outcome)
         return result
+
+    def _note_done(self, step: StepName, result: Result) -> None:
+        self.note("cutover.step.done", f"{step}:done:{result['finished_at']}", result)
 
     def note(self, event: str, key: str, details: Mapping[str, Any], *, actor: str = "") -> None:
         """Write one line to the ledger; the same key is written once."""

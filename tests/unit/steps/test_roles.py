@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState, first_role, promoting_role
-from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
-from incorta_provider.steps.roles import initialise_roles, role_at
+from incorta_provider.exceptions import ConfigurationError, FencingError, PreconditionError, TransientError
+from incorta_provider.steps.roles import copy_role, initialise_roles, role_at, roles_that_answer, tell
 from tests.builders.group import NOON, SITES, Bench
 
 
@@ -72,3 +72,49 @@ def test_an_unknown_site_cannot_be_active(fresh: Bench) -> None:
     with pytest.raises(ConfigurationError, match="no site 'tokyo'"):
         initialise_roles(fresh.access, active="tokyo", by="dana")
     assert fresh.ensembles.session("berlin").nodes == {}
+
+
+def role(epoch: int, run_id: str = "m1", **changes: object) -> Role:
+    made = Role(
+        group="acme", epoch=epoch, active="newyork", fenced="berlin", changed_by="a", run_id=run_id, changed_at=NOON
+    )
+    return made.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [role(1), role(2, state=RoleState.PROMOTING), role(2), role(1, active="berlin", run_id="init")],
+)
+def test_a_registry_is_told_what_is_newer_or_goes_on_in_the_same_run(bench: Bench, known: Role) -> None:
+    bench.ensembles.set_role("berlin", known)
+    copy_role(bench.access, bench.access.site("berlin"), role(2))
+    assert bench.ensembles.role("berlin") == role(2)
+
+
+def test_an_empty_registry_is_told(fresh: Bench) -> None:
+    copy_role(fresh.access, fresh.access.site("berlin"), role(2))
+    assert fresh.ensembles.role("berlin") == role(2)
+
+
+@pytest.mark.parametrize("known", [role(3), role(2, "m2"), role(2, "m2", active="berlin")])
+def test_a_registry_that_knows_better_is_left_alone(bench: Bench, known: Role) -> None:
+    bench.ensembles.set_role("berlin", known)
+    with pytest.raises(FencingError, match=f"its registry is at epoch {known.epoch}, {known.active} active by run"):
+        copy_role(bench.access, bench.access.site("berlin"), role(2))
+    assert bench.ensembles.role("berlin") == known
+
+
+def test_who_could_not_be_told_is_named_with_the_reason_and_the_others_are_told(bench: Bench) -> None:
+    bench.ensembles.down.add("berlin_zookeeper")
+    assert tell(bench.access, ["berlin", "newyork"], role(2)) == {
+        "berlin": "no quorum: 0 of 1 members serve, no leader (berlin_zookeeper:2181 is down)"
+    }
+    assert bench.ensembles.role("newyork") == role(2)
+
+
+def test_only_sites_that_answer_and_know_a_role_are_in_the_answer(bench: Bench) -> None:
+    assert list(roles_that_answer(bench.access)) == ["berlin", "newyork"]
+    bench.ensembles.down.add("berlin_zookeeper")
+    assert list(roles_that_answer(bench.access)) == ["newyork"]
+    bench.ensembles.session("newyork").nodes.clear()
+    assert roles_that_answer(bench.access) == {}

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from incorta_provider.dr.approval import APPROVE, Approval
+from incorta_provider.dr.epoch import Role, RoleState
+from incorta_provider.exceptions import ApprovalError, FencingError, PreconditionError, TransientError
+from incorta_provider.steps.cutover.approve import seal_approval
+from incorta_provider.steps.cutover.fence import fence
+from incorta_provider.steps.cutover.run import CutoverRun
+from tests.builders.group import NOON, Bench, cutover_run, frozen_plan, owner, promoting
+
+REACHED = ["epoch registry", "services of berlin_node1", "services of berlin_node2"]
+
+
+def approved(bench: Bench, run: CutoverRun) -> Approval:
+    frozen_plan(bench, run)
+    return seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=bench.clock.now)
+
+
+def ahead(**changes: object) -> Role:
+    """Return what the source's own registry might say after a cutover that the target was not told of."""
+    role = Role(
+        group="acme", epoch=5, active="berlin", fenced="newyork", changed_by="omar", run_id="m4", changed_at=NOON
+    )
+    return role.model_copy(update=changes)
+
+
+def test_the_epoch_is_raised_at_both_sites_and_the_source_is_stopped(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    result = fence(run)
+    assert {name: result[name] for name in ("epoch", "stopped", "not_reached", "not_told", "unfenced")} == {
+        "epoch": 2,
+        "stopped": REACHED,
+        "not_reached": {},
+        "not_told": {},
+        "unfenced": False,
+    }
+    role = bench.ensembles.role("newyork")
+    assert (role.epoch, role.active, role.state, role.fenced) == (2, "newyork", RoleState.PROMOTING, "berlin")
+    assert (role.changed_by, role.run_id) == ("hana", "manual__1")
+    assert bench.ensembles.role("berlin") == role
+    holder = bench.ensembles.lock("newyork").holder()
+    assert holder is not None
+    assert (holder.run_id, holder.purpose) == ("manual__1", "cutover")
+
+
+def test_services_stop_before_what_they_rest_on_and_the_target_is_left_alone(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    fence(run)
+    assert bench.nodes.told("berlin_node1") == [
+        "stop analyticsService",
+        "stop loaderService",
+        "stop cmc",
+        "stop node",
+    ]
+    assert bench.nodes.told("berlin_node2") == ["stop loaderService", "stop node"]
+    assert {key for _, _, key in bench.nodes.calls} == {"manual__1 fence"}
+    assert not any(name.startswith("newyork") for name, _, _ in bench.nodes.calls)
+
+
+def test_what_cannot_be_reached_is_told_and_the_rest_is_stopped(bench: Bench) -> None:
+    bench.nodes.down.add("berlin_node1")
+    bench.ensembles.down.add("berlin_zookeeper")
+    run = cutover_run(bench)
+    approved(bench, run)
+    result = fence(run)
+    assert result["unfenced"] is True
+    assert result["stopped"] == ["services of berlin_node2"]
+    assert list(result["not_reached"]) == ["epoch registry", "services of berlin_node1"]
+    assert result["not_reached"]["services of berlin_node1"] == "the node cannot be reached"
+    assert bench.nodes.told("berlin_node2") == ["stop loaderService", "stop node"]
+    assert bench.ensembles.role("newyork").epoch == 2
+    assert bench.ensembles.role("berlin").epoch == 1
+
+
+def test_a_fence_that_is_done_is_not_done_again(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    first = fence(run)
+    calls = len(bench.nodes.calls)
+    assert fence(cutover_run(bench)) == first
+    assert len(bench.nodes.calls) == calls
+
+
+def test_without_an_approval_nothing_is_touched(bench: Bench) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    with pytest.raises(ApprovalError, match="nobody approved"):
+        fence(run)
+    assert bench.ensembles.role("newyork").epoch == 1
+    assert bench.ensembles.lock("newyork").holder() is None
+    assert bench.nodes.calls == []
+
+
+def test_an_approval_that_is_too_old_opens_nothing(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    bench.clock.go_on(3601)
+    with pytest.raises(ApprovalError, match="the approval expired at 2026-11-25 13:00:00 UTC"):
+        fence(run)
+    assert bench.ensembles.role("newyork").epoch == 1
+    assert bench.nodes.calls == []
+
+
+def test_a_fence_that_had_begun_may_finish_after_the_approval_expired(bench: Bench) -> None:
+    """It died right behind the new epoch: the lock of a dead run and a stopped half must never block for ever."""
+    run = cutover_run(bench)
+    approved(bench, run)
+    promoting(bench, "manual__1")
+    bench.clock.go_on(7200)
+    result = fence(run)
+    assert (result["epoch"], result["unfenced"]) == (2, False)
+    assert bench.ensembles.role("berlin").epoch == 2
+
+
+def test_a_plan_of_another_epoch_is_stale(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    bench.ensembles.set_role("newyork", bench.ensembles.role("newyork").model_copy(update={"epoch": 3}))
+    with pytest.raises(FencingError, match="the plan was made under epoch 1, now it is 3"):
+        fence(run)
+    assert bench.ensembles.role("newyork").epoch == 3
+    assert bench.nodes.calls == []
+
+
+def test_of_two_plans_for_the_same_epoch_the_second_is_stale(bench: Bench) -> None:
+    first, second = cutover_run(bench, "manual__1"), cutover_run(bench, "manual__2")
+    approved(bench, first)
+    approved(bench, second)
+    fence(first)
+    with pytest.raises(FencingError, match="the plan was made under epoch 1, now it is 2"):
+        fence(second)
+    assert bench.ensembles.role("newyork").run_id == "manual__1"
+
+
+def test_a_registry_without_a_role_forbids_the_fence(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    bench.ensembles.session("newyork").nodes.clear()
+    with pytest.raises(PreconditionError, match="the epoch registry is empty"):
+        fence(run)
+    assert bench.nodes.calls == []
+
+
+def test_a_target_that_does_not_answer_is_tried_again(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    bench.ensembles.down.add("newyork_zookeeper")
+    with pytest.raises(TransientError):
+        fence(run)
+    assert bench.nodes.calls == []
+    bench.ensembles.down.clear()
+    assert fence(run)["epoch"] == 2
+
+
+@pytest.mark.parametrize("purpose", ["replication", "cutover"])
+def test_the_lock_is_taken_from_whoever_holds_it_and_a_line_says_from_whom(bench: Bench, purpose: str) -> None:
+    bench.ensembles.lock("newyork").acquire(owner("scheduled__9", purpose=purpose))
+    run = cutover_run(bench)
+    approved(bench, run)
+    fence(run)
+    holder = bench.ensembles.lock("newyork").holder()
+    assert holder is not None
+    assert holder.run_id == "manual__1"
+    assert bench.last("lock.taken_over")["from_run"] == "scheduled__9"
+    assert bench.events().count("lock.taken_over") == 1
+
+
+def test_a_source_without_a_role_of_its_own_is_told_the_new_one(bench: Bench) -> None:
+    bench.ensembles.session("berlin").nodes.clear()
+    run = cutover_run(bench)
+    approved(bench, run)
+    assert fence(run)["unfenced"] is False
+    assert bench.ensembles.role("berlin") == bench.ensembles.role("newyork")
+
+
+@pytest.mark.parametrize("epoch", [2, 3, 5])
+def test_a_source_that_is_ahead_is_left_alone_and_never_called_fenced(bench: Bench, epoch: int) -> None:
+    """Somebody promoted it meanwhile: it may write, whatever this cutover wishes."""
+    run = cutover_run(bench)
+    approved(bench, run)
+    bench.ensembles.set_role("berlin", ahead(epoch=epoch))
+    result = fence(run)
+    assert result["unfenced"] is True
+    assert "epoch registry" not in result["stopped"]
+    assert f"epoch {epoch}" in result["not_reached"]["epoch registry"]
+    assert bench.ensembles.role("berlin") == ahead(epoch=epoch)
+
+
+def test_the_result_says_when(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    bench.clock.go_on(30)
+    result = fence(run)
+    assert result["started_at"] == (NOON + timedelta(seconds=30)).isoformat()

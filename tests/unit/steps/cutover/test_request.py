@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from incorta_provider.dr.epoch import Role, RoleState
+from incorta_provider.dr.plan import Mode, StepName
+from incorta_provider.exceptions import ConfigurationError, FencingError, IntegrityError, PreconditionError
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.steps.cutover import request as request_module
+from incorta_provider.steps.cutover.request import request_cutover
+from tests.builders.group import NOON, Bench, cutover_request, cutover_run, promoting, sealed_point
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is wrong with the target's database: nothing, unless a test adds to it."""
+    problems: list[str] = []
+
+    def problem(endpoint: Endpoint) -> str | None:
+        assert endpoint.site == "newyork"
+        return "; ".join(problems) or None
+
+    monkeypatch.setattr(request_module, "database_problem", problem)
+    return problems
+
+
+@pytest.fixture
+def ready(bench: Bench, database: list[str]) -> Bench:
+    """Return a target that is in order and has one point."""
+    sealed_point(bench.catalog, "scheduled__1")
+    return bench
+
+
+def untouched(bench: Bench) -> bool:
+    """Tell whether nothing was changed at either site and nothing written about it."""
+    roles = [bench.ensembles.role(site).epoch for site in ("berlin", "newyork")]
+    return not (bench.catalog.root / "cutovers").exists() and roles == [1, 1] and bench.events() == []
+
+
+def test_a_request_in_order_freezes_a_plan_for_the_newest_point(ready: Bench) -> None:
+    newest = sealed_point(ready.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=1))
+    plan = request_cutover(cutover_run(ready), cutover_request())
+    assert plan.model_dump(exclude={"steps"}) == {
+        "group": "acme",
+        "run_id": "manual__1",
+        "mode": Mode.UNPLANNED,
+        "source": "berlin",
+        "target": "newyork",
+        "epoch": 1,
+        "recovery_point": newest.id,
+        "point_opened_at": newest.opened_at,
+        "requested_by": "hana",
+        "reason": "the data centre is on fire",
+        "created_at": NOON,
+    }
+    assert [step.name for step in plan.steps] == list(StepName)
+    assert cutover_run(ready).folder.plan() == plan
+    assert ready.last("cutover.requested") == {
+        "plan_sha256": plan.sha256,
+        "recovery_point": newest.id,
+        "reason": "the data centre is on fire",
+        "mode": "unplanned",
+    }
+
+
+def test_an_older_point_can_be_chosen(ready: Bench) -> None:
+    (older,) = ready.catalog.points()
+    sealed_point(ready.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=1))
+    assert request_cutover(cutover_run(ready), cutover_request(recovery_point=older.id)).recovery_point == older.id
+
+
+def test_a_retried_task_keeps_the_plan_whatever_changed_since(ready: Bench, database: list[str]) -> None:
+    first = request_cutover(cutover_run(ready), cutover_request())
+    sealed_point(ready.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=1))
+    database.append("gone")
+    ready.ensembles.down.add("newyork_zookeeper")
+    assert request_cutover(cutover_run(ready), cutover_request(reason="another")) == first
+    assert ready.events() == ["cutover.requested"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"confirmation": ""}, "the confirmation must read 'PROMOTE newyork', not ''"),
+        ({"confirmation": "PROMOTE berlin"}, "the confirmation must read 'PROMOTE newyork'"),
+        ({"reason": " \t"}, "a reason is missing"),
+        ({"requested_by": ""}, "it is not known who triggered the run"),
+        ({"requested_at": NOON - timedelta(minutes=16)}, "the run waited 16 minutes in the queue"),
+        ({"recovery_point": "20200101T000000Z-00000000"}, "there is no recovery point '20200101T000000Z-00000000'"),
+        ({"recovery_point": "../../etc"}, "there is no recovery point '../../etc'"),
+        ({"target": "berlin", "confirmation": "PROMOTE berlin"}, "berlin is the active site already"),
+    ],
+)
+def test_a_request_that_is_not_in_order_changes_nothing(ready: Bench, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(PreconditionError, match=reason):
+        request_cutover(cutover_run(ready), cutover_request(**changes))
+    assert untouched(ready)
+
+
+def test_everything_that_an_empty_form_lacks_is_named_at_once(ready: Bench) -> None:
+    with pytest.raises(PreconditionError) as caught:
+        request_cutover(cutover_run(ready), cutover_request(confirmation="", reason="", requested_by=""))
+    for lacking in ("confirmation", "reason", "who triggered"):
+        assert lacking in caught.value.what
+
+
+def test_without_a_recovery_point_there_is_no_cutover(bench: Bench, database: list[str]) -> None:
+    with pytest.raises(PreconditionError, match="there is no recovery point yet"):
+        request_cutover(cutover_run(bench), cutover_request())
+    assert untouched(bench)
+
+
+def test_a_key_that_cannot_sign_is_found_before_anybody_is_asked(ready: Bench) -> None:
+    ready.passwords["acme_approval"] = "short"
+    with pytest.raises(ConfigurationError, match="signing key"):
+        request_cutover(cutover_run(ready), cutover_request())
+    assert untouched(ready)
+
+
+@pytest.mark.parametrize("part", ["manifest_path", "dump_path", "inventory_path"])
+def test_a_damaged_point_is_not_promised(ready: Bench, part: str) -> None:
+    (point,) = ready.catalog.points()
+    path = getattr(ready.catalog, part)(point.id)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(IntegrityError, match="is not the file that was sealed"):
+        request_cutover(cutover_run(ready), cutover_request())
+    assert untouched(ready)
+
+
+def test_everything_that_is_not_ready_is_named_at_once(ready: Bench, database: list[str]) -> None:
+    ready.nodes.down.add("newyork_node1")
+    ready.nodes.releases["newyork_node2"] = "2024.7.0"
+    database.append("the server is read-only")
+    with pytest.raises(PreconditionError) as caught:
+        request_cutover(cutover_run(ready), cutover_request())
+    assert caught.value.what.splitlines() == [
+        "site newyork is not ready:",
+        "  metadata database: the server is read-only",
+        "  node newyork_node1: the node cannot be reached [newyork_node1]. Next: Start its SSH server.",
+        "  node newyork_node2: runs Incorta 2024.7.0, the recovery point was made by 2024.1.0",
+    ]
+    assert untouched(ready)
+
+
+def test_a_missing_connection_is_one_finding_among_the_others(ready: Bench) -> None:
+    ready.absent.add("newyork_metadata")
+    ready.nodes.down.add("newyork_node1")
+    with pytest.raises(PreconditionError) as caught:
+        request_cutover(cutover_run(ready), cutover_request())
+    assert [line.partition(":")[0] for line in caught.value.what.splitlines()[1:]] == [
+        "  metadata database",
+        "  node newyork_node1",
+    ]
+
+
+def test_a_primary_that_is_gone_is_not_asked(ready: Bench) -> None:
+    ready.ensembles.down.add("berlin_zookeeper")
+    ready.nodes.down.update({"berlin_node1", "berlin_node2"})
+    assert request_cutover(cutover_run(ready), cutover_request()).source == "berlin"
+
+
+def test_a_registry_that_was_never_initialised_is_told(ready: Bench) -> None:
+    ready.ensembles.session("newyork").nodes.clear()
+    with pytest.raises(PreconditionError, match="the epoch registry is empty"):
+        request_cutover(cutover_run(ready), cutover_request())
+
+
+def test_a_target_that_is_active_already_is_told(ready: Bench) -> None:
+    role = promoting(ready).model_copy(update={"state": RoleState.STEADY})
+    ready.ensembles.set_role("newyork", role)
+    with pytest.raises(PreconditionError, match=r"newyork is the active site already \(epoch 2\)"):
+        request_cutover(cutover_run(ready, "manual__2"), cutover_request("manual__2"))
+
+
+def test_a_cutover_that_was_left_half_done_is_taken_up_from_the_same_source(ready: Bench) -> None:
+    promoting(ready, "manual__0")
+    plan = request_cutover(cutover_run(ready), cutover_request())
+    assert (plan.source, plan.epoch) == ("berlin", 2)
+
+
+def test_a_cutover_to_another_site_that_is_under_way_is_not_disturbed(ready: Bench) -> None:
+    role = promoting(ready, "manual__0").model_copy(update={"active": "tokyo"})
+    ready.ensembles.set_role("newyork", role)
+    with pytest.raises(FencingError, match="run manual__0 is promoting tokyo"):
+        request_cutover(cutover_run(ready), cutover_request())
+
+
+def test_a_site_that_is_ahead_forbids_the_cutover(ready: Bench) -> None:
+    role = Role(
+        group="acme", epoch=5, active="berlin", fenced="newyork", changed_by="omar", run_id="m4", changed_at=NOON
+    )
+    ready.ensembles.set_role("berlin", role)
+    with pytest.raises(
+        FencingError, match=r"the registry of berlin is at epoch 5 \(berlin active\), that of newyork at 1"
+    ):
+        request_cutover(cutover_run(ready), cutover_request())
+
+
+def test_a_point_of_a_site_that_is_not_the_active_one_is_refused(bench: Bench, database: list[str]) -> None:
+    point = sealed_point(bench.catalog, source="tokyo")
+    with pytest.raises(PreconditionError, match=f"{point.id} is a state of tokyo, but berlin is the active site"):
+        request_cutover(cutover_run(bench), cutover_request())
+    assert untouched(bench)
