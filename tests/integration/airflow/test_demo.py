@@ -1,0 +1,90 @@
+"""The demo as a person runs it: once killed half-way, once to its end, then taken down."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.layout import Lab
+from lab.processes import family
+from lab.supervisor import markers
+from lab.testbed import borrowed
+
+pytestmark = [pytest.mark.lab, pytest.mark.airflow, pytest.mark.scenario, pytest.mark.timeout(900)]
+
+STATE = Path(__file__).parents[3] / ".lab-test"
+COMMAND = [sys.executable, "-m", "lab.demo"]
+
+
+@pytest.fixture(scope="module")
+def demo_lab() -> Iterator[Lab]:
+    """Lend ports and a folder that no other lab uses."""
+    with borrowed(STATE) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def finished(demo_lab: Lab) -> tuple[str, dict[str, Any]]:
+    """Kill a first demo while Airflow starts, run a second one in the same place; return its output and summary."""
+    place = ["up", "--root", str(demo_lab.root), "--base", str(demo_lab.base)]
+    with subprocess.Popen([*COMMAND, *place], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if "starting the API server" in line:
+                break
+        first.kill()
+    done = subprocess.run([*COMMAND, *place], capture_output=True, text=True, timeout=800, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+    return done.stdout, json.loads((demo_lab.root / "summary.json").read_text(encoding="utf-8"))
+
+
+def test_the_promoted_site_has_all_up_to_some_commit_and_none_half(finished: tuple[str, dict[str, Any]]) -> None:
+    _, summary = finished
+    assert summary["compared_equal"] is True
+    assert summary["ledger_ok"] is True
+    assert summary["commits_half"] == 0
+    assert 0 < summary["commits_restored"] <= summary["commits_primary"] + 1
+    assert summary["commits_lost"] == max(0, summary["commits_primary"] - summary["commits_restored"])
+    assert summary["problems"] == []
+
+
+def test_the_summary_says_what_was_lost_and_how_long_it_took(finished: tuple[str, dict[str, Any]]) -> None:
+    _, summary = finished
+    assert summary["unfenced"] is True, "the primary was killed, so nobody could fence it"
+    assert 0 < summary["rpo_seconds"] < 300
+    assert 0 < summary["rto_seconds"] < 300
+    names = [step["name"] for step in summary["steps"]]
+    assert names[0] == "fence"
+    assert names[-2:] == ["verify_service", "promote"]
+    assert summary["rto_seconds"] <= summary["steps"][-1]["done_after_seconds"]
+    for name in ("files", "bytes", "tables", "rows"):
+        assert summary[name] > 0
+    assert (summary["requested_by"], summary["approved_by"]) == ("operator", "approver")
+
+
+def test_it_tells_what_it_does_and_no_password(finished: tuple[str, dict[str, Any]], demo_lab: Lab) -> None:
+    output, summary = finished
+    for words in (
+        "process(es) killed",
+        "approver approved",
+        summary["recovery_point"],
+        "Airflow's UI: http://127.0.0.1",
+    ):
+        assert words in output
+    passwords = json.loads((demo_lab.root / "airflow" / "passwords.json").read_text(encoding="utf-8"))
+    assert not any(password in output for password in passwords.values())
+
+
+def test_taken_down_it_leaves_no_process_and_keeps_the_summary(
+    finished: tuple[str, dict[str, Any]], demo_lab: Lab
+) -> None:
+    assert family(markers(demo_lab)), "the UI is left up"
+    subprocess.run([*COMMAND, "down", "--root", str(demo_lab.root)], check=True, capture_output=True, timeout=120)
+    assert family(markers(demo_lab)) == []
+    assert json.loads((demo_lab.root / "summary.json").read_text(encoding="utf-8")) == finished[1]
