@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.cutover.run import CutoverRun, Result
@@ -22,7 +23,7 @@ def compare(run: CutoverRun) -> Result:
         report = verify_tree(run.target.storage_root, manifest, deep=True, exclude=exclude)
         if not report.equal:
             faults = [
-                f"{what}: {path.decode(errors='backslashreplace')}"
+                f"{what}: {shown(path)}"
                 for what in ("missing", "different", "unexpected")
                 for path in getattr(report, what)
             ]

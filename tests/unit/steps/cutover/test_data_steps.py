@@ -1,0 +1,225 @@
+"""Apply, restore, rewrite and compare: real files; what a database would say is written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.dr.plan import StepName
+from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.rewrite import Change, Finding, Rule
+from incorta_provider.steps.cutover import restore as restore_module
+from incorta_provider.steps.cutover import rewrite as rewrite_module
+from incorta_provider.steps.cutover.apply import apply
+from incorta_provider.steps.cutover.compare import compare
+from incorta_provider.steps.cutover.restore import restore
+from incorta_provider.steps.cutover.rewrite import rewrite_metadata
+from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.replication.check import check
+from incorta_provider.steps.replication.copy import final_copy, pre_copy
+from incorta_provider.steps.replication.open import open_run
+from incorta_provider.steps.replication.seal import seal
+from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, replication_run, write_dump
+
+FILES = {b"notes.txt": b"twelve bytes", b"source/a": b"aaaa", b"source/caf\xe9\n": b"a hostile name"}
+
+
+@pytest.fixture
+def point(bench: Bench) -> str:
+    """Seal a point of some files, not applied, and return its id."""
+    root = bench.storage("berlin")
+    (root / "source").mkdir()
+    for name, content in FILES.items():
+        (root / os.fsdecode(name)).write_bytes(content)
+    run = replication_run(bench)
+    open_run(run)
+    pre_copy(run)
+    write_dump(run, TENANT=1, TABLE_FILE=41)
+    final_copy(run)
+    check(run)
+    run.save_proof(proven=True)
+    return seal(run).id
+
+
+def at_step(bench: Bench, step: StepName) -> CutoverRun:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, step)
+    return run
+
+
+def applied(bench: Bench) -> CutoverRun:
+    apply(at_step(bench, StepName.APPLY))
+    run = cutover_run(bench)
+    for step in (StepName.RESTORE, StepName.REWRITE):
+        run.folder.record(step, {"finished_at": bench.clock.now.isoformat()})
+    return run
+
+
+class TestApply:
+    def test_the_replica_becomes_the_point(self, bench: Bench, point: str) -> None:
+        result = apply(at_step(bench, StepName.APPLY))
+        assert {name: result[name] for name in ("moved", "removed", "kept")} == {"moved": 3, "removed": 0, "kept": 0}
+        root = bench.storage("newyork")
+        assert {name: (root / os.fsdecode(name)).read_bytes() for name in FILES} == FILES
+        assert bench.catalog.live_point_id() == point
+
+    def test_a_replication_that_still_applies_is_waited_for(self, bench: Bench, point: str) -> None:
+        run = at_step(bench, StepName.APPLY)
+        with bench.catalog.lock("apply"), pytest.raises(TransientError, match="busy"):
+            apply(run)
+        assert StepName.APPLY not in run.folder.done()
+        assert apply(run)["moved"] == 3
+
+    def test_a_point_that_was_removed_meanwhile_is_told(self, bench: Bench, point: str) -> None:
+        run = at_step(bench, StepName.APPLY)
+        bench.catalog.point_dir(point).rename(bench.root / "away")
+        with pytest.raises(PreconditionError, match="there is no recovery point"):
+            apply(run)
+
+
+class TestCompare:
+    def test_an_equal_replica_passes_with_its_numbers(self, bench: Bench, point: str) -> None:
+        result = compare(applied(bench))
+        size = sum(map(len, FILES.values()))
+        assert {name: result[name] for name in ("files", "bytes", "equal")} == {
+            "files": 3,
+            "bytes": size,
+            "equal": True,
+        }
+
+    def test_every_kind_of_difference_is_named_on_a_line_of_its_own(self, bench: Bench, point: str) -> None:
+        run, root = applied(bench), bench.storage("newyork")
+        (root / "notes.txt").unlink()
+        (root / os.fsdecode(b"source/caf\xe9\n")).write_bytes(b"a h0stile name")
+        (root / "by hand").write_text("somebody was here")
+        with pytest.raises(IntegrityError) as caught:
+            compare(run)
+        assert caught.value.what.split("\n") == [
+            "the replica differs from the recovery point in 3 file(s):",
+            "  missing: notes.txt",
+            r"  different: source/caf\xe9\n",
+            "  unexpected: by hand",
+        ]
+        assert StepName.COMPARE not in run.folder.done()
+
+    def test_bytes_that_rot_without_a_trace_are_found(self, bench: Bench, point: str) -> None:
+        run, path = applied(bench), bench.storage("newyork") / "source" / "a"
+        facts = path.stat()
+        path.write_bytes(b"aaab")
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        with pytest.raises(IntegrityError, match="different: source/a"):
+            compare(run)
+
+    def test_many_differences_are_counted_and_the_first_are_listed(self, bench: Bench, point: str) -> None:
+        run = applied(bench)
+        for number in range(30):
+            (bench.storage("newyork") / f"extra{number:02}").touch()
+        with pytest.raises(IntegrityError) as caught:
+            compare(run)
+        assert caught.value.what.startswith("the replica differs from the recovery point in 30 file(s):")
+        assert caught.value.what.count("\n") == 20
+
+
+class TestRestore:
+    @pytest.fixture
+    def found(self, monkeypatch: pytest.MonkeyPatch, bench: Bench) -> list[Difference]:
+        """Return the differences that a restore shall show."""
+        differences: list[Difference] = []
+
+        def replace(
+            endpoint: Endpoint, dump: Path, inventory: Inventory, backup: Path, *, sha256: str
+        ) -> list[Difference]:
+            point = bench.catalog.newest()
+            assert point is not None
+            assert (endpoint.site, endpoint.schema) == ("newyork", "incorta")
+            assert (dump, sha256) == (bench.catalog.dump_path(point.id), point.dump_sha256)
+            assert inventory.rows == 42
+            assert backup == cutover_run(bench).folder.root / "previous-metadata"
+            return differences
+
+        monkeypatch.setattr(restore_module, "replace_schema", replace)
+        return differences
+
+    def test_equal_metadata_pass_with_their_numbers(self, bench: Bench, point: str, found: list[Difference]) -> None:
+        result = restore(at_step(bench, StepName.RESTORE))
+        assert {name: result[name] for name in ("tables", "rows", "equal")} == {"tables": 2, "rows": 42, "equal": True}
+
+    def test_a_difference_stops_the_cutover(self, bench: Bench, point: str, found: list[Difference]) -> None:
+        run = at_step(bench, StepName.RESTORE)
+        found += [Difference(f"table `t{number}`", "rows", "1", "0") for number in range(25)]
+        with pytest.raises(IntegrityError) as caught:
+            restore(run)
+        assert caught.value.what.startswith(
+            "the restored metadata differ from the recovery point in 25 place(s):\n  table `t0`: rows: expected 1"
+        )
+        assert caught.value.what.count("\n") == 20
+        assert StepName.RESTORE not in run.folder.done()
+        assert bench.last("cutover.step.failed")["step"] == "restore_metadata"
+
+    def test_a_damaged_inventory_is_found_before_the_schema_is_touched(
+        self, bench: Bench, point: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = at_step(bench, StepName.RESTORE)
+        path = bench.catalog.inventory_path(point)
+        path.write_text(path.read_text() + " ")
+        monkeypatch.delattr(restore_module, "replace_schema")
+        with pytest.raises(IntegrityError, match="is not the file that was sealed"):
+            restore(run)
+
+
+class TestRewrite:
+    @pytest.fixture
+    def database(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+        """Return what the database was asked for; a test may add what a scan finds."""
+        asked: dict[str, object] = {"findings": []}
+
+        def rewrite(endpoint: Endpoint, rules: Sequence[Rule]) -> list[Change]:
+            asked["rules"] = list(rules)
+            return [Change(rule.table, rule.column, rule.before, rule.after, 2) for rule in rules]
+
+        def scan(endpoint: Endpoint, needles: Mapping[str, str], *, own: Collection[str]) -> object:
+            assert endpoint.site == "newyork"
+            asked.update(needles=dict(needles), own=sorted(own))
+            return asked["findings"]
+
+        monkeypatch.setattr(rewrite_module, "rewrite", rewrite)
+        monkeypatch.setattr(rewrite_module, "scan", scan)
+        return asked
+
+    def test_the_source_s_values_become_the_target_s(
+        self, bench: Bench, point: str, database: dict[str, object]
+    ) -> None:
+        result = rewrite_metadata(at_step(bench, StepName.REWRITE))
+        assert database["rules"] == [Rule("TENANT", "PATH", "/mnt/berlin/Tenants", "/mnt/newyork/Tenants")]
+        assert database["needles"] == {"tenants_path": "/mnt/berlin/Tenants", "smtp_host": "mail.berlin.example"}
+        assert database["own"] == ["/mnt/newyork/Tenants", "mail.newyork.example"]
+        assert (result["changed_rows"], result["scanned_for"]) == (2, ["smtp_host", "tenants_path"])
+
+    def test_a_value_that_both_sites_share_is_none_of_the_source_s(
+        self, bench: Bench, point: str, database: dict[str, object]
+    ) -> None:
+        for site in bench.access.config.sites.values():
+            site.values["smtp_host"] = "mail.example"
+        rewrite_metadata(at_step(bench, StepName.REWRITE))
+        assert database["needles"] == {"tenants_path": "/mnt/berlin/Tenants"}
+
+    def test_what_still_points_to_the_old_site_stops_the_cutover(
+        self, bench: Bench, point: str, database: dict[str, object]
+    ) -> None:
+        database["findings"] = [Finding("SERVER_CONFIG.VALUE", "smtp_host", 3), Finding("view `v`", "tenants_path", 0)]
+        run = at_step(bench, StepName.REWRITE)
+        with pytest.raises(IntegrityError) as caught:
+            rewrite_metadata(run)
+        assert caught.value.what.split("\n") == [
+            "the metadata still point to berlin:",
+            "  SERVER_CONFIG.VALUE holds the other site's smtp_host in 3 row(s)",
+            "  view `v` holds the other site's tenants_path",
+        ]
+        assert "rewrite rule" in caught.value.fix
+        assert StepName.REWRITE not in run.folder.done()
