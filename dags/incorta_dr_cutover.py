@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain
 from airflow.utils.types import DagRunType
-from incorta_provider.sensors.site_ready import SiteReadySensor
 
 from incorta_provider.dr.plan import Mode
 from incorta_provider.dr.topology import Group
@@ -29,6 +28,7 @@ from incorta_provider.operators.cutover import (
     StartNodesOperator,
     VerifyServiceOperator,
 )
+from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
@@ -49,34 +49,27 @@ def cutover_params(group: Group) -> dict[str, Param]:
     """Return the trigger form. The confirmation is a pattern, because the UI hides fields with a constant."""
     sites = list(group.sites)
     return {
-        "target_site": Param(
-            type="string", enum=sites, default=group.dr_sites[0], title="Site to promote", section="What"
-        ),
+        "target_site": Param(type="string", enum=sites, default=group.dr_sites[0], title="Site to promote"),
         "mode": Param(
             Mode.UNPLANNED.value,
             type="string",
             enum=[mode.value for mode in Mode],
             title="Mode",
-            section="What",
             description_md="**unplanned**: the primary is gone. What it did after the recovery point is lost.",
         ),
         "recovery_point": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             title="Recovery point",
-            section="What",
-            description_md="Its id, from `incorta-dr status`. Empty: the newest.",
+            description_md="Its id, from *Browse > Incorta DR* or `incorta-dr status`. Empty: the newest.",
         ),
         "confirmation": Param(
             type="string",
             pattern=f"^PROMOTE ({'|'.join(sites)})$",
             title="Confirmation",
-            section="Why",
             description_md="Type **PROMOTE** and the site's name.",
         ),
-        "reason": Param(
-            type="string", minLength=1, title="Reason", section="Why", description_md="For ledger and report."
-        ),
+        "reason": Param(type="string", minLength=1, title="Reason", description_md="For the ledger and the report."),
     }
 
 
@@ -88,7 +81,7 @@ def cutover_dag(name: str, group: Group) -> DAG:
         description=f"Disaster recovery cutover of {name}: manual, approved by a second person",
         doc_md=DOC.format(group=name),
         schedule=None,
-        allowed_run_types=DagRunType.MANUAL,
+        allowed_run_types=DagRunType.MANUAL,  # type: ignore[arg-type] - Airflow has two enums of the same values
         max_active_runs=1,
         catchup=False,
         is_paused_upon_creation=False,
@@ -99,7 +92,7 @@ def cutover_dag(name: str, group: Group) -> DAG:
             RequestCutoverOperator(
                 task_id="request",
                 mode="{{ params.mode }}",
-                recovery_point="{{ params.recovery_point }}",
+                recovery_point="{{ params.recovery_point or '' }}",
                 confirmation="{{ params.confirmation }}",
                 reason="{{ params.reason }}",
                 **site,

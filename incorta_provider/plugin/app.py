@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incorta_provider.exceptions import DrError
 from incorta_provider.operators.base import dr_access, topology_path
-from incorta_provider.plugin.views import cutover_view, group_view, point_view
+from incorta_provider.plugin.views import cutover_view, group_view, point_view, run_view
 from incorta_provider.steps.topology_file import read_topology
 
 PREFIX = "/incorta-dr"
@@ -39,6 +39,17 @@ def overview() -> str:
     except DrError as error:
         return _page("problem.html", title="Incorta DR", problem=str(error))
     return _page("overview.html", title="Incorta DR", groups=groups)
+
+
+@router.get("/runs/{run_id:path}")
+def run(run_id: str) -> str:
+    """Show what one run of a DAG made: the tab on the run's own page."""
+    try:
+        groups = [dr_access(name) for name in read_topology(topology_path()).groups]
+        outcomes = [outcome for access in groups for outcome in run_view(access, run_id)]
+    except DrError as error:
+        return _page("problem.html", title="Incorta DR", problem=str(error))
+    return _page("run.html", title=f"Run {run_id}", outcomes=outcomes)
 
 
 @router.get("/groups/{group}/sites/{site}/points/{point}")

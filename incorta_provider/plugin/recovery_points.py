@@ -21,5 +21,11 @@ class IncortaDrPlugin(AirflowPlugin):
             "destination": "nav",
             "category": "browse",
             "url_route": "incorta-dr",
-        }
+        },
+        {
+            "name": "Recovery point",
+            "href": f"{PREFIX}/runs/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "incorta-dr-run",
+        },
     ]

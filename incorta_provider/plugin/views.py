@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.roles import roles_that_answer
 from incorta_provider.storage.cutover_folder import CutoverFolder
 
 SHOWN_POINTS = 20
@@ -16,6 +18,7 @@ View = dict[str, Any]
 def group_view(access: GroupAccess) -> View:
     """Return one group with the newest recovery points at each of its sites."""
     now = access.clock()
+    active = _active_site(access)
     sites = []
     for name in access.config.sites:
         catalog = access.site(name).catalog
@@ -23,6 +26,7 @@ def group_view(access: GroupAccess) -> View:
         sites.append(
             {
                 "name": name,
+                "active": name == active,
                 "points": list(reversed(points[-SHOWN_POINTS:])),
                 "count": len(points),
                 "age": round(points[-1].age(now)) if points else None,
@@ -30,6 +34,29 @@ def group_view(access: GroupAccess) -> View:
             }
         )
     return {"name": access.name, "rpo_seconds": access.config.objectives.rpo_seconds, "sites": sites}
+
+
+def _active_site(access: GroupAccess) -> str | None:
+    """Return the active site by the registry that is furthest ahead; None when no registry answers."""
+    roles = roles_that_answer(access).values()
+    newest = max(roles, key=lambda role: role.epoch, default=None)
+    return newest.active if newest else None
+
+
+def run_view(access: GroupAccess, run_id: str) -> Iterator[View]:
+    """Yield what a run made at each site: its recovery point, its cutover, and its lines in the ledger."""
+    for name in access.config.sites:
+        site = access.site(name)
+        entries = [entry for entry in site.ledger.entries() if entry.run_id == run_id]
+        if entries:
+            yield {
+                "group": access.name,
+                "site": name,
+                "point": next((point for point in site.catalog.points() if point.run_id == run_id), None),
+                "report": CutoverFolder(site.catalog.root, run_id).report(),
+                "run_id": run_id,
+                "entries": entries,
+            }
 
 
 def point_view(site: SiteAccess, point_id: str) -> View:
