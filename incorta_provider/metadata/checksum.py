@@ -107,6 +107,9 @@ def _value(column: Column) -> str:
 def measure(sessions: Sequence[Session], tables: Mapping[str, Sequence[Column]]) -> dict[str, Measure]:
     """Count and checksum tables, one at a time in each session, all sessions at once.
 
+    Each session's transaction ends as soon as there is nothing left for it: until then it keeps the tables that it read
+    from being redefined (with a binary log, going back to a savepoint does not let them go).
+
     :param sessions: at least one; those of a dump hold the same snapshot.
     :param tables: the columns of each table by its name, those that take longest first.
     :raises pymysql.MySQLError: of the first table that failed; no further table is begun then.
@@ -122,7 +125,7 @@ def measure(sessions: Sequence[Session], tables: Mapping[str, Sequence[Column]])
                 name = waiting.get_nowait()
                 found[name] = _measure(session, checksum_query(name, tables[name]))
         except queue.Empty:
-            return
+            session.rollback()
         except BaseException:
             _drain(waiting)
             raise
@@ -134,12 +137,9 @@ def measure(sessions: Sequence[Session], tables: Mapping[str, Sequence[Column]])
 
 
 def _measure(session: Session, query: str) -> Measure:
-    """Run one query behind a savepoint: going back to it lets the table go, so that no writer's DDL waits for us."""
     with session.cursor() as cursor:
-        cursor.execute("SAVEPOINT measured")
         cursor.execute(query)
         rows, checksum = cursor.fetchone() or (0, 0)
-        cursor.execute("ROLLBACK TO SAVEPOINT measured")
     return Measure(int(rows), str(checksum))
 
 

@@ -86,7 +86,10 @@ class Client:
         match = _ERROR_NUMBER.search(said)
         number = int(match[1] or match[2]) if match else 0
         text = f"{self.name} ended with status {self.process.returncode}: {said or 'no message'}"
-        return translate(pymysql.err.OperationalError(number, text), self.endpoint.label)
+        cause = pymysql.err.OperationalError(number, text)
+        error = translate(cause, self.endpoint.label)
+        error.__cause__ = cause
+        return error
 
 
 @contextmanager

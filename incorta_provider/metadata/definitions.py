@@ -223,11 +223,14 @@ class _Reader:
     def marks(self) -> frozenset[tuple[str, str, str]]:
         """Return what tells an object from another of the same name and definition.
 
-        InnoDB gives a table another id whenever it is truncated, rebuilt or made anew.
+        InnoDB gives a table another id whenever it is truncated, rebuilt or made anew. The time of creation is that of
+        the definition file, which every other ALTER writes too.
         """
         rows = self.rows(
             "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
             "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE() "
+            "UNION ALL SELECT 'file', TABLE_NAME, CREATE_TIME FROM information_schema.TABLES "
+            "WHERE TABLE_SCHEMA = DATABASE() "
             "UNION ALL SELECT 'trigger', TRIGGER_NAME, CREATED FROM information_schema.TRIGGERS "
             "WHERE TRIGGER_SCHEMA = DATABASE() "
             "UNION ALL SELECT ROUTINE_TYPE, ROUTINE_NAME, CONCAT(CREATED, LAST_ALTERED) "

@@ -32,7 +32,7 @@ from incorta_provider.metadata.checksum import Measure, measure
 from incorta_provider.metadata.definitions import Definitions, read_definitions
 from incorta_provider.metadata.dump_client import DumpStream, dumping, position_in, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
-from incorta_provider.metadata.errors import NO_SUCH_TABLE, TABLE_CHANGED, number_of, translated
+from incorta_provider.metadata.errors import REDEFINED, number_of, translated
 from incorta_provider.metadata.references import find_references, write_references
 from incorta_provider.metadata.snapshot import ensure_positions, position_of, share_snapshot
 
@@ -45,6 +45,9 @@ REFERENCES_FILE = "references.jsonl"
 ATTEMPTS = 10
 SESSIONS = 4
 """Of these, those with the same snapshot are used: one by the dump client, the others for checksums."""
+LOCK_SECONDS = 2
+"""How long one statement of a dump may wait for a table that is being redefined. That may be waiting for another
+session of the dump, and everybody who wants the table waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,28 +153,36 @@ def _definitions(control: Session) -> Definitions:
     try:
         return read_definitions(control)
     except pymysql.MySQLError as error:
-        if number_of(error) in (NO_SUCH_TABLE, TABLE_CHANGED):
+        if number_of(error) in REDEFINED:
             raise _StartOver(f"a definition changed while it was read: {error}") from error
         raise
 
 
 def _means_redefined(error: Exception) -> bool:
     cause = error if isinstance(error, pymysql.MySQLError) else error.__cause__
-    return isinstance(cause, pymysql.MySQLError) and number_of(cause) == TABLE_CHANGED
+    return isinstance(cause, pymysql.MySQLError) and number_of(cause) in REDEFINED
 
 
 def _take(endpoint: Endpoint, definitions: Definitions, folder: Path, queries: Sequence[str]) -> _Taken:
     with ExitStack() as stack:
-        sessions = [stack.enter_context(endpoint.connect()) for _ in range(SESSIONS)]
+        sessions = [stack.enter_context(_impatient(endpoint.connect())) for _ in range(SESSIONS)]
         position, (lent, *readers) = share_snapshot(sessions)
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-        counted = pool.submit(_count, readers, definitions, queries)
         with dumping(endpoint, lent) as stream:
+            counted = pool.submit(_count, readers, definitions, queries)
+            counted.add_done_callback(lambda done: stream.stop() if done.exception() else None)
             size, sha256, named = _store(stream, definitions, folder / DUMP_FILE, counted)
         if not position == named == position_of(lent):
             raise _other_state(position, named, endpoint)
         measures, found = counted.result()
     return _Taken(definitions.inventory(measures, position), found, size, sha256)
+
+
+def _impatient(session: Session) -> Session:
+    """Return the session with a short limit on waiting for locks."""
+    with session.cursor() as cursor:
+        cursor.execute("SET SESSION lock_wait_timeout = %s", (LOCK_SECONDS,))
+    return session
 
 
 def _count(
@@ -183,18 +194,21 @@ def _count(
 
 
 def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any]) -> tuple[int, str, str]:
-    """Compress the dump into its file; give up as soon as the counting failed.
+    """Compress the dump into its file; when the dump was stopped because the counting failed, raise why that did.
 
     :returns: size and SHA-256 of the file, and the position that the dump names.
     """
     head = b""
     with new_archive(path) as archive:
-        for piece in stream.pieces():
-            archive.write(piece)
-            if len(head) < _HEAD_BYTES:
-                head += piece[:_HEAD_BYTES]
+        try:
+            for piece in stream.pieces():
+                archive.write(piece)
+                if len(head) < _HEAD_BYTES:
+                    head += piece[:_HEAD_BYTES]
+        except DrError:
             if counted.done():
                 counted.result()
+            raise
         archive.write(trigger_section(definitions.triggers, definitions.collation))
         sha256 = archive.close()
         return archive.size, sha256, position_in(head)

@@ -59,6 +59,10 @@ class DumpStream:
                 f"{self.client.name} wrote no end of its dump", where=self.client.endpoint.label, fix="Try again."
             )
 
+    def stop(self) -> None:
+        """End the client; whoever reads its output finds that it failed."""
+        self.client.process.kill()
+
 
 def position_in(head: bytes) -> str:
     """Return the binary log position that the beginning of a dump names, ``file:offset``; empty when it names none."""

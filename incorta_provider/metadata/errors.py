@@ -11,8 +11,11 @@ import pymysql
 from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError, TransientError
 
 TABLE_CHANGED = 1412
-"""The table was altered, truncated or made anew since the snapshot was taken."""
-NO_SUCH_TABLE = 1146
+"""The table was redefined since the snapshot was taken."""
+
+REDEFINED = (TABLE_CHANGED, 1205, 1684, 1146, 1347, 1305, 1360, 1539)
+"""What a reader meets where someone redefines: that, a wait for a lock, a definition that is being modified, an object
+that was listed and is gone."""
 
 _UNKNOWN_SCHEMA = 1049
 _LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)

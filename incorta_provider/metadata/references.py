@@ -54,7 +54,7 @@ def _ask(session: Session, query: str) -> list[Reference]:
     except pymysql.MySQLError as error:
         if number_of(error) == TABLE_CHANGED:
             raise
-        raise _wrong(query, str(error.args[-1])) from error
+        raise _wrong(query, str(error.args[-1])) from None
 
 
 def _reference(row: dict[str, Any], query: str) -> Reference:

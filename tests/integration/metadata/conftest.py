@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def _fill_kinds(cursor: Cursor) -> None:
     for text in TEXTS:
         row = {"label": text[:80], "text_value": text, "raw": text.encode(), "big": text.encode("utf-16")}
         cursor.execute(_insert(row), tuple(row.values()))
-    row = {
+    one: dict[str, object] = {
         "label": "all",
         "latin": "é€ß",
         "wide": "日本 ß",
@@ -140,13 +140,18 @@ def _fill_kinds(cursor: Cursor) -> None:
         "born": 2024,
         "hidden": 9,
     }
-    cursor.execute(_insert(row), tuple(row.values()))
-    extremes = {"label": "extremes", "ratio": 1.7976931348623157e308, "many": "", "day": "2024-00-00"}
+    cursor.execute(_insert(one), tuple(one.values()))
+    extremes: dict[str, object] = {
+        "label": "extremes",
+        "ratio": 1.7976931348623157e308,
+        "many": "",
+        "day": "2024-00-00",
+    }
     cursor.execute(_insert(extremes), tuple(extremes.values()))
     cursor.execute("INSERT IGNORE INTO kinds (label, choice) VALUES ('error value', 'no such member')")
 
 
-def _insert(row: dict[str, object]) -> str:
+def _insert(row: Mapping[str, object]) -> str:
     return f"INSERT INTO kinds ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})"
 
 
@@ -198,7 +203,7 @@ class Dumped:
         return hashlib.sha256(self.dump.read_bytes()).hexdigest()
 
     def text(self) -> str:
-        return b"".join(read_archive(self.dump)).decode()
+        return b"".join(read_archive(self.dump)).decode(errors="replace")
 
 
 @pytest.fixture
