@@ -61,9 +61,10 @@ class CutoverApprovalOperator(HITLOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
         """Seal the approval, or fail with the reason; the ledger gets either."""
         with airflow_errors():
+            run = self._run(context)
             approval = seal_approval(
-                self._run(context),
-                answered_by=_answered_by(event, requester_of(context)),
+                run,
+                answered_by=_answered_by(event, run.folder.plan().requested_by),
                 chosen=list(event.get("chosen_options") or []),
                 answered_at=_answered_at(event),
             )
@@ -83,7 +84,7 @@ def _answered_by(event: Mapping[str, Any], requester: str) -> str | None:
     the requester's own when either is.
     """
     user = event.get("responded_by_user") or {}
-    identities = [str(user[field]) for field in ("name", "id") if user.get(field)]
+    identities = [name for field in ("name", "id") if (name := str(user.get(field) or "").strip())]
     own = [identity for identity in identities if same_person(identity, requester)]
     return next(iter(own or identities), None)
 
