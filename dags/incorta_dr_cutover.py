@@ -81,7 +81,7 @@ def cutover_dag(name: str, group: Group) -> DAG:
         description=f"Disaster recovery cutover of {name}: manual, approved by a second person",
         doc_md=DOC.format(group=name),
         schedule=None,
-        allowed_run_types=DagRunType.MANUAL,  # type: ignore[arg-type] - Airflow has two enums of the same values
+        allowed_run_types=DagRunType.MANUAL,  # type: ignore[arg-type]  # Airflow has two enums of the same values
         max_active_runs=1,
         catchup=False,
         is_paused_upon_creation=False,
