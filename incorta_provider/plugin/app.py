@@ -5,6 +5,8 @@ Airflow mounts a plugin's application without authentication, so the whole route
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from incorta_provider.exceptions import DrError
+from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError
 from incorta_provider.operators.base import dr_access, topology_path
-from incorta_provider.plugin.views import cutover_view, group_view, point_view, run_view
+from incorta_provider.plugin.views import View, cutover_view, group_view, point_view, run_view
+from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.topology_file import read_topology
 
 PREFIX = "/incorta-dr"
@@ -34,41 +37,30 @@ router = APIRouter(dependencies=[Depends(requires_authenticated())], default_res
 @router.get("/")
 def overview() -> str:
     """Show every protection group, its sites and their newest recovery points."""
-    try:
-        groups = [group_view(dr_access(name)) for name in read_topology(topology_path()).groups]
-    except DrError as error:
-        return _page("problem.html", title="Incorta DR", problem=str(error))
-    return _page("overview.html", title="Incorta DR", groups=groups)
+    groups, problems = _of_each_group(lambda access: [group_view(access)])
+    return _page("overview.html", title="Incorta DR", groups=groups, problems=problems)
 
 
 @router.get("/runs/{run_id:path}")
 def run(run_id: str) -> str:
     """Show what one run of a DAG made: the tab on the run's own page."""
-    try:
-        groups = [dr_access(name) for name in read_topology(topology_path()).groups]
-        outcomes = [outcome for access in groups for outcome in run_view(access, run_id)]
-    except DrError as error:
-        return _page("problem.html", title="Incorta DR", problem=str(error))
-    return _page("run.html", title=f"Run {run_id}", outcomes=outcomes)
+    outcomes, problems = _of_each_group(lambda access: run_view(access, run_id))
+    return _page("run.html", title=f"Run {run_id}", outcomes=outcomes, problems=problems)
 
 
 @router.get("/groups/{group}/sites/{site}/points/{point}")
 def recovery_point(group: str, site: str, point: str) -> str:
     """Show one recovery point and its lines in the ledger."""
-    try:
+    with _errors_told():
         view = point_view(dr_access(group).site(site), point)
-    except DrError as error:
-        raise HTTPException(404, str(error)) from None
     return _page("point.html", title=f"Recovery point {point}", **view)
 
 
 @router.get("/groups/{group}/sites/{site}/cutovers/{run_id:path}")
 def cutover(group: str, site: str, run_id: str) -> str:
     """Show the report of one cutover."""
-    try:
+    with _errors_told():
         view = cutover_view(dr_access(group).site(site), run_id)
-    except DrError as error:
-        raise HTTPException(404, str(error)) from None
     return _page("cutover.html", title=f"Cutover of {group} to {site}", **view)
 
 
@@ -77,6 +69,33 @@ def make_app() -> FastAPI:
     app = FastAPI(title="Incorta DR", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router)
     return app
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Tell what is not there apart from what is there and cannot be shown."""
+    try:
+        yield
+    except (ConfigurationError, PreconditionError) as error:
+        raise HTTPException(404, str(error)) from None
+    except DrError as error:
+        raise HTTPException(500, str(error)) from None
+
+
+def _of_each_group(view: Callable[[GroupAccess], Iterable[View]]) -> tuple[list[View], list[str]]:
+    """Return the views of all groups, and what is wrong: with one group it must not hide the others."""
+    try:
+        names = list(read_topology(topology_path()).groups)
+    except DrError as error:
+        return [], [str(error)]
+    found: list[View] = []
+    problems = []
+    for name in names:
+        try:
+            found += view(dr_access(name))
+        except (DrError, OSError) as error:
+            problems.append(f"Protection group {name}: {error}")
+    return found, problems
 
 
 def _page(template: str, **values: Any) -> str:

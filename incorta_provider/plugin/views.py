@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
-from incorta_provider.exceptions import PreconditionError
+from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.roles import roles_that_answer
 from incorta_provider.storage.cutover_folder import CutoverFolder
+
+log = logging.getLogger(__name__)
 
 SHOWN_POINTS = 20
 
@@ -37,8 +40,14 @@ def group_view(access: GroupAccess) -> View:
 
 
 def _active_site(access: GroupAccess) -> str | None:
-    """Return the active site by the registry that is furthest ahead; None when no registry answers."""
-    roles = roles_that_answer(access).values()
+    """Return the active site by the registry that is furthest ahead; None when nobody can tell: points are shown then,
+    too, because that is when they are needed.
+    """
+    try:
+        roles = roles_that_answer(access).values()
+    except DrError as error:
+        log.warning("the active site of %s is not known: %s", access.name, error)
+        return None
     newest = max(roles, key=lambda role: role.epoch, default=None)
     return newest.active if newest else None
 

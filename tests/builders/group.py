@@ -276,6 +276,17 @@ def write_topology(root: Path, document: dict[str, Any] | None = None) -> Path:
     return path
 
 
+def airflow_knows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Airflow find the topology and its connections as it does in production: by its configuration."""
+    monkeypatch.setenv("AIRFLOW__INCORTA_DR__TOPOLOGY", str(write_topology(root)))
+    topology = Topology.model_validate(topology_document(root))
+    group = topology.groups["acme"]
+    for conn_id in {group.approval.conn_id}.union(*(site.conn_ids for site in group.sites.values())):
+        password = SIGNING_KEY if conn_id == "acme_approval" else PASSWORD
+        fields = {"conn_type": "generic", "host": "127.0.0.1", "port": 1, "login": "incorta", "password": password}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+
 def _site(root: Path, name: str) -> dict[str, Any]:
     return {
         "storage": f"file://{root}/{name}/storage",
