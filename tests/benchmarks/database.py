@@ -1,0 +1,112 @@
+"""The metadata contests' database: four tables that differ in what they cost, filled by the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from incorta_provider.metadata import rights
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.option_file import login_options, option_text
+from lab.servers.mariadb import MariaDb
+
+SCHEMA = "bench"
+COPY = "bench_copy"
+"""Where the other tools restore to."""
+
+_USER, _PASSWORD = "bench", "bench-only"
+_BATCH = 10_000
+
+_TABLES = {
+    "documents": (
+        "id INT PRIMARY KEY, name VARCHAR(100) NOT NULL, owner INT NOT NULL, body LONGTEXT NOT NULL, "
+        "changed DATETIME NOT NULL, KEY (owner), KEY (name)",
+        "seq, CONCAT('Sales by region ', seq), seq % 997, CONCAT('{\"title\": \"', SHA2(seq, 256), '\", \"columns\": [', "
+        'REPEAT(CONCAT(\'{"name": "\', MD5(seq), \'", "type": "double", "visible": true}, \'), 20), \'null]}\'), '
+        "'2024-01-01' + INTERVAL seq SECOND",
+        1_600,
+        0.5,
+    ),
+    "files": (
+        "id INT PRIMARY KEY, path VARCHAR(255) NOT NULL UNIQUE, size BIGINT NOT NULL, sha256 CHAR(64) NOT NULL, "
+        "version INT NOT NULL, KEY (version)",
+        "seq, CONCAT('source/SALES/ORDERS_', seq % 97, '/v1/part-', seq, '.parquet'), seq * 7919 % 10000019, "
+        "SHA2(seq, 256), seq % 1009",
+        150,
+        0.25,
+    ),
+    "numbers": (
+        "id INT PRIMARY KEY, a BIGINT, b DOUBLE, c DECIMAL(20, 6), d DATE, e TIMESTAMP NULL, f TINYINT",
+        "seq, seq * 104729 % 1000003, seq / 7, seq / 13, '2020-01-01' + INTERVAL seq % 2000 DAY, "
+        "'2020-01-01' + INTERVAL seq SECOND, NULLIF(seq % 5, 0)",
+        85,
+        0.15,
+    ),
+    "pictures": (
+        "id INT PRIMARY KEY, picture MEDIUMBLOB NOT NULL",
+        "seq, REPEAT(UNHEX(CONCAT(SHA2(seq, 512), SHA2(-seq, 512), SHA2(seq * 7, 512))), 10)",
+        2_500,
+        0.1,
+    ),
+}
+"""By name: columns, one row's values by its number, bytes of a row as SQL text, and the share of the whole."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database of one site."""
+
+    server: MariaDb
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.server.host, self.server.port, _USER, _PASSWORD, SCHEMA, self.server.site_name)
+
+    def admit(self) -> None:
+        """Make the account with just the rights that the provider asks for, and those on the other tools' copy."""
+        account = f"'{_USER}'@'127.0.0.1'"
+        self.run(f"CREATE OR REPLACE USER {account} IDENTIFIED BY '{_PASSWORD}'")
+        self.run(*rights.statements(account, SCHEMA), f"GRANT ALL ON `{COPY}`.* TO {account}")
+
+    def fill(self, mib: int) -> None:
+        """Make the schema, about so large as SQL text; what was there is lost."""
+        self.remake(SCHEMA)
+        for name, (columns, values, width, share) in _TABLES.items():
+            rows = int(mib * (1 << 20) * share / width)
+            self.run(f"CREATE TABLE {SCHEMA}.{name} ({columns}) ENGINE=InnoDB")
+            for first in range(1, rows + 1, _BATCH):
+                last = min(first + _BATCH - 1, rows)
+                self.run(
+                    "SET sql_log_bin = 0",
+                    f"INSERT INTO {SCHEMA}.{name} SELECT {values} FROM mysql.seq_{first}_to_{last}",
+                )
+        self.run(*(f"ANALYZE TABLE {SCHEMA}.{name}" for name in _TABLES))
+
+    def remake(self, schema: str) -> None:
+        """Make a schema anew and empty, and forget the binary log of what was in it."""
+        self.run(f"DROP DATABASE IF EXISTS {schema}", f"CREATE DATABASE {schema}", "RESET MASTER")
+
+    def read_all(self) -> None:
+        """Read every row, so that the server's memory is in one state, whoever was there before."""
+        self.run(*(f"CHECKSUM TABLE {SCHEMA}.{name}" for name in _TABLES))
+
+    def rows(self, schema: str) -> dict[str, int]:
+        """Count the rows of each table."""
+        return {name: self.run(f"SELECT COUNT(*) FROM {schema}.{name}")[0][0] for name in _TABLES}
+
+    def run(self, *statements: str) -> tuple[tuple[int, ...], ...]:
+        """Run statements as root and return the rows of the last."""
+        with self.server.connect() as session, session.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return tuple(cursor.fetchall())
+
+    @contextmanager
+    def login_file(self, folder: Path) -> Iterator[str]:
+        """Lend an option file for the client programs; the driver and they reach the server the same way."""
+        path = folder / f"{self.server.site_name}.cnf"
+        path.touch(mode=0o600)
+        path.write_text(option_text(login_options(self.endpoint)), encoding="utf-8")
+        yield str(path)

@@ -1,0 +1,55 @@
+"""How much is worked on: small for a quick look, full for the numbers that the project is held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.benchmarks.trees import Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One set of sizes.
+
+    :param many_files: S1, of about 8 KB.
+    :param big_files: S2, each of ``big_mib``.
+    :param tree_files: S3 to S5: a tree where little changes; ``small_tree_files``: S5's other one.
+    :param load_job: S3's changes.
+    :param publish: S5's changes.
+    :param database_mib: M1 and M2, as SQL text.
+    """
+
+    name: str
+    many_files: int
+    big_files: int
+    big_mib: int
+    tree_files: int
+    small_tree_files: int
+    load_job: Changes
+    publish: Changes
+    database_mib: int
+
+
+SMALL = Size(
+    name="small",
+    many_files=5_000,
+    big_files=4,
+    big_mib=64,
+    tree_files=30_000,
+    small_tree_files=1_000,
+    load_job=Changes(added=100, changed=50, removed=20),
+    publish=Changes(added=120, changed=60, removed=20),
+    database_mib=32,
+)
+FULL = Size(
+    name="full",
+    many_files=100_000,
+    big_files=20,
+    big_mib=256,
+    tree_files=1_000_000,
+    small_tree_files=10_000,
+    load_job=Changes(added=1_000, changed=500, removed=200),
+    publish=Changes(added=600, changed=300, removed=100),
+    database_mib=1_000,
+)
+SIZES = {size.name: size for size in (SMALL, FULL)}
