@@ -11,16 +11,20 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from incorta_provider import __version__
 from incorta_provider.connection import ConnectionInfo, Connections, connections_from_file
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.steps.access import GroupAccess, group_access
+from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.locking import release_dead
 from incorta_provider.steps.roles import initialise_roles
 from incorta_provider.steps.status import ledger_faults, status_lines
 from incorta_provider.steps.topology_file import read_topology
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 TOPOLOGY_VARIABLE = "AIRFLOW__INCORTA_DR__TOPOLOGY"
 CONNECTIONS_VARIABLE = "INCORTA_DR_CONNECTIONS"
@@ -82,6 +86,15 @@ def _release_lock(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _abort_cutover(arguments: argparse.Namespace) -> int:
+    done = abort(_group(arguments), arguments.run, by=_user())
+    print(f"cutover {arguments.run} is given up: {done.role.active} is active again (epoch {done.role.epoch})")
+    print(f"the fence stopped Incorta at {done.role.active} where it could; start it there")
+    for site, reason in done.not_told.items():
+        print(f"{site} was not told: {reason}; repeat this command when it answers")
+    return 1 if done.not_told else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="incorta-dr", description="Disaster recovery of Incorta, without Airflow.")
     parser.add_argument("--version", action="version", version=f"incorta-dr {__version__}")
@@ -111,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--active", required=True, metavar="SITE", help="the site that is active now")
     init.set_defaults(command=_initialise_epoch)
 
+    _add_cutover(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")
     release.add_argument("--group", required=True)
@@ -118,6 +132,14 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--run", required=True, metavar="RUN_ID", help="the run that holds it; no other is touched")
     release.set_defaults(command=_release_lock)
     return parser
+
+
+def _add_cutover(commands: Commands) -> None:
+    cutover = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
+    give_up = cutover.add_parser("abort", help="give up a cutover that was fenced and not promoted")
+    give_up.add_argument("--group", required=True)
+    give_up.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
+    give_up.set_defaults(command=_abort_cutover)
 
 
 def _topology_path(arguments: argparse.Namespace) -> Path:

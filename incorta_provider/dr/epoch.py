@@ -101,6 +101,34 @@ def steady_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role:
     return current.model_copy(update={"state": RoleState.STEADY, "changed_by": by, "changed_at": at})
 
 
+def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role:
+    """Return the role that gives a promotion up: the fenced site is active again, under an epoch of its own.
+
+    The new epoch stops whatever is left of the cutover. Asking twice gives the same role back.
+
+    :param run_id: the cutover that is given up.
+    :raises FencingError: that run is not promoting any site.
+    """
+    given_up = f"abort {run_id}"
+    if current.run_id == given_up:
+        return current
+    if current.run_id != run_id or current.state is not RoleState.PROMOTING or current.fenced is None:
+        raise FencingError(
+            f"run {run_id} is not promoting any site; {current.active} is {current.state} "
+            f"by run {current.run_id} (epoch {current.epoch})",
+            where=f"group {current.group}",
+            fix="Nothing was changed; a cutover that promoted its site is undone by another cutover only.",
+        )
+    return Role(
+        group=current.group,
+        epoch=current.epoch + 1,
+        active=current.fenced,
+        changed_by=by,
+        run_id=given_up,
+        changed_at=at,
+    )
+
+
 def replication_epoch(source: str, at_source: Role | None, target: str, at_target: Role | None) -> int:
     """Return the epoch under which ``source`` may be replicated to ``target``.
 
@@ -111,14 +139,7 @@ def replication_epoch(source: str, at_source: Role | None, target: str, at_targe
     :raises FencingError: a registry names another active site, or the two disagree.
     """
     for site, role in ((source, at_source), (target, at_target)):
-        if role is None:
-            raise registry_empty(site)
-        if role.active != source or role.state is not RoleState.STEADY:
-            raise FencingError(
-                f"the registry says that {role.active} is active (epoch {role.epoch}, {role.state})",
-                where=f"ZooKeeper of site {site}",
-                fix=f"{source} must not be replicated to {target}; pause this DAG.",
-            )
+        ensure_active(source, site, role)
     if at_source is None or at_target is None or at_source.epoch != at_target.epoch:
         raise FencingError(
             "the two sites disagree about the epoch",
@@ -126,6 +147,26 @@ def replication_epoch(source: str, at_source: Role | None, target: str, at_targe
             fix="See `incorta-dr status`; a change of roles was left half done.",
         )
     return at_source.epoch
+
+
+def ensure_active(source: str, site: str, role: Role | None) -> None:
+    """Refuse to replicate from ``source`` unless the registry of ``site`` says that it is the active site.
+
+    :raises PreconditionError: the registry was never initialised.
+    :raises FencingError: the registry names another site, or a promotion is under way.
+    """
+    if role is None:
+        raise registry_empty(site)
+    if role.active == source and role.state is RoleState.STEADY:
+        return
+    remedy = f"{source} must not be replicated; pause this DAG."
+    if role.state is RoleState.PROMOTING:
+        remedy = f"Finish cutover {role.run_id}, or give it up: `incorta-dr cutover abort --run {role.run_id}`."
+    raise FencingError(
+        f"the registry says that {role.active} is active (epoch {role.epoch}, {role.state})",
+        where=f"ZooKeeper of site {site}",
+        fix=remedy,
+    )
 
 
 def ensure_epoch(expected: int, at_target: Role | None, *, active: str) -> None:

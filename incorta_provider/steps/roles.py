@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import Role, first_role
+from incorta_provider.dr.epoch import Role, first_role, registry_empty
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 
@@ -24,6 +24,16 @@ def role_at(access: GroupAccess, site: SiteAccess) -> Role | None:
     with connect(site.zookeeper) as session:
         stored = RoleRegistry(session, access.name).read()
     return stored.role if stored else None
+
+
+def change_role(access: GroupAccess, site: SiteAccess, change: Callable[[Role], Role]) -> Role:
+    """Replace the role at one site's registry by what ``change`` makes of it, unless it changed meanwhile."""
+    with connect(site.zookeeper) as session:
+        registry = RoleRegistry(session, access.name)
+        stored = registry.read()
+        if stored is None:
+            raise registry_empty(site.name)
+        return registry.compare_and_set(stored, change(stored.role)).role
 
 
 def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:

@@ -12,7 +12,7 @@ import logging
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import replication_epoch
+from incorta_provider.dr.epoch import RoleState, ensure_active, replication_epoch
 from incorta_provider.dr.recovery_point import point_id
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError
 from incorta_provider.steps.incorta_release import incorta_release
@@ -37,11 +37,11 @@ def open_run(run: ReplicationRun) -> RunRecord:
 
 def _epoch(run: ReplicationRun) -> int:
     at_target = role_at(run.access, run.target)
-    if at_target is not None and at_target.active == run.target.name:
+    if at_target is not None and at_target.active == run.target.name and at_target.state is RoleState.STEADY:
         raise NothingToDo(
-            f"{run.target.name} is the active site (epoch {at_target.epoch}, {at_target.state}): "
-            f"{run.source.name} is not replicated to it"
+            f"{run.target.name} is the active site (epoch {at_target.epoch}): {run.source.name} is not replicated to it"
         )
+    ensure_active(run.source.name, run.target.name, at_target)  # before the source is asked: it may be gone
     return replication_epoch(run.source.name, role_at(run.access, run.source), run.target.name, at_target)
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from incorta_provider.dr.epoch import (
     Role,
     RoleState,
+    abandoned_role,
     ensure_epoch,
     ensure_promoting,
     first_role,
@@ -377,3 +378,26 @@ def test_a_primary_that_comes_back_with_its_old_copy_neither_replicates_nor_take
         ensure_epoch(1, current, active="berlin")
     with pytest.raises(PreconditionError):
         promoting_role(stale, "berlin", by="eve", run_id="r2", at=LATER)
+
+
+def test_a_promotion_that_is_given_up_gives_the_role_back_under_a_new_epoch() -> None:
+    current = role("newyork", 2, promoting=True, fenced="berlin", run_id="m1")
+    given_up = abandoned_role(current, by="dana", run_id="m1", at=LATER)
+    assert given_up == Role(
+        group="acme", epoch=3, active="berlin", changed_by="dana", run_id="abort m1", changed_at=LATER
+    )
+    assert abandoned_role(given_up, by="omar", run_id="m1", at=AT) == given_up
+
+
+@pytest.mark.parametrize(
+    "current",
+    [
+        role(),
+        role("newyork", 2, fenced="berlin", run_id="m1"),
+        role("newyork", 2, promoting=True, fenced="berlin", run_id="m2"),
+        role("berlin", 4, run_id="abort m2"),
+    ],
+)
+def test_only_a_promotion_of_that_run_can_be_given_up(current: Role) -> None:
+    with pytest.raises(FencingError, match="run m1 is not promoting any site"):
+        abandoned_role(current, by="dana", run_id="m1", at=LATER)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+
+from incorta_provider.dr.approval import APPROVE
+from incorta_provider.dr.epoch import RoleState, ensure_promoting
+from incorta_provider.dr.plan import StepName
+from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.steps.cutover.abort import abort
+from incorta_provider.steps.cutover.approve import seal_approval
+from incorta_provider.steps.cutover.fence import fence
+from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.replication.open import open_run
+from tests.builders.group import SITES, Bench, cutover_run, done_before, frozen_plan, replication_run
+
+
+@pytest.fixture
+def fenced(bench: Bench) -> CutoverRun:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=bench.clock.now)
+    fence(run)
+    bench.nodes.calls.clear()
+    return run
+
+
+def test_the_fenced_site_is_active_again_under_a_new_epoch_and_the_lock_is_free(
+    bench: Bench, fenced: CutoverRun
+) -> None:
+    done = abort(bench.access, fenced.run_id, by="dana")
+    for site in SITES:
+        role = bench.ensembles.role(site)
+        assert (role.epoch, role.active, role.state, role.fenced) == (3, "berlin", RoleState.STEADY, None)
+        assert (role.changed_by, role.run_id) == ("dana", "abort manual__1")
+    assert (done.role, done.target, done.not_told) == (bench.ensembles.role("newyork"), "newyork", {})
+    assert bench.ensembles.lock("newyork").holder() is None
+    assert bench.last("cutover.aborted") == {"epoch": 3, "active": "berlin", "not_told": {}}
+    assert bench.nodes.calls == []
+
+
+def test_replication_goes_on_and_the_cutover_cannot(bench: Bench, fenced: CutoverRun) -> None:
+    with pytest.raises(FencingError, match=r"newyork is active \(epoch 2, promoting\)"):
+        open_run(replication_run(bench, "scheduled__2"))
+    abort(bench.access, fenced.run_id, by="dana")
+    assert open_run(replication_run(bench, "scheduled__2")).epoch == 3
+    with pytest.raises(FencingError, match="run manual__1 is not the one that promotes newyork"):
+        ensure_promoting(bench.ensembles.role("newyork"), run_id=fenced.run_id, target="newyork")
+
+
+def test_who_did_not_answer_is_told_by_a_repetition(bench: Bench, fenced: CutoverRun) -> None:
+    bench.ensembles.down.add("berlin_zookeeper")
+    assert list(abort(bench.access, fenced.run_id, by="dana").not_told) == ["berlin"]
+    assert bench.ensembles.role("berlin").epoch == 2
+    bench.ensembles.down.clear()
+    assert abort(bench.access, fenced.run_id, by="omar").not_told == {}
+    assert bench.ensembles.role("berlin") == bench.ensembles.role("newyork")
+    assert bench.ensembles.role("berlin").epoch == 3
+    assert bench.events().count("cutover.aborted") == 1
+
+
+def test_what_the_cutover_may_have_started_is_stopped_first(bench: Bench) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, StepName.START_NODES)
+    bench.nodes.down.add("newyork_node2")
+    with pytest.raises(TransientError, match="the node cannot be reached"):
+        abort(bench.access, run.run_id, by="dana")
+    assert bench.ensembles.role("newyork").state is RoleState.PROMOTING
+    bench.nodes.down.clear()
+    bench.nodes.calls.clear()
+    assert abort(bench.access, run.run_id, by="dana").role.active == "berlin"
+    assert bench.nodes.told("newyork_node2") == ["stop loaderService", "stop node"]
+    assert bench.nodes.told("newyork_node1")[-1] == "stop node"
+
+
+def test_a_promoted_site_keeps_its_role(bench: Bench, fenced: CutoverRun) -> None:
+    role = bench.ensembles.role("newyork").model_copy(update={"state": RoleState.STEADY})
+    bench.ensembles.set_role("newyork", role)
+    with pytest.raises(FencingError, match="run manual__1 is not promoting any site; newyork is steady"):
+        abort(bench.access, fenced.run_id, by="dana")
+    assert bench.ensembles.role("newyork") == role
+    with pytest.raises(NothingToDo, match="newyork is the active site"):
+        open_run(replication_run(bench, "scheduled__2"))
+
+
+def test_the_promotion_of_another_run_is_left_alone(bench: Bench, fenced: CutoverRun) -> None:
+    other = cutover_run(bench, "manual__2")
+    frozen_plan(bench, other)
+    with pytest.raises(FencingError, match="run manual__2 is not promoting any site"):
+        abort(bench.access, "manual__2", by="dana")
+    with pytest.raises(PreconditionError, match="no catalog knows a cutover manual__3"):
+        abort(bench.access, "manual__3", by="dana")
+    assert bench.ensembles.role("newyork").run_id == "manual__1"

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.cli import main
+from tests.builders.group import SITES, Bench, cutover_run, frozen_plan, make_bench, promoting, write_topology
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("AIRFLOW__INCORTA_DR__TOPOLOGY", str(write_topology(tmp_path)))
+    listed = {f"{site}_zookeeper": {"conn_type": "incorta_zookeeper", "host": "127.0.0.1:1"} for site in SITES}
+    (tmp_path / "connections.json").write_text(json.dumps(listed))
+    (tmp_path / "connections.json").chmod(0o600)
+    monkeypatch.setenv("INCORTA_DR_CONNECTIONS", str(tmp_path / "connections.json"))
+    monkeypatch.setenv("SUDO_USER", "dana")
+    return make_bench(tmp_path, monkeypatch)
+
+
+def test_a_cutover_is_given_up_and_who_was_not_told_is_an_exit_status(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen_plan(bench, cutover_run(bench))
+    promoting(bench)
+    bench.ensembles.down.add("berlin_zookeeper")
+    command = ["cutover", "abort", "--group", "acme", "--run", "manual__1"]
+    assert main(command) == 1
+    assert "berlin was not told: no quorum" in capsys.readouterr().out
+    bench.ensembles.down.clear()
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "cutover manual__1 is given up: berlin is active again (epoch 3)"
+    assert bench.ensembles.role("berlin") == bench.ensembles.role("newyork")
+    assert bench.ensembles.role("berlin").changed_by == "dana"
+
+
+def test_a_run_that_promotes_nothing_is_told(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    frozen_plan(bench, cutover_run(bench))
+    assert main(["cutover", "abort", "--group", "acme", "--run", "manual__1"]) == 1
+    assert "run manual__1 is not promoting any site" in capsys.readouterr().err
