@@ -183,8 +183,8 @@ def ensure_epoch(expected: int, at_target: Role | None, *, active: str) -> None:
         )
 
 
-def ensure_promoting(role: Role | None, *, run_id: str, target: str) -> None:
-    """Refuse the later steps of a cutover whose promotion is over or was taken up by another run.
+def ensure_promoting(role: Role | None, *, run_id: str, target: str) -> Role:
+    """Return the role, unless the promotion is over or was taken up by another run.
 
     :raises FencingError: the registry does not say that ``run_id`` is promoting ``target``.
     """
@@ -193,8 +193,9 @@ def ensure_promoting(role: Role | None, *, run_id: str, target: str) -> None:
         raise FencingError(
             f"run {run_id} is not the one that promotes {target}; the registry says {found}",
             where="epoch registry",
-            fix="Another cutover took over; go on with that one.",
+            fix="It was given up, or another cutover took over; `incorta-dr status` shows which.",
         )
+    return role
 
 
 def registry_empty(site: str) -> PreconditionError:

@@ -1,8 +1,9 @@
 """Fence the source: from here on the old site's work is refused, and it is stopped as far as it can be reached.
 
 The order matters. First the epoch at the target: from then on no replication run can seal or apply. Then the group's
-lock. Then the source itself: its role and its services. What could not be reached is recorded as unfenced; that is no
-error, because an unplanned cutover is made when the primary is gone.
+lock. Then the source itself: its role and its services, each part tried whatever becomes of the others. What was not
+stopped is recorded as unfenced; that is no error, because an unplanned cutover is made when the primary is gone. The
+task may be cleared when the source is back.
 
 :raises ApprovalError: the approval is absent, not valid or expired.
 :raises FencingError: the roles changed since the plan was made, or another cutover is under way.
@@ -21,38 +22,50 @@ from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.approval import Approval
-from incorta_provider.dr.epoch import Role, promoting_role, registry_empty
+from incorta_provider.dr.epoch import Role, ensure_promoting, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.topology import Node
-from incorta_provider.exceptions import DrError, FencingError
+from incorta_provider.exceptions import DrError, FencingError, TransientError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import verified_approval
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.locking import CUTOVER, hold, lock_owner
-from incorta_provider.steps.roles import copy_role, tell
+from incorta_provider.steps.roles import copy_role, role_at, tell
 
 log = logging.getLogger(__name__)
 
 
 def fence(run: CutoverRun) -> Result:
-    """Raise the epoch at the target, then stop the source as far as it can be reached."""
+    """Raise the epoch at the target, then stop the source as far as it can be reached.
+
+    Cleared after it was done, it tries the source again as long as a part of it is not fenced.
+    """
 
     def action(plan: Plan) -> Result:
         approval = verified_approval(run, plan)
         with connect(run.target.zookeeper) as session:
             role = _raise_epoch(run, plan, approval, session)
             _take_lock(run, session)
-        stopped, not_reached = _fence_source(run, run.access.site(plan.source), role)
         others = [name for name in run.access.config.sites if name not in {plan.source, plan.target}]
         return {
             "epoch": role.epoch,
-            "stopped": stopped,
-            "not_reached": not_reached,
+            **_fence_source(run, run.access.site(plan.source), role),
             "not_told": tell(run.access, others, role),
-            "unfenced": bool(not_reached),
         }
 
-    return run.perform(StepName.FENCE, action)
+    known = run.folder.result(StepName.FENCE)
+    return _try_source_again(run, known) if known and known["unfenced"] else run.perform(StepName.FENCE, action)
+
+
+def _try_source_again(run: CutoverRun, known: Result) -> Result:
+    """Fence a source that came back, as long as this cutover's role holds; the first result is kept in the ledger."""
+    source = run.access.site(run.folder.plan().source)
+    role = ensure_promoting(role_at(run.access, run.target), run_id=run.run_id, target=run.target.name)
+    facts = _fence_source(run, source, role)
+    result = {**known, **facts, "finished_at": run.access.clock().isoformat()}
+    run.folder.record(StepName.FENCE, result)
+    run.note("cutover.source.fenced_again", f"fence:again:{result['finished_at']}", facts)
+    return result
 
 
 def _raise_epoch(run: CutoverRun, plan: Plan, approval: Approval, session: Session) -> Role:
@@ -84,34 +97,52 @@ def _take_lock(run: CutoverRun, session: Session) -> None:
     hold(GroupLock(session, run.access.name), owner, run.note, supersedes=lambda _: True)
 
 
-def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> tuple[list[str], dict[str, str]]:
+def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
     """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
     key = run.script_key(StepName.FENCE)
-    parts: dict[str, Callable[[], None]] = {"epoch registry": partial(copy_role, run.access, source, role)}
+    parts: dict[str, Callable[[], object]] = {"epoch registry": partial(copy_role, run.access, source, role)}
     for node in source.config.nodes:
         parts[f"services of {node.conn_id}"] = partial(stop_services, source, node, key)
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         reasons = dict(zip(parts, pool.map(_attempt, parts.values()), strict=True))
-    for part, reason in reasons.items():
-        if reason:
-            log.warning("%s of %s: not fenced: %s", part, source.name, reason)
-    fenced = [part for part, reason in reasons.items() if reason is None]
-    return fenced, {part: reason for part, reason in reasons.items() if reason is not None}
+    not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
+    for part, reason in not_reached.items():
+        log.warning("%s of %s: not fenced: %s", part, source.name, reason)
+    return {
+        "stopped": [part for part in parts if part not in not_reached],
+        "not_reached": not_reached,
+        "unfenced": bool(not_reached),
+    }
 
 
-def _attempt(part: Callable[[], None]) -> str | None:
+def _attempt(part: Callable[[], object]) -> str | None:
+    """Return why a part failed; whatever it is, it keeps neither the other parts nor the cutover from going on."""
     try:
         part()
     except DrError as error:
         return error.what
+    except Exception as error:
+        log.exception("a part of the source failed in a way of its own")
+        return f"{type(error).__name__}: {error}"
     return None
 
 
 def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
-    """Stop what Incorta runs on one node, services first; "stopped already" is a pass."""
+    """Stop what Incorta runs on one node, services first; "stopped already" is a pass.
+
+    :raises TransientError: says which parts are not stopped, and why; each of the others was stopped all the same.
+    """
     with site.node(config, run_id) as node:
-        for service in reversed(config.services):
-            node.stop_service(service)
+        parts: dict[str, Callable[[], None]] = {
+            service: partial(node.stop_service, service) for service in reversed(config.services)
+        }
         if config.conn_id == site.config.cmc.node:
-            node.stop_cmc()
-        node.stop_node()
+            parts["CMC"] = node.stop_cmc
+        parts["node agent"] = node.stop_node
+        failed = {part: reason for part, stop in parts.items() if (reason := _attempt(stop))}
+    if failed:
+        raise TransientError(
+            "not stopped: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
+            where=f"node {config.conn_id}",
+            fix="Stop it at the node by hand, then clear this task.",
+        )

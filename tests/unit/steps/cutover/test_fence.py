@@ -6,11 +6,12 @@ import pytest
 
 from incorta_provider.dr.approval import APPROVE, Approval
 from incorta_provider.dr.epoch import Role, RoleState
+from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import ApprovalError, FencingError, PreconditionError, TransientError
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.run import CutoverRun
-from tests.builders.group import NOON, Bench, cutover_run, frozen_plan, owner, promoting
+from tests.builders.group import NOON, Bench, Node, cutover_run, frozen_plan, owner, promoting
 
 REACHED = ["epoch registry", "services of berlin_node1", "services of berlin_node2"]
 
@@ -198,3 +199,79 @@ def test_the_result_says_when(bench: Bench) -> None:
     bench.clock.go_on(30)
     result = fence(run)
     assert result["started_at"] == (NOON + timedelta(seconds=30)).isoformat()
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the Analytics service of any node fail to stop."""
+    stop = Node.stop_service
+
+    def stop_service(node: Node, name: str) -> None:
+        if name == "analyticsService":
+            raise error
+        stop(node, name)
+
+    monkeypatch.setattr(Node, "stop_service", stop_service)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TransientError("analytics still listens"), "not stopped: analyticsService: analytics still listens"),
+        (ValueError("no number in 'x'"), "not stopped: analyticsService: ValueError: no number in 'x'"),
+    ],
+)
+def test_one_part_that_does_not_stop_keeps_no_other_from_being_stopped(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    failing(monkeypatch, error)
+    run = cutover_run(bench)
+    approved(bench, run)
+    result = fence(run)
+    assert bench.nodes.told("berlin_node1") == ["stop loaderService", "stop cmc", "stop node"]
+    assert result["not_reached"] == {"services of berlin_node1": reason}
+    assert (result["unfenced"], result["stopped"]) == (True, ["epoch registry", "services of berlin_node2"])
+
+
+def test_an_error_that_nobody_thought_of_keeps_no_cutover_from_going_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("incorta_provider.steps.cutover.fence.stop_services", broken)
+    run = cutover_run(bench)
+    approved(bench, run)
+    result = fence(run)
+    assert result["not_reached"]["services of berlin_node1"] == "OSError: [Errno 28] No space left on device"
+    assert bench.ensembles.role("berlin").epoch == 2
+
+
+def test_a_source_that_comes_back_is_fenced_when_the_task_is_cleared(bench: Bench) -> None:
+    bench.nodes.down.update({"berlin_node1", "berlin_node2"})
+    bench.ensembles.down.add("berlin_zookeeper")
+    run = cutover_run(bench)
+    approved(bench, run)
+    assert fence(run)["unfenced"] is True
+    bench.clock.go_on(7200)
+    bench.nodes.down.clear()
+    bench.ensembles.down.clear()
+    result = fence(cutover_run(bench))
+    assert (result["unfenced"], result["not_reached"], result["stopped"]) == (False, {}, REACHED)
+    assert result["finished_at"] == (NOON + timedelta(seconds=7200)).isoformat()
+    assert run.folder.result(StepName.FENCE) == result
+    assert bench.ensembles.role("berlin") == bench.ensembles.role("newyork")
+    assert bench.ensembles.role("berlin").epoch == 2
+    assert bench.last("cutover.source.fenced_again")["unfenced"] is False
+
+
+def test_a_cutover_that_lost_its_role_fences_nobody_again(bench: Bench) -> None:
+    bench.nodes.down.add("berlin_node1")
+    run = cutover_run(bench)
+    approved(bench, run)
+    fence(run)
+    bench.nodes.down.clear()
+    bench.nodes.calls.clear()
+    bench.ensembles.set_role("newyork", ahead())
+    with pytest.raises(FencingError, match="run manual__1 is not the one that promotes newyork"):
+        fence(run)
+    assert bench.nodes.calls == []
