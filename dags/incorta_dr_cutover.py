@@ -26,6 +26,7 @@ from incorta_provider.operators.cutover import (
     StartCmcOperator,
     StartLoaderOperator,
     StartNodesOperator,
+    StopTargetOperator,
     VerifyServiceOperator,
 )
 from incorta_provider.sensors.site_ready import SiteReadySensor
@@ -37,9 +38,10 @@ Moves **{group}** to another site. A person triggers it, another person approves
 1. *request* checks the form, the recovery point and the target site, and freezes the plan.
 2. *approve* shows the plan and waits. Silence is a refusal.
 3. *fence* raises the epoch, so that the old site's work is refused, and stops its services where it can be reached.
-4. Files and metadata become those of the recovery point, and are compared with it, before any service starts.
-5. ZooKeeper, node agents, CMC, Loader and Analytics start in this order, each when the one before is really ready.
-6. *verify_service* logs in; *promote* records the new active site and writes the report.
+4. *stop_target* stops what Incorta runs at the target: its files and metadata are about to be replaced.
+5. Files and metadata become those of the recovery point, and are compared with it, before any service starts.
+6. ZooKeeper, node agents, CMC, Loader and Analytics start in this order, each when the one before is really ready.
+7. *verify_service* logs in; *promote* records the new active site and writes the report.
 
 A failed task may be cleared: the journal in the catalog knows what is done.
 """
@@ -101,6 +103,7 @@ def cutover_dag(name: str, group: Group) -> DAG:
                 task_id="approve", response_timeout=timedelta(seconds=group.approval.timeout_seconds), **site
             ),
             FenceOperator(task_id="fence", **site),
+            StopTargetOperator(task_id="stop_target", **site),
             ApplyPendingOperator(task_id="apply", **site),
             RestoreMetadataOperator(task_id="restore_metadata", **site),
             RewriteMetadataOperator(task_id="rewrite_metadata", **site),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ class StepName(StrEnum):
     """Every step, in the order in which the plan has them."""
 
     FENCE = "fence"
+    STOP_TARGET = "stop_target"
     APPLY = "apply"
     RESTORE = "restore_metadata"
     REWRITE = "rewrite_metadata"
@@ -137,9 +138,20 @@ class Request(BaseModel):
 
 
 def make_plan(
-    name: str, group: Group, *, source: str, target: str, epoch: int, point: RecoveryPoint, request: Request
+    name: str,
+    group: Group,
+    *,
+    source: str,
+    target: str,
+    epoch: int,
+    point: RecoveryPoint,
+    request: Request,
+    running: Sequence[str] = (),
 ) -> Plan:
-    """Return the plan for what was requested."""
+    """Return the plan for what was requested.
+
+    :param running: parts of Incorta that run at the target now; the approver is to know what is stopped.
+    """
     return Plan(
         group=name,
         run_id=request.run_id,
@@ -152,7 +164,7 @@ def make_plan(
         requested_by=request.requested_by,
         reason=request.reason,
         created_at=request.created_at,
-        steps=_steps(group, source, target, point, epoch),
+        steps=_steps(group, source, target, point, epoch, running),
     )
 
 
@@ -220,7 +232,9 @@ def ensure_turn(step: StepName, done: Collection[StepName], plan: Plan) -> None:
     )
 
 
-def _steps(group: Group, source: str, target: str, point: RecoveryPoint, epoch: int) -> tuple[PlanStep, ...]:
+def _steps(
+    group: Group, source: str, target: str, point: RecoveryPoint, epoch: int, running: Sequence[str]
+) -> tuple[PlanStep, ...]:
     site = group.sites[target]
     nodes = ", ".join(node.conn_id for node in site.nodes)
     schema = site.metadata.schema_name
@@ -231,6 +245,11 @@ def _steps(group: Group, source: str, target: str, point: RecoveryPoint, epoch: 
             StepName.FENCE,
             source,
             (f"set epoch {epoch + 1} at {target}", f"stop services of {source} if it can be reached"),
+        ),
+        (
+            StepName.STOP_TARGET,
+            target,
+            (f"stop Incorta on {nodes}, prove it by closed ports", *(f"**{part} runs now**" for part in running)),
         ),
         (StepName.APPLY, target, (f"roll {site.storage} to {point.id} ({point.files} files)",)),
         (

@@ -20,6 +20,7 @@ from incorta_provider.steps.cutover.restore import restore
 from incorta_provider.steps.cutover.rewrite import rewrite_metadata
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
+from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.verify import verify_service
 
 if TYPE_CHECKING:
@@ -107,6 +108,12 @@ class FenceOperator(CutoverStepOperator):
     """Verify the approval, raise the epoch, and stop the source's services as far as they can be reached."""
 
     step = staticmethod(fence)
+
+
+class StopTargetOperator(CutoverStepOperator):
+    """Stop what Incorta runs at the target, and prove it by closed ports."""
+
+    step = staticmethod(stop_target)
 
 
 class ApplyPendingOperator(CutoverStepOperator):

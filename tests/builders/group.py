@@ -28,8 +28,11 @@ from incorta_provider.dr.plan import Mode, Plan, Request, StepName, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, TransientError
+from incorta_provider.services.node import AGENT, CMC, part_of
+from incorta_provider.services.ports import Port
 from incorta_provider.steps import access as access_module
 from incorta_provider.steps import locking, readiness, roles
+from incorta_provider.steps import running as running_module
 from incorta_provider.steps.access import GroupAccess, group_access
 from incorta_provider.steps.cutover import fence, promote
 from incorta_provider.steps.cutover.run import CutoverRun
@@ -126,16 +129,24 @@ class Nodes:
 
     :ivar down: connection ids of nodes that cannot be reached.
     :ivar releases: of nodes that run another release than the rest.
+    :ivar ports: what is found at a part's port, where it is not closed.
+    :ivar stubborn: nodes whose stop scripts end well and stop nothing.
     :ivar calls: what nodes were told: node, action, and on whose behalf.
     """
 
     def __init__(self) -> None:
         self.down: set[str] = set()
         self.releases: dict[str, str] = {}
+        self.ports: dict[tuple[str, str], Port] = {}
+        self.stubborn: set[str] = set()
         self.calls: list[tuple[str, str, str | None]] = []
 
     def from_connection(self, info: ConnectionInfo, run_id: str | None = None) -> Node:
         return Node(self, info.conn_id, run_id)
+
+    def port_state(self, info: ConnectionInfo, part: str) -> tuple[Port, str]:
+        state = self.ports.get((info.conn_id, part), Port.CLOSED)
+        return state, "" if state is Port.OPEN else f"port is {state}"
 
     def told(self, node: str) -> list[str]:
         """Return what one node was told, in order."""
@@ -166,19 +177,24 @@ class Node:
         self._note("start node")
 
     def stop_node(self) -> None:
-        self._note("stop node")
+        self._stop("node", AGENT)
 
     def start_cmc(self) -> None:
         self._note("start cmc")
 
     def stop_cmc(self) -> None:
-        self._note("stop cmc")
+        self._stop("cmc", CMC)
 
     def start_service(self, name: str) -> None:
         self._note(f"start {name}")
 
     def stop_service(self, name: str) -> None:
+        self._stop(name, str(part_of(name)))
+
+    def _stop(self, name: str, part: str) -> None:
         self._note(f"stop {name}")
+        if self.conn_id not in self.nodes.stubborn:
+            self.nodes.ports.pop((self.conn_id, part), None)
 
     def _note(self, action: str) -> None:
         self.nodes.calls.append((self.conn_id, action, self.key))
@@ -233,6 +249,7 @@ def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     for module in (readiness, roles):
         monkeypatch.setattr(module, "ensemble_state", ensembles.state)
     monkeypatch.setattr(access_module, "IncortaNode", nodes)
+    monkeypatch.setattr(running_module, "port_state", nodes.port_state)
     passwords, absent = {"acme_approval": SIGNING_KEY}, set[str]()
     topology = Topology.model_validate(topology_document(root))
     access = group_access(topology, "acme", connections(passwords, absent), clock)

@@ -28,21 +28,25 @@ from incorta_provider.steps.cutover.restore import restore
 from incorta_provider.steps.cutover.rewrite import rewrite_metadata
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
+from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.steps.roles import role_at
+from incorta_provider.steps.running import running
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect
-from lab.incorta.site import stop_site
+from lab.incorta.install import install
+from lab.incorta.site import start_site, stop_site
 from lab.layout import DR, PRIMARY
 from lab.ours.loop import lab_run, one_round
 from lab.up import kill_site, up
+from lab.workload.dataset import SCHEMAS
 
 pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(600)]
 
-DATA_STEPS = (fence, apply, restore, rewrite_metadata, compare)
+DATA_STEPS = (fence, stop_target, apply, restore, rewrite_metadata, compare)
 STARTS = (
     (start_nodes, Part.NODES),
     (start_cmc, Part.CMC),
@@ -281,7 +285,8 @@ def test_a_cutover_that_was_left_half_done_is_taken_up_by_a_new_one(with_point) 
     approve(stage, second)
     fence(second)
     with pytest.raises(FencingError, match="manual__1 is not the one that promotes"):
-        apply(first)
+        stop_target(first)
+    stop_target(second)
     apply(second)
     assert role(stage).epoch == 3
 
@@ -315,6 +320,31 @@ def test_a_worker_that_is_killed_again_and_again_ends_in_the_same_state(with_poi
 def do_data_steps(run: CutoverRun) -> None:
     for step in DATA_STEPS:
         step(run)
+
+
+def test_what_runs_at_the_target_is_told_before_the_approval_and_stopped_before_its_data_are_replaced(
+    with_point,
+) -> None:
+    stage = with_point
+    install(stage.dr, SCHEMAS)
+    site = stage.lab.site(DR)
+    start_site(site)
+    try:
+        run = cutover(stage)
+        plan = request(stage, run)
+        (step,) = [step for step in plan.steps if step.name is StepName.STOP_TARGET]
+        assert "**loader of newyork_node1 runs now**" in step.actions
+        approve(stage, run)
+        fence(run)
+        with pytest.raises(PreconditionError, match="stop_target is not done"):
+            apply(run)
+        result = stop_target(run)
+        assert len(result["found_running"]) == 7
+        assert running(run.target) == []
+        apply(run)
+        assert stop_target(run)["found_running"] == []
+    finally:
+        stop_site(site)
 
 
 def test_damage_between_choice_and_apply_is_found(with_point) -> None:

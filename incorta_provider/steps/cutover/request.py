@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -21,6 +22,9 @@ from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at, roles_that_answer
+from incorta_provider.steps.running import running, unknown_ports
+
+log = logging.getLogger(__name__)
 
 Check = Callable[[], str | None]
 """Looks at one thing and returns what is not in order; None when it is."""
@@ -51,7 +55,16 @@ def _plan(run: CutoverRun, request: Request, role: Role, point: RecoveryPoint) -
         epoch=role.epoch,
         point=point,
         request=request,
+        running=_running(run),
     )
+
+
+def _running(run: CutoverRun) -> list[str]:
+    """Return what of Incorta runs at the target, where nothing should: the log and the plan say so."""
+    found = running(run.target)
+    if found:
+        log.warning("Incorta runs at %s and will be stopped: %s", run.target.name, ", ".join(found))
+    return found
 
 
 def _source(role: Role, point: RecoveryPoint) -> str:
@@ -113,6 +126,7 @@ def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]
     yield "metadata database", lambda: database_problem(target.database)
     for node in target.config.nodes:
         yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
+    yield "ports of the nodes", partial(unknown_ports, target)
 
 
 def _release_problem(run: CutoverRun, config: Node, point: RecoveryPoint) -> str | None:

@@ -23,9 +23,17 @@ log = logging.getLogger(__name__)
 
 Result = dict[str, Any]
 
-REPEATABLE = frozenset({StepName.START_NODES, StepName.START_CMC, StepName.START_LOADER, StepName.START_ANALYTICS})
-"""Steps that are done again when their task is cleared: a service that died meanwhile is to be started again, and
-starting one that runs is a pass."""
+REPEATABLE = frozenset(
+    {
+        StepName.STOP_TARGET,
+        StepName.START_NODES,
+        StepName.START_CMC,
+        StepName.START_LOADER,
+        StepName.START_ANALYTICS,
+    }
+)
+"""Steps that are done again when their task is cleared: what somebody started, or what died meanwhile, is to be stopped
+or started again, and doing so twice is a pass."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class CutoverRun:
         :raises FencingError: another cutover took over since the fence.
         """
         plan = self.folder.plan()
-        if (known := self.folder.result(step)) is not None and step not in REPEATABLE:
+        if (known := self.folder.result(step)) is not None and self._stands(step):
             log.info("%s is done already, at %s", step, known["finished_at"])
             self._note_done(step, known)
             return known
@@ -61,6 +69,11 @@ class CutoverRun:
         if step is not StepName.FENCE:
             ensure_promoting(role_at(self.access, self.target), run_id=self.run_id, target=plan.target)
         return self._do(step, plan, action)
+
+    def _stands(self, step: StepName) -> bool:
+        """Tell whether a result holds for good. A site that was promoted is in use: it is not stopped again."""
+        promoted = self.folder.result(StepName.PROMOTE) is not None
+        return step not in REPEATABLE or (step is StepName.STOP_TARGET and promoted)
 
     def script_key(self, step: StepName) -> str:
         """Return the name under which scripts of a step run at a node.

@@ -149,7 +149,7 @@ def test_the_approver_reads_the_whole_plan(plan: Plan) -> None:
     ]
     assert len(lines) == 6 + len(StepName)
     assert lines[6].startswith("1. **fence** at berlin: set epoch 5 at newyork; ")
-    assert lines[-1].startswith("11. **promote** at newyork: ")
+    assert lines[-1].startswith("12. **promote** at newyork: ")
 
 
 def test_the_approver_reads_times_in_utc(plan: Plan) -> None:
@@ -246,9 +246,9 @@ def test_a_mode_is_one_of_the_known() -> None:
 def test_a_step_waits_for_the_first_one_that_is_missing(plan: Plan) -> None:
     with pytest.raises(PreconditionError) as refused:
         ensure_turn(StepName.COMPARE, {StepName.FENCE, StepName.RESTORE}, plan)
-    assert refused.value.what == "step compare must not run: apply is not done"
+    assert refused.value.what == "step compare must not run: stop_target is not done"
     assert refused.value.where == "cutover manual__1"
-    assert refused.value.fix == "Clear the task apply and let it finish; marking it as success is not enough."
+    assert refused.value.fix == "Clear the task stop_target and let it finish; marking it as success is not enough."
 
 
 def test_the_first_step_needs_nothing_and_a_done_step_may_ask_again(plan: Plan) -> None:

@@ -31,6 +31,7 @@ from incorta_provider.operators.cutover import (
     StartCmcOperator,
     StartLoaderOperator,
     StartNodesOperator,
+    StopTargetOperator,
     VerifyServiceOperator,
 )
 from incorta_provider.operators.replication import (
@@ -47,7 +48,7 @@ from incorta_provider.operators.replication import (
     recovery_point_asset,
 )
 from incorta_provider.sensors.site_ready import SiteReadySensor
-from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.cutover.run import REPEATABLE, CutoverRun
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun, RunRecord
 from incorta_provider.storage.apply import ApplyReport
 from incorta_provider.storage.transfer import CopyReport
@@ -87,6 +88,7 @@ REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
 ]
 STEPS: list[tuple[type[CutoverStepOperator], StepName]] = [
     (FenceOperator, StepName.FENCE),
+    (StopTargetOperator, StepName.STOP_TARGET),
     (ApplyPendingOperator, StepName.APPLY),
     (RestoreMetadataOperator, StepName.RESTORE),
     (RewriteMetadataOperator, StepName.REWRITE),
@@ -226,7 +228,7 @@ def test_a_cutover_task_asks_the_journal_of_its_own_run_for_its_own_step(
     run.folder.record(step, recorded)
     bench.nodes.down.update({"newyork_node1", "newyork_node2"})
     made = kind(task_id="t", **TARGET)
-    if step.startswith("start"):
+    if step in REPEATABLE:
         with pytest.raises(TransientError):
             made.execute(context())
         assert bench.last("cutover.step.failed")["step"] == str(step)

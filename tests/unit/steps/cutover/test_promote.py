@@ -98,7 +98,7 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
     }
     assert [step["name"] for step in steps] == [str(name) for name in StepName if name is not StepName.PROMOTE]
     assert steps[0] == {"name": "fence", "site": "berlin", "seconds": 2, "done_after_seconds": 2.5}
-    assert steps[2] == {"name": "restore_metadata", "site": "newyork", "seconds": 15.25, "done_after_seconds": 20.0}
+    assert steps[3] == {"name": "restore_metadata", "site": "newyork", "seconds": 15.25, "done_after_seconds": 20.0}
 
 
 @pytest.mark.parametrize(

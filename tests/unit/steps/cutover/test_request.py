@@ -9,6 +9,7 @@ from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.dr.plan import Mode, StepName
 from incorta_provider.exceptions import ConfigurationError, FencingError, IntegrityError, PreconditionError
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
 from tests.builders.group import NOON, Bench, cutover_request, cutover_run, promoting, sealed_point
@@ -142,6 +143,25 @@ def test_everything_that_is_not_ready_is_named_at_once(ready: Bench, database: l
         "  node newyork_node1: the node cannot be reached [newyork_node1]. Next: Start its SSH server.",
         "  node newyork_node2: runs Incorta 2024.7.0, the recovery point was made by 2024.1.0",
     ]
+    assert untouched(ready)
+
+
+def test_what_runs_at_the_target_stands_in_the_plan(ready: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    ready.nodes.ports = {("newyork_node1", "loader"): Port.OPEN, ("newyork_node1", "cmc"): Port.OPEN}
+    plan = request_cutover(cutover_run(ready), cutover_request())
+    (step,) = [step for step in plan.steps if step.name is StepName.STOP_TARGET]
+    assert step.actions == (
+        "stop Incorta on newyork_node1, newyork_node2, prove it by closed ports",
+        "**loader of newyork_node1 runs now**",
+        "**cmc of newyork_node1 runs now**",
+    )
+    assert "Incorta runs at newyork and will be stopped: loader of newyork_node1, cmc of newyork_node1" in caplog.text
+
+
+def test_a_port_that_neither_answers_nor_refuses_is_found_before_the_fence(ready: Bench) -> None:
+    ready.nodes.ports = {("newyork_node2", "agent"): Port.UNKNOWN}
+    with pytest.raises(PreconditionError, match="ports of the nodes: agent of newyork_node2: port is unknown"):
+        request_cutover(cutover_run(ready), cutover_request())
     assert untouched(ready)
 
 

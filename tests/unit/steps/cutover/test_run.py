@@ -94,8 +94,8 @@ def test_a_start_is_done_again_because_a_service_may_have_died_meanwhile(bench: 
     assert bench.last("cutover.step.done") == second
 
 
-def test_only_starts_are_repeatable() -> None:
-    assert sorted(REPEATABLE) == ["start_analytics", "start_cmc", "start_loader", "start_nodes"]
+def test_only_stop_and_starts_are_repeatable() -> None:
+    assert sorted(REPEATABLE) == ["start_analytics", "start_cmc", "start_loader", "start_nodes", "stop_target"]
 
 
 def test_a_failure_is_noted_with_its_reason_and_the_step_can_be_tried_again(bench: Bench) -> None:

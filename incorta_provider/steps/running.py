@@ -1,0 +1,58 @@
+"""What of Incorta runs at a site, by the ports of its nodes.
+
+Only a refused connection proves that a part is stopped: silence may be a firewall.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from incorta_provider.connection import ConnectionInfo
+from incorta_provider.dr.topology import Node
+from incorta_provider.services.node import AGENT, CMC, node_port, part_of
+from incorta_provider.services.ports import Port, probe
+from incorta_provider.steps.access import SiteAccess
+
+
+def running(site: SiteAccess) -> list[str]:
+    """Return the parts whose port answers, for example ``loader of newyork_node1``."""
+    return [part for part, (state, _) in port_states(site).items() if state is Port.OPEN]
+
+
+def not_proven_stopped(site: SiteAccess) -> dict[str, str]:
+    """Return the parts whose port is not closed, each with what was found there."""
+    return {
+        part: problem or "still listens"
+        for part, (state, problem) in port_states(site).items()
+        if state is not Port.CLOSED
+    }
+
+
+def unknown_ports(site: SiteAccess) -> str | None:
+    """Return which ports neither answer nor refuse; None when there are none."""
+    unknown = [f"{part}: {why}" for part, (state, why) in port_states(site).items() if state is Port.UNKNOWN]
+    return "; ".join(unknown) or None
+
+
+def port_states(site: SiteAccess) -> dict[str, tuple[Port, str]]:
+    """Return the state of each port of the site's nodes, and what is wrong with it, by the name of the part."""
+    asked = [
+        (f"{part} of {node.conn_id}", site.connections(node.conn_id), part)
+        for node in site.config.nodes
+        for part in parts_of(site, node)
+    ]
+    with ThreadPoolExecutor(max_workers=len(asked)) as pool:
+        states = list(pool.map(lambda each: port_state(each[1], each[2]), asked))
+    return dict(zip((name for name, _, _ in asked), states, strict=True))
+
+
+def parts_of(site: SiteAccess, node: Node) -> list[str]:
+    """Return what runs on a node and has a port of its own."""
+    services = dict.fromkeys(part for service in node.services if (part := part_of(service)))
+    return [*services, *([CMC] if node.conn_id == site.config.cmc.node else []), AGENT]
+
+
+def port_state(node: ConnectionInfo, part: str) -> tuple[Port, str]:
+    """Return the state of one part's port at a node, and what is wrong with it."""
+    node.require("host")
+    return probe(node.host, node_port(node, part))
