@@ -7,6 +7,7 @@ command was typed wrong.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -34,13 +35,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console may know fewer letters than names have
     try:
-        return command(arguments)
+        status = command(arguments)
+        sys.stdout.flush()
     except DrError as error:
-        print(f"incorta-dr: {error}", file=sys.stderr)
-        return 1
+        return _failed(str(error))
     except BrokenPipeError:
-        return 1
+        return _unread()
+    except OSError as error:
+        return _failed(f"{error.strerror} [{error.filename}]")
+    return status
+
+
+def _failed(what: str) -> int:
+    print(f"incorta-dr: {what}", file=sys.stderr)
+    return 1
+
+
+def _unread() -> int:
+    """Nobody reads any more, as in ``incorta-dr status | head -1``: keep the interpreter from writing at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _check_topology(arguments: argparse.Namespace) -> int:
