@@ -13,9 +13,9 @@ from incorta_provider.exceptions import ConfigurationError, DrError, Preconditio
 TABLE_CHANGED = 1412
 """The table was redefined since the snapshot was taken."""
 
-REDEFINED = (TABLE_CHANGED, 1205, 1684, 1146, 1347, 1305, 1360, 1539)
+REDEFINED = (TABLE_CHANGED, 1205, 1684, 1054, 1146, 1347, 1305, 1360, 1539)
 """What a reader meets where someone redefines: that, a wait for a lock, a definition that is being modified, an object
-that was listed and is gone."""
+or a column that was listed and is gone."""
 
 _UNKNOWN_SCHEMA = 1049
 _LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)

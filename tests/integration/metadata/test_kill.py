@@ -1,0 +1,168 @@
+"""kill -9 in the middle of a dump, a proof and a restore; the same command again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from incorta_provider.metadata.backup import BACKUP_FILE, RECORD_FILE
+from incorta_provider.metadata.comparison import differences, take_inventory
+from incorta_provider.metadata.dump import dump
+from incorta_provider.metadata.load import load
+from incorta_provider.metadata.prove import prove, read_inventory
+from incorta_provider.metadata.restore import replace_schema
+
+pytestmark = pytest.mark.lab
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from incorta_provider.metadata.dump import dump
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.prove import prove, read_inventory
+from incorta_provider.metadata.restore import replace_schema
+
+step, fields, folder, sha256 = json.loads(sys.stdin.read())
+endpoint, folder = Endpoint(**fields), Path(folder)
+files = folder / "metadata.sql.zst", folder / "inventory.json"
+if step == "dump":
+    dump(endpoint, folder)
+elif step == "prove":
+    prove(endpoint, *files, scratch_key="killed")
+else:
+    replace_schema(endpoint, files[0], read_inventory(files[1]), folder / "backup", sha256=sha256)
+"""
+ROWS = 120_000
+
+
+def killed_when(condition: Callable[[], bool], step: str, place: Any, folder: Path, sha256: str = "") -> None:
+    """Start a step in a process of its own and kill that as soon as the condition holds."""
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        process.stdin.write(json.dumps([step, dataclasses.asdict(place.endpoint), str(folder), sha256]))
+        process.stdin.close()
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert process.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def large(primary: Any) -> Any:
+    """A schema that takes a second or so to load."""
+    primary.run(
+        "CREATE TABLE small (a INT PRIMARY KEY)",
+        "INSERT INTO small VALUES (1), (2)",
+        "CREATE TABLE large (id INT PRIMARY KEY, v VARCHAR(100), KEY (v)) ENGINE = InnoDB",
+        f"INSERT INTO large SELECT seq, CONCAT(MD5(seq), MD5(seq + 1)) FROM seq_1_to_{ROWS}",
+        "CREATE TABLE zz_last (a INT PRIMARY KEY)",
+        "CREATE VIEW v AS SELECT * FROM large",
+        "CREATE TRIGGER t BEFORE INSERT ON small FOR EACH ROW SET @x = 1",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SET @x = 1",
+    )
+    return primary
+
+
+@pytest.fixture
+def point(large: Any, folder: Path) -> tuple[Path, str]:
+    """A dump of it and its digest."""
+    return folder, dump(large.endpoint, folder).sha256
+
+
+def sessions(place: Any) -> int:
+    """Return how many sessions the provider's account has."""
+    query = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'dr_reader'"
+    return int(place.run(query)[0][0])
+
+
+def has_tables(place: Any, schema: str, name: str) -> Callable[[], bool]:
+    query = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+
+    def look() -> bool:
+        with place.server.connect() as connection, connection.cursor() as cursor:
+            return bool(cursor.execute(query, (schema, name)))
+
+    return look
+
+
+def test_a_killed_dump_leaves_nothing_that_looks_like_one(large: Any, dr: Any, folder: Path) -> None:
+    draft = folder / ".metadata.sql.zst.tmp"
+    killed_when(lambda: draft.exists() and draft.stat().st_size > 100_000, "dump", large, folder)
+    assert not (folder / "metadata.sql.zst").exists()
+    assert not (folder / "inventory.json").exists()
+    report = dump(large.endpoint, folder)
+    assert report.rows == ROWS + 2
+    assert sorted(path.name for path in folder.iterdir()) == ["inventory.json", "metadata.sql.zst", "references.jsonl"]
+    assert prove(dr.endpoint, folder / "metadata.sql.zst", folder / "inventory.json", scratch_key="whole") == []
+
+
+def test_a_killed_dump_ends_its_sessions_at_the_primary(large: Any, folder: Path) -> None:
+    killed_when(lambda: sessions(large) >= 4, "dump", large, folder)
+    deadline = time.monotonic() + 20
+    while sessions(large):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("key", ["killed", "the next run"])
+def test_what_a_killed_proof_left_is_collected(
+    key: str, point: tuple[Path, str], dr: Any, scratch_left: Callable[[], set[str]]
+) -> None:
+    folder, _ = point
+    killed_when(has_tables(dr, "_dr_proof_killed", "large"), "prove", dr, folder)
+    assert scratch_left() == {"_dr_proof_killed"}
+    assert prove(dr.endpoint, folder / "metadata.sql.zst", folder / "inventory.json", scratch_key=key) == []
+    assert scratch_left() == set()
+
+
+def old_schema(place: Any) -> None:
+    place.run(
+        "CREATE TABLE small (a INT PRIMARY KEY, old VARCHAR(20))",
+        "INSERT INTO small VALUES (1, 'before'), (2, 'before')",
+        "CREATE TABLE only_here (a INT)",
+        f"INSERT INTO only_here SELECT seq FROM seq_1_to_{ROWS}",
+        "CREATE VIEW old_view AS SELECT * FROM small",
+        "CREATE TRIGGER old_trigger BEFORE INSERT ON small FOR EACH ROW SET NEW.old = 'x'",
+        "CREATE EVENT old_event ON SCHEDULE EVERY 1 DAY DO SET @x = 1",
+        "CREATE PROCEDURE old_one() SELECT 1",
+    )
+
+
+MOMENTS: dict[str, Callable[[Any, Path], Callable[[], bool]]] = {
+    "while the old schema is kept": lambda dr, backup: (backup / f".{BACKUP_FILE}.tmp").exists,
+    "as soon as it is kept": lambda dr, backup: (backup / RECORD_FILE).exists,
+    "while the new one is loaded": lambda dr, backup: has_tables(dr, dr.endpoint.schema, "large"),
+    "at its end": lambda dr, backup: has_tables(dr, dr.endpoint.schema, "zz_last"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_restore_goes_on_and_keeps_what_was_there_first(moment: str, point: tuple[Path, str], dr: Any) -> None:
+    folder, sha256 = point
+    old_schema(dr)
+    before = take_inventory(dr.endpoint)
+    backup = folder / "backup"
+    killed_when(MOMENTS[moment](dr, backup), "replace", dr, folder, sha256)
+    inventory = read_inventory(folder / "inventory.json")
+    assert replace_schema(dr.endpoint, folder / "metadata.sql.zst", inventory, backup, sha256=sha256) == []
+    assert differences(dr.endpoint, inventory) == []
+
+    dr.run(
+        f"DROP DATABASE `{dr.endpoint.schema}`",
+        f"CREATE DATABASE `{dr.endpoint.schema}`",
+    )
+    load(dr.endpoint, dr.endpoint.schema, backup / BACKUP_FILE, before.model_copy(update={"events": {}}))
+    assert take_inventory(dr.endpoint).tables == before.tables, "the backup is of the schema before the first try"
+    assert take_inventory(dr.endpoint).triggers.keys() == {"old_trigger"}
