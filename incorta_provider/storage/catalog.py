@@ -124,6 +124,8 @@ class Catalog:
     def seal(self, workspace: Workspace, point: RecoveryPoint) -> RecoveryPoint:
         """Make the point exist: everything reaches the disk, then one rename. Killed before it, there is no point.
 
+        The caller holds the workspace's lock.
+
         :returns: the sealed point; the one that is there already when a former try came so far.
         :raises PreconditionError: the workspace lacks a part.
         :raises IntegrityError: another run's point has this id.
@@ -139,6 +141,7 @@ class Catalog:
             workspace.root.rename(home)
             sync_folder(home.parent)
             sync_folder(self._workspaces)
+            Workspace(home).remove_lock()
         except OSError as error:
             raise target_fault(error, str(home)) from None
         return point

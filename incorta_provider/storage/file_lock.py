@@ -17,7 +17,9 @@ from incorta_provider.exceptions import TransientError
 
 @contextmanager
 def exclusive(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock at ``path``; does not wait. The file stays: removing it would let two own the lock.
+    """Hold the lock at ``path``; does not wait.
+
+    Whoever holds it may move the file away or remove it: one who opened it before that gets no lock of it.
 
     :param what: what is locked, for the error.
     """
@@ -40,3 +42,12 @@ def _take(handle: int, path: Path, what: str) -> None:
         raise TransientError(
             f"{what} is busy: held by {holder}", where=str(path), fix="Wait for it to end, then retry."
         ) from None
+    if not _is_at(path, handle):
+        raise TransientError(f"{what} was moved away at this very moment", where=str(path), fix="Retry.")
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False

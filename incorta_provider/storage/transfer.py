@@ -60,12 +60,15 @@ def copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *
     run has it, that version stays; otherwise it is not in the result, and the check of the metadata's references
     decides whether anything needs it.
 
+    Any pass withdraws the manifest of a final one before it, with the check and the proof that rest on it.
+
     :param base_manifest: of the newest sealed point, whose bytes are all at the target.
     :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
     :raises TransientError: another process copies into this workspace.
     :raises IntegrityError: a file or folder cannot be read.
     """
     with workspace.lock():
+        workspace.withdraw()
         return _copy_delta(source, base_manifest, workspace, final=final)
 
 

@@ -81,6 +81,24 @@ class Workspace:
         """The files that the metadata name."""
         return self.root / "references.jsonl"
 
+    @property
+    def check(self) -> Path:
+        """What the check found in order."""
+        return self.root / "check.json"
+
+    @property
+    def proof(self) -> Path:
+        """That the dump was proven."""
+        return self.root / "proof.json"
+
+    def withdraw(self) -> None:
+        """Take back manifest, check and proof: what they are about is going to be replaced.
+
+        The caller holds the lock.
+        """
+        for path in (self.check, self.proof, self.manifest):
+            path.unlink(missing_ok=True)
+
     def create(self) -> None:
         """Make the folders; what is there stays."""
         for folder in (self.files, self.partial, self._passes):
@@ -125,16 +143,26 @@ class Workspace:
         write_json(self._left_out, [quote_from_bytes(path) for path in sorted(paths)])
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the workspace: a task that Airflow took for dead may still be copying into it.
+        """Hold the workspace: a task that Airflow took for dead may still be working in it.
+
+        The lock lies in the folder and goes where the folder goes, to the points or to the bin.
 
         :raises TransientError: it is held; says by whom.
         """
-        return exclusive(self._passes / "lock", "the workspace")
+        return exclusive(self._lock, "the workspace")
+
+    def remove_lock(self) -> None:
+        """Remove the lock's file from a folder that is no workspace any more."""
+        self._lock.unlink(missing_ok=True)
 
     def clear_passes(self) -> None:
         """Remove what no sealed point needs."""
         for folder in (self.partial, self._passes):
             remove_tree(os.fsencode(folder))
+
+    @property
+    def _lock(self) -> Path:
+        return self.root / "lock"
 
     @property
     def _passes(self) -> Path:

@@ -26,7 +26,7 @@ SHOWN = 20
 
 def check(run: ReplicationRun) -> CheckReport:
     """Check the staged files and the manifest of the point to be."""
-    with run.step("check"):
+    with run.alone("check"):
         run.ensure_dumped()
         run.save_check(None)
         workspace = run.workspace

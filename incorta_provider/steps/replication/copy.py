@@ -40,7 +40,6 @@ def final_copy(run: ReplicationRun) -> CopyReport:
     """
     with run.step("final_copy"):
         run.ensure_dumped()
-        run.withdraw()
         report = _copy(run, final=True)
         run.save_vanished([f"{shown(path)}: vanished before it was copied" for path in report.vanished])
         return report

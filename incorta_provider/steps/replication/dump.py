@@ -15,9 +15,8 @@ def dump_metadata(run: ReplicationRun) -> DumpReport:
 
     The manifest of a former try goes too: only a final copy behind the dump has every file that the dump names.
     """
-    with run.step("dump"):
-        run.withdraw()
-        run.workspace.manifest.unlink(missing_ok=True)
+    with run.alone("dump"):
+        run.workspace.withdraw()
         report = dump(run.source.database, run.workspace.root, run.access.config.metadata.references)
         log.info(
             "dump: %d tables, %d rows, %d bytes at %s in %.2f s (%d attempt(s))",

@@ -15,7 +15,7 @@ def prove_dump(run: ReplicationRun) -> None:
     :raises PreconditionError: there is no dump.
     :raises IntegrityError: lists the first differences.
     """
-    with run.step("prove"):
+    with run.alone("prove"):
         run.ensure_dumped()
         run.save_proof(proven=False)
         workspace = run.workspace

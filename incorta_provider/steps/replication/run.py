@@ -109,16 +109,16 @@ class ReplicationRun:
 
         :raises PreconditionError: the check has not been passed.
         """
-        if (known := read_json(self._check_path)) is None:
+        if (known := read_json(self.workspace.check)) is None:
             raise self._unfinished("the check has not been passed", "check")
         return CheckReport.model_validate(known)
 
     def save_check(self, report: CheckReport | None) -> None:
         """Write the check's report down; None makes the run unchecked again."""
         if report is None:
-            self._check_path.unlink(missing_ok=True)
+            self.workspace.check.unlink(missing_ok=True)
         else:
-            write_json(self._check_path, report.model_dump(mode="json"))
+            write_json(self.workspace.check, report.model_dump(mode="json"))
 
     def ensure_dumped(self) -> None:
         """Refuse to go on before the metadata were dumped.
@@ -133,20 +133,15 @@ class ReplicationRun:
 
         :raises PreconditionError: it was not.
         """
-        if not self._proof_path.exists():
+        if not self.workspace.proof.exists():
             raise self._unfinished("the dump has not been proven", "prove")
 
     def save_proof(self, *, proven: bool) -> None:
         """Write down whether the dump was proven."""
         if proven:
-            write_json(self._proof_path, {"proven_at": self.access.clock().isoformat()})
+            write_json(self.workspace.proof, {"proven_at": self.access.clock().isoformat()})
         else:
-            self._proof_path.unlink(missing_ok=True)
-
-    def withdraw(self) -> None:
-        """What was checked and proven holds no more: files that it was about are about to be replaced."""
-        self.save_check(None)
-        self.save_proof(proven=False)
+            self.workspace.proof.unlink(missing_ok=True)
 
     def vanished(self) -> tuple[str, ...]:
         """Return which files were gone before they were ever copied, in words."""
@@ -164,6 +159,15 @@ class ReplicationRun:
         """Return the manifest to compare with: the newest sealed point's."""
         previous = self.record().previous
         return None if previous is None else self.catalog.manifest_path(previous)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Frame a step that must have the workspace for itself, by its lock; a copy takes that lock pass by pass.
+
+        :raises TransientError: a task that Airflow took for dead, or one that was cleared alone, is at work there.
+        """
+        with self.step(name), self.workspace.lock():
+            yield
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -202,14 +206,6 @@ class ReplicationRun:
     def _unfinished(self, what: str, task: str) -> PreconditionError:
         fix = f"Clear the task `{task}` and what follows; marking it as success is not enough."
         return PreconditionError(what, where=f"run {self.run_id}", fix=fix)
-
-    @property
-    def _check_path(self) -> Path:
-        return self.workspace.root / "check.json"
-
-    @property
-    def _proof_path(self) -> Path:
-        return self.workspace.root / "proof.json"
 
     @property
     def _vanished_path(self) -> Path:

@@ -5,6 +5,8 @@ proven. The ledger's line follows the seal; a crash between the two is mended by
 
 :raises FencingError: the roles of the sites changed since the run opened; nothing is published.
 :raises PreconditionError: a step before this one did not finish.
+:raises IntegrityError: a staged file was replaced since it was checked.
+:raises TransientError: another task is at work in the workspace.
 """
 
 from __future__ import annotations
@@ -14,22 +16,28 @@ from incorta_provider.metadata.prove import read_inventory
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.apply import ensure_still_active
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
+from incorta_provider.storage.checks import ensure_staged
 from incorta_provider.storage.manifest_file import read_totals
 
 
 def seal(run: ReplicationRun) -> RecoveryPoint:
     """Seal the run's point and return it; a point that is sealed already is returned as it is."""
     with run.step("seal"):
-        point = run.sealed() or _seal(run)
+        point = run.sealed() or _seal_alone(run)
         run.note("point.sealed", "sealed", _evidence(point))
         return point
 
 
-def _seal(run: ReplicationRun) -> RecoveryPoint:
-    record = run.record()
-    ensure_still_active(run, record.epoch)
-    run.ensure_proven()
-    return run.catalog.seal(run.workspace, _point(run, record))
+def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
+    """Seal with the workspace held, so that what was checked is what is sealed."""
+    workspace = run.workspace
+    with workspace.lock():
+        record = run.record()
+        ensure_still_active(run, record.epoch)
+        run.ensure_proven()
+        point = _point(run, record)
+        ensure_staged(workspace)
+        return run.catalog.seal(workspace, point)
 
 
 def _point(run: ReplicationRun, record: RunRecord) -> RecoveryPoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage import catalog as catalog_module
+from incorta_provider.storage import file_lock
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.file_lock import exclusive
 from incorta_provider.storage.manifest_file import read_manifest
@@ -184,6 +186,22 @@ def test_a_catalog_that_cannot_be_written_is_a_setting_to_correct() -> None:
             "from incorta_provider.storage.catalog import Catalog; Catalog(root / 'c').create()", root
         )
         assert printed == "ConfigurationError: cannot write: Permission denied\n"
+
+
+def test_a_lock_that_went_elsewhere_while_it_was_opened_is_not_held(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of a workspace is sealed or thrown away between opening its lock and taking it."""
+    workspace = pair.catalog.workspace("run")
+    taken = fcntl.flock
+
+    def flock(handle: int, how: int) -> None:
+        workspace.root.rename(pair.root / "elsewhere")
+        taken(handle, how)
+
+    monkeypatch.setattr(file_lock.fcntl, "flock", flock)
+    with pytest.raises(TransientError, match="the workspace was moved away at this very moment"):
+        workspace.lock().__enter__()
 
 
 def hold(path: Path, taken: object, end: object) -> None:

@@ -67,7 +67,7 @@ def test_what_was_checked_and_proven_can_be_withdrawn_any_number_of_times(bench:
     run.save_proof(proven=True)
     run.ensure_proven()
     for _ in range(2):
-        run.withdraw()
+        run.workspace.withdraw()
         with pytest.raises(PreconditionError, match="the check has not been passed"):
             run.checked()
         with pytest.raises(PreconditionError, match="the dump has not been proven"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,10 +120,52 @@ def test_what_was_not_checked_is_not_sealed(bench: Bench, ready: ReplicationRun)
 
 def test_what_was_not_proven_is_not_sealed_however_its_task_was_marked(bench: Bench) -> None:
     run = made_ready(bench)
-    run.withdraw()
-    check(run)
+    run.save_proof(proven=False)
     with pytest.raises(PreconditionError, match="the dump has not been proven"):
         seal(run)
+    assert bench.catalog.points() == []
+
+
+def test_a_late_pre_copy_withdraws_what_was_checked_and_the_next_copy_makes_it_good(
+    bench: Bench, ready: ReplicationRun
+) -> None:
+    """Its task was cleared alone, or its worker was taken for dead: it replaces files that were checked."""
+    (bench.storage("berlin") / "notes.txt").write_text("thirteen bytes")
+    pre_copy(replication_run(bench))
+    with pytest.raises(PreconditionError, match="the dump has not been proven"):
+        seal(ready)
+    ready.save_proof(proven=True)
+    with pytest.raises(PreconditionError, match="the check has not been passed"):
+        seal(ready)
+    assert not ready.workspace.manifest.exists()
+    final_copy(ready)
+    check(ready)
+    ready.save_proof(proven=True)
+    assert seal(ready).bytes == 14
+    assert apply(ready).moved == 1
+    assert (bench.storage("newyork") / "notes.txt").read_text() == "thirteen bytes"
+
+
+@pytest.mark.parametrize("step", [dump_metadata, check, prove_dump, seal])
+def test_no_step_works_in_a_workspace_that_another_task_is_in(
+    bench: Bench, ready: ReplicationRun, step: Callable[[ReplicationRun], object]
+) -> None:
+    with ready.workspace.lock(), pytest.raises(TransientError, match="the workspace is busy"):
+        step(replication_run(bench))
+    assert bench.events() == []
+    assert seal(ready).files == 1
+
+
+@pytest.mark.parametrize("text", ["twelve other", "more than twelve"])
+def test_a_staged_file_that_was_replaced_behind_the_check_is_not_sealed(
+    bench: Bench, ready: ReplicationRun, text: str
+) -> None:
+    (ready.workspace.files / "notes.txt").write_text(text)
+    with pytest.raises(IntegrityError, match=r"1 staged file.s. were replaced .* the first is notes.txt"):
+        seal(ready)
+    (ready.workspace.files / "notes.txt").unlink()
+    with pytest.raises(IntegrityError, match=r"the first is notes\.txt"):
+        seal(ready)
     assert bench.catalog.points() == []
 
 
@@ -230,13 +273,13 @@ class TestProof:
 
     def test_a_dump_without_a_difference_is_proven(self, bench: Bench, found: list[Difference]) -> None:
         run = made_ready(bench)
-        run.withdraw()
+        run.save_proof(proven=False)
         prove_dump(run)
         run.ensure_proven()
 
     def test_differences_are_named_and_leave_the_run_unproven(self, bench: Bench, found: list[Difference]) -> None:
         run = made_ready(bench)
-        run.withdraw()
+        run.save_proof(proven=False)
         found += [Difference("table `t`", "rows", str(number), "0") for number in range(1, 26)]
         with pytest.raises(IntegrityError) as caught:
             prove_dump(run)
