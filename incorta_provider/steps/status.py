@@ -12,6 +12,7 @@ from functools import partial
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import lock_holder
+from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.ledger_file import LedgerFile
 
@@ -26,8 +27,7 @@ def status_lines(access: GroupAccess) -> Iterator[str]:
     for name in access.config.sites:
         site = access.site(name)
         yield f"  site {name}"
-        yield f"    role: {_asked(partial(_role, access, site))}"
-        yield f"    lock: {_asked(partial(_lock, access, site))}"
+        yield from (f"    {line}" for line in _coordination(access, site))
         yield from _part("recovery points", partial(_points, site, now, rpo_seconds))
         yield from _part("last in the ledger", partial(_recent, site))
 
@@ -35,6 +35,22 @@ def status_lines(access: GroupAccess) -> Iterator[str]:
 def ledger_faults(ledger: LedgerFile) -> tuple[int, list[str]]:
     """Return how many lines a ledger has and what is wrong with them."""
     return sum(1 for _ in ledger.lines()), ledger.faults()
+
+
+def _coordination(access: GroupAccess, site: SiteAccess) -> Iterator[str]:
+    """Yield what ZooKeeper says, or twice why it says nothing."""
+    problem = _quorum_problem(site)
+    yield f"role: {problem or _asked(partial(_role, access, site))}"
+    yield f"lock: {problem or _asked(partial(_lock, access, site))}"
+
+
+def _quorum_problem(site: SiteAccess) -> str | None:
+    """Say why ZooKeeper cannot be asked: a site that is gone tells so at once, where a session would wait to open."""
+    try:
+        problem = not_ready(site, Part.ZOOKEEPER)
+    except DrError as error:
+        problem = _told(error)
+    return problem and f"unknown: {problem}"
 
 
 def _asked(question: Callable[[], str]) -> str:

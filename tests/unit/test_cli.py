@@ -246,7 +246,9 @@ class TestStatus:
         bench.ensembles.down.add("berlin_zookeeper")
         said = run("status")
         assert (said.status, said.err) == (0, "")
-        assert "    role: unknown: cannot connect to ZooKeeper: no quorum [berlin_zookeeper]" in said.out
+        assert (
+            "    role: unknown: no quorum: 0 of 1 members serve, no leader (berlin_zookeeper:2181 is down)" in said.out
+        )
 
     def test_without_connections_the_catalog_is_shown_and_the_rest_says_what_is_missing(
         self, bench: Bench, run: Callable[..., Said], monkeypatch: pytest.MonkeyPatch

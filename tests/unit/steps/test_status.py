@@ -85,8 +85,8 @@ def test_a_site_that_is_down_is_told_and_the_rest_is_shown(bench: Bench) -> None
     sealed_point(bench.catalog)
     bench.ensembles.down.add("berlin_zookeeper")
     assert lines_of(bench, "berlin") == [
-        "    role: unknown: cannot connect to ZooKeeper: no quorum [berlin_zookeeper]",
-        "    lock: unknown: cannot connect to ZooKeeper: no quorum [berlin_zookeeper]",
+        "    role: unknown: no quorum: 0 of 1 members serve, no leader (berlin_zookeeper:2181 is down)",
+        "    lock: unknown: no quorum: 0 of 1 members serve, no leader (berlin_zookeeper:2181 is down)",
         "    recovery points: none",
     ]
     assert lines_of(bench, "newyork")[:2] == [ROLE, "    lock: free"]
