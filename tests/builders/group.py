@@ -8,11 +8,11 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pytest
 import yaml
@@ -40,6 +40,11 @@ from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.manifest_file import ManifestWriter, read_totals
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Report = TypeVar("Report", bound="DataclassInstance")
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITES = ("berlin", "newyork")
@@ -452,6 +457,12 @@ def done_before(bench: Bench, run: CutoverRun, step: StepName) -> None:
         run.folder.record(earlier, {**result, "finished_at": bench.clock.go_on(1).isoformat()})
     if step is not StepName.FENCE:
         promoting(bench, run.run_id)
+
+
+def report_of(kind: type[Report], **facts: Any) -> Report:
+    """Return a step's report with these facts, and nothing in its other fields."""
+    empty = {"int": 0, "float": 0.0, "str": ""}
+    return kind(**{each.name: facts.get(each.name, empty.get(str(each.type), ())) for each in fields(kind)})
 
 
 def digest(path: Path) -> str:

@@ -52,12 +52,12 @@ from incorta_provider.steps.cutover.run import REPEATABLE, CutoverRun
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun, RunRecord
 from incorta_provider.storage.apply import ApplyReport
 from incorta_provider.storage.transfer import CopyReport
-from tests.builders.group import NOON, PASSWORD, Bench, cutover_run, done_before, frozen_plan, sealed_point
+from tests.builders.group import NOON, PASSWORD, Bench, cutover_run, done_before, frozen_plan, report_of, sealed_point
 
 SITES = {"group": "acme", "source": "berlin", "target": "newyork"}
 TARGET = {"group": "acme", "target": "newyork"}
 FORM = {"mode": "unplanned", "recovery_point": "", "confirmation": "PROMOTE newyork", "reason": "fire"}
-COPIED = CopyReport(10, 4, 4096, 6, 0, 0, (b"gone",), (), 0.5)
+COPIED = report_of(CopyReport, listed=10, copied_files=4, copied_bytes=4096, reused=6, vanished=(b"gone",))
 
 REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
     (
@@ -72,7 +72,7 @@ REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
     (
         DumpMetadataOperator,
         "dump_metadata",
-        DumpReport("bin.000001:4", 9, 300, 2048, "00" * 32, 7, 0.5, 1),
+        report_of(DumpReport, position="bin.000001:4", tables=9, rows=300, bytes=2048),
         {"tables": 9, "rows": 300, "bytes": 2048, "position": "bin.000001:4"},
     ),
     (FinalCopyOperator, "final_copy", COPIED, {"listed": 10, "copied_files": 4, "copied_bytes": 4096}),
@@ -83,7 +83,12 @@ REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
         {"references": 7, "exceptions": ["a: left out"]},
     ),
     (ProveMetadataOperator, "prove_dump", None, None),
-    (ApplyRecoveryPointOperator, "apply", ApplyReport(4, 1, 5, 0.5), {"moved": 4, "removed": 1, "kept": 5}),
+    (
+        ApplyRecoveryPointOperator,
+        "apply",
+        report_of(ApplyReport, moved=4, removed=1, kept=5),
+        {"moved": 4, "removed": 1, "kept": 5},
+    ),
     (ReleaseLockOperator, "release", None, None),
 ]
 STEPS: list[tuple[type[CutoverStepOperator], StepName]] = [
@@ -224,7 +229,12 @@ def test_a_cutover_task_asks_the_journal_of_its_own_run_for_its_own_step(
     run = cutover_run(bench)
     frozen_plan(bench, run)
     done_before(bench, run, step)
-    recorded = {"step": str(step), "finished_at": bench.clock.now.isoformat(), "marker": f"{step} was done"}
+    recorded = {
+        "step": str(step),
+        "finished_at": bench.clock.now.isoformat(),
+        "marker": f"{step} was done",
+        "unfenced": False,
+    }
     run.folder.record(step, recorded)
     bench.nodes.down.update({"newyork_node1", "newyork_node2"})
     made = kind(task_id="t", **TARGET)

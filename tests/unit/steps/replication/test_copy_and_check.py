@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.transfer import CopyReport
-from tests.builders.group import Bench, digest, replication_run, write_dump
+from tests.builders.group import Bench, digest, replication_run, report_of, write_dump
 
 NOT_UTF_8 = os.fsdecode(b"source/caf\xe9.parquet")
 """A name as Python shows it whose bytes are no UTF-8."""
@@ -196,14 +197,10 @@ def test_what_vanished_before_any_copy_stands_among_the_exceptions(
 ) -> None:
     run = opened(bench)
     report = copied(run, {"path": "source/a.parquet"})
-    gone = CopyReport(**{**as_fields(report), "vanished": (b"source/gone\n.parquet",)})
+    gone = replace(report, vanished=(b"source/gone\n.parquet",))
     monkeypatch.setattr(copy_module, "copy_delta", lambda *_, **__: gone)
     final_copy(run)
     assert check(run).exceptions == (r"source/gone\n.parquet: vanished before it was copied",)
-
-
-def as_fields(report: CopyReport) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in CopyReport.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +216,7 @@ def test_a_pre_copy_goes_on_while_each_pass_finds_less(
     def one_pass(*_: object, final: bool) -> CopyReport:
         assert final is False
         made.append(found[len(made)])
-        return CopyReport(1, 1, made[-1], 0, 0, 0, (), (), 0.1)
+        return report_of(CopyReport, copied_bytes=made[-1])
 
     monkeypatch.setattr(copy_module, "copy_delta", one_pass)
     assert pre_copy(run).copied_bytes == made[-1]
