@@ -1,7 +1,8 @@
-"""Take a sorted stream up to a path: what a merge needs beside :func:`incorta_provider.dr.diff.align`."""
+"""Sorted streams of edits: laid over each other, and taken up to a path."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 
 from incorta_provider.dr.manifest import Entry
@@ -13,6 +14,22 @@ Edit = tuple[bytes, Entry | None]
 def as_edits(entries: Iterable[Entry]) -> Iterator[Edit]:
     """Yield each entry as what its path becomes."""
     return ((entry.path, entry) for entry in entries)
+
+
+def removals(entries: Iterable[Entry]) -> Iterator[Edit]:
+    """Yield each entry's path as one that is removed."""
+    return ((entry.path, None) for entry in entries)
+
+
+def layered(*layers: Iterable[Edit]) -> Iterator[Edit]:
+    """Lay streams in path order over each other: of edits of one path, the one of the last layer counts."""
+    last: Edit | None = None
+    for edit in heapq.merge(*layers, key=lambda edit: edit[0]):
+        if last is not None and last[0] != edit[0]:
+            yield last
+        last = edit
+    if last is not None:
+        yield last
 
 
 class Cursor:

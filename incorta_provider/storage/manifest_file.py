@@ -47,7 +47,6 @@ _SCHEMA = pa.schema(
 )
 _DICTIONARIES = ["kind", "mode"]
 _ENCODINGS = {name: "PLAIN" for name in _SCHEMA.names if name not in _DICTIONARIES} | {"path": "DELTA_BYTE_ARRAY"}
-_Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class ManifestWriter:
         self.path = path
         self.totals = Totals(0, 0, 0)
         self._draft = path.with_name(f".{path.name}.draft")
-        self._rows: list[_Row] = []
+        self._entries: list[Entry] = []
         self._last = b""
 
     def __enter__(self) -> Self:
@@ -104,20 +103,11 @@ class ManifestWriter:
 
     def add(self, entry: Entry) -> None:
         """Write one entry; each path must sort behind the one before."""
-        self._ensure_order(entry.path)
+        if entry.path <= self._last:
+            raise self._out_of_order(entry.path)
         self._last = entry.path
-        self._rows.append(
-            (
-                entry.path,
-                _CODES[entry.kind],
-                entry.size,
-                entry.mtime_ns,
-                entry.mode,
-                entry.sha256,
-                entry.link_target,
-            )
-        )
-        if len(self._rows) >= GROUP_ROWS:
+        self._entries.append(entry)
+        if len(self._entries) >= GROUP_ROWS:
             self._flush()
 
     def extend(self, entries: Iterable[Entry]) -> None:
@@ -127,15 +117,17 @@ class ManifestWriter:
 
     def add_group(self, group: pa.Table) -> None:
         """Pass on a group of another manifest."""
-        self._ensure_order(group["path"][0].as_py())
+        first = group["path"][0].as_py()
+        if first <= self._last:
+            raise self._out_of_order(first)
         self._flush()
         self._write(group)
         self._last = group["path"][-1].as_py()
 
     def _flush(self) -> None:
-        if self._rows:
-            self._write(_group(self._rows))
-            self._rows.clear()
+        if self._entries:
+            self._write(_group(self._entries))
+            self._entries.clear()
 
     def _write(self, group: pa.Table) -> None:
         self._file.write_table(group)
@@ -143,13 +135,12 @@ class ManifestWriter:
         size = sum(group["size"].to_pylist())
         self.totals = Totals(self.totals.entries + group.num_rows, self.totals.files + files, self.totals.bytes + size)
 
-    def _ensure_order(self, path: bytes) -> None:
-        if path <= self._last:
-            raise IntegrityError(
-                f"{shown(path)} does not sort behind {shown(self._last)}",
-                where=str(self.path),
-                fix="The list that was given is not in path order.",
-            )
+    def _out_of_order(self, path: bytes) -> IntegrityError:
+        return IntegrityError(
+            f"{shown(path)} does not sort behind {shown(self._last)}",
+            where=str(self.path),
+            fix="The list that was given is not in path order.",
+        )
 
 
 def read_manifest(path: Path) -> Iterator[Entry]:
@@ -173,14 +164,15 @@ def select(path: Path, wanted: Iterable[bytes]) -> Iterator[Entry]:
             yield from _chosen(_entries(group), ahead.until(last))
 
 
-def edit(source: Path, target: Path, edits: Iterable[Edit]) -> Totals:
+def edit(source: Path | None, target: Path, edits: Iterable[Edit]) -> Totals:
     """Write ``source`` to ``target`` with edits, and return what the new manifest holds.
 
+    :param source: None for an empty one.
     :param edits: sorted by path. ``target`` may be ``source``: it is replaced when the new file is whole.
     """
     ahead = Cursor(edits)
     with ManifestWriter(target) as writer:
-        for group in _groups(source):
+        for group in _groups(source) if source else ():
             last = group["path"][-1].as_py()
             if ahead.reaches(last):
                 writer.extend(_merged(_entries(group), ahead.until(last)))
@@ -217,23 +209,23 @@ def _merged(entries: Iterator[Entry], edits: Iterator[Edit]) -> Iterator[Entry]:
             edit = next(edits, None)
 
 
-def _group(rows: list[_Row]) -> pa.Table:
-    path, kind, size, mtime_ns, mode, sha256, link_target = zip(*rows, strict=True)
+def _group(entries: list[Entry]) -> pa.Table:
     columns = [
-        strings(path),
-        integers(kind, pa.uint8()),
-        integers(size, pa.int64()),
-        integers(mtime_ns, pa.int64()),
-        integers(mode, pa.int16()),
-        digests(sha256, _DIGEST_BYTES),
-        strings(link_target),
+        strings([entry.path for entry in entries]),
+        integers([_CODES[entry.kind] for entry in entries], pa.uint8()),
+        integers([entry.size for entry in entries], pa.int64()),
+        integers([entry.mtime_ns for entry in entries], pa.int64()),
+        integers([entry.mode for entry in entries], pa.int16()),
+        digests([entry.sha256 for entry in entries], _DIGEST_BYTES),
+        strings([entry.link_target for entry in entries]),
     ]
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
 def _entries(group: pa.Table) -> Iterator[Entry]:
-    for path, code, *facts in zip(*(column.to_pylist() for column in group.columns), strict=True):
-        yield Entry(path, _KINDS[code], *facts)
+    columns = (column.to_pylist() for column in group.columns)
+    for path, code, size, mtime_ns, mode, sha256, link_target in zip(*columns, strict=True):
+        yield Entry(path, _KINDS[code], size, mtime_ns, mode, sha256, link_target)
 
 
 def _groups(path: Path) -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.durable import sync_folder
-from incorta_provider.storage.staged_index import from_text, to_text
+from incorta_provider.storage.staged_index import from_text, quoted
 
 
 class Verb(StrEnum):
@@ -75,10 +75,8 @@ class RedoJournal:
         """Write the whole journal and make it appear; when ``steps`` raises, there is none."""
         draft = self.path.with_name(f".{self.path.name}.draft")
         with draft.open("wb") as file:
-            file.write(_line(asdict(header)))
-            for step in steps:
-                fields = (step.verb, to_text(step.path), to_text(step.source), step.mode, step.mtime_ns, step.added)
-                file.write(_line(fields))
+            file.write(json.dumps(asdict(header)).encode() + b"\n")
+            file.writelines(map(_step_line, steps))
             file.flush()
             os.fsync(file.fileno())
         draft.rename(self.path)
@@ -116,5 +114,8 @@ class RedoJournal:
             ) from None
 
 
-def _line(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+def _step_line(step: Step) -> bytes:
+    """Return a step as a JSON list, put together by hand because there is one for each file that moves."""
+    path, source = quoted(step.path), quoted(step.source)
+    added = "true" if step.added else "false"
+    return f'["{step.verb}",{path},{source},{step.mode},{step.mtime_ns},{added}]\n'.encode()

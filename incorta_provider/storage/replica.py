@@ -84,11 +84,13 @@ class Replica:
     def _place(self, step: Step) -> None:
         """Move a file in; where its source is gone, a former try did."""
         source = self._catalog + b"/" + step.source
-        if not os.path.lexists(source):
+        facts = _facts(source)
+        if facts is None:
             return
         self._move_out(step.path)
-        os.chmod(source, step.mode)
-        os.utime(source, ns=(step.mtime_ns, step.mtime_ns))
+        if (stat.S_IMODE(facts.st_mode), facts.st_mtime_ns) != (step.mode, step.mtime_ns):
+            os.chmod(source, step.mode)
+            os.utime(source, ns=(step.mtime_ns, step.mtime_ns))
         try:
             os.rename(source, self._live(step.path))
         except PermissionError:
@@ -157,5 +159,5 @@ class Replica:
 def _facts(path: bytes) -> os.stat_result | None:
     try:
         return os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None

@@ -7,14 +7,12 @@ copies that file again. Reading ends at the first line that is not whole, which 
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry, Kind
-
-_quote = json.encoder.encode_basestring_ascii
+from incorta_provider.storage.cursor import as_edits, layered
 
 
 def to_text(path: bytes) -> str:
@@ -27,10 +25,15 @@ def from_text(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def quoted(path: bytes) -> str:
+    """Return a path as a JSON string."""
+    return json.encoder.encode_basestring_ascii(to_text(path))
+
+
 def to_line(entry: Entry) -> bytes:
     """Return the line of a staged file: a JSON list, put together by hand because it is written for each file."""
     digest = entry.sha256.hex() if entry.sha256 else ""
-    return f'[{_quote(to_text(entry.path))},{entry.size},{entry.mtime_ns},{entry.mode},"{digest}"]\n'.encode()
+    return f'[{quoted(entry.path)},{entry.size},{entry.mtime_ns},{entry.mode},"{digest}"]\n'.encode()
 
 
 def read_index(path: Path) -> Iterator[Entry]:
@@ -48,13 +51,9 @@ def newest(indexes: Iterable[Path]) -> Iterator[Entry]:
 
     :param indexes: oldest first.
     """
-    last: Entry | None = None
-    for entry in heapq.merge(*map(read_index, indexes), key=lambda entry: entry.path):
-        if last is not None and last.path != entry.path:
-            yield last
-        last = entry
-    if last is not None:
-        yield last
+    for _, entry in layered(*(as_edits(read_index(path)) for path in indexes)):
+        if entry is not None:
+            yield entry
 
 
 def _parsed(line: bytes) -> Entry | None:

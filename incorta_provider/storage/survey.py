@@ -1,7 +1,11 @@
 """The first half of a pass: list the source and decide what must be copied, without reading one file.
 
-A file with the size and time that it had when its bytes came here keeps its digest. What this run saw in an earlier
-pass and has, but the source lost since, is carried on: the metadata that are dumped in between may name it.
+The listing is held against the manifest that the pass begins with: that of the point before, or what an earlier pass of
+this run has seen. A file with the size and time that it had when its bytes came here keeps its digest. Only what
+differs is written down, so that a pass over a million files that did not change costs little more than listing them.
+
+What this run saw in an earlier pass and has, but the source lost since, is carried on: the metadata that are dumped in
+between may name it.
 """
 
 from __future__ import annotations
@@ -21,101 +25,129 @@ class Survey:
     """What a listing means for the copy.
 
     :ivar listed: entries at the source; of these ``listed_files`` are files.
-    :ivar base_files: files of the point before.
-    :ivar reused: files whose bytes are at the target already.
     :ivar carried: files that the source lost since an earlier pass of this run.
-    :ivar removed: files of the point before that are no longer there.
     :ivar pending_files: files to copy, ``pending_bytes`` in all.
     """
 
     listed: int = 0
     listed_files: int = 0
-    base_files: int = 0
-    reused: int = 0
     carried: int = 0
-    removed: int = 0
     pending_files: int = 0
     pending_bytes: int = 0
 
 
-def survey(listing: Iterable[Entry], own: Iterable[Entry], base: Iterable[Entry], files: Pass) -> Survey:
-    """Write what is known to ``files.draft`` and what must be copied to ``files.pending``.
+def survey(
+    listing: Iterable[Entry], base: Iterable[Entry], staged: Iterable[Entry], files: Pass, *, carry: bool
+) -> Survey:
+    """Write down how the source differs from ``base``, in the files of a pass.
 
     :param listing: the source now, without digests.
-    :param own: what this run has seen and has, from its earlier passes; with digests.
-    :param base: the manifest of the point before; its bytes are at the target.
+    :param base: the manifest that the pass begins with; its bytes are at the target.
+    :param staged: what passes of this run copied behind ``base`` before they were cut off.
+    :param carry: ``base`` is what this run has seen, so that it is kept where the source lost it.
     """
-    with ManifestWriter(files.draft) as draft, ManifestWriter(files.pending) as pending:
-        work = _Work(draft, pending)
-        ours = Cursor(as_edits(own))
-        for listed, known in align(listing, base):
-            work.decide(listed, known, ours)
-        for _, entry in ours.rest():
-            work.carry(entry)
+    with (
+        ManifestWriter(files.pending) as pending,
+        ManifestWriter(files.known) as known,
+        ManifestWriter(files.gone) as gone,
+    ):
+        work = _Work(pending, known, gone, Cursor(as_edits(staged)), carry=carry)
+        for listed, former in align(listing, base):
+            if listed is not None:
+                work.present(listed, former)
+            elif former is not None:
+                work.absent(former)
+        work.carry_rest()
     return work.found
 
 
 class _Work:
-    def __init__(self, draft: ManifestWriter, pending: ManifestWriter) -> None:
+    def __init__(
+        self, pending: ManifestWriter, known: ManifestWriter, gone: ManifestWriter, staged: Cursor, *, carry: bool
+    ) -> None:
         self.found = Survey()
-        self._draft = draft
         self._pending = pending
+        self._known = known
+        self._gone = gone
+        self._staged = staged
+        self._carry = carry
         self._folders = OpenFolders()
 
-    def decide(self, listed: Entry | None, known: Entry | None, ours: Cursor) -> None:
-        """Settle one path of the source or of the point before, and what this run has up to it."""
-        if known is not None and known.kind is Kind.FILE:
-            self.found.base_files += 1
-        if listed is not None:
-            own = self._up_to(listed.path, ours)
-            self._listed(listed, own, known)
-        elif known is not None:
-            own = self._up_to(known.path, ours)
-            self._lost(own, known)
-
-    def carry(self, entry: Entry | None) -> None:
-        """Keep what this run has and the source lost, unless something else stands where its folder was."""
-        if entry is not None and self._folders.has_parent_of(entry.path):
-            self.found.carried += entry.kind is Kind.FILE
-            self._publish(entry)
-
-    def _up_to(self, path: bytes, ours: Cursor) -> Entry | None:
-        """Carry what this run has before ``path``; return what it has at it."""
-        own = None
-        for own_path, entry in ours.until(path):
-            if own_path == path:
-                own = entry
-            else:
-                self.carry(entry)
-        return own
-
-    def _lost(self, own: Entry | None, known: Entry) -> None:
-        if own is not None:
-            self.carry(own)
-        else:
-            self.found.removed += known.kind is Kind.FILE
-
-    def _listed(self, listed: Entry, own: Entry | None, known: Entry | None) -> None:
+    def present(self, listed: Entry, former: Entry | None) -> None:
+        """Settle a path that the source has."""
         self.found.listed += 1
+        staged = self._staged_at(listed.path) if self._staged.reaches(listed.path) else None
         if listed.kind is not Kind.FILE:
-            self._publish(listed)
+            self._take_over(listed, former)
             return
         self.found.listed_files += 1
-        digest = _digest(listed, own) or _digest(listed, known)
-        if digest is not None:
-            self.found.reused += 1
-            self._publish(Entry(listed.path, Kind.FILE, listed.size, listed.mtime_ns, listed.mode, digest))
+        if staged is None and former is not None and _is_same(listed, former):
             return
+        digest = _digest(listed, staged) or _digest(listed, former)
+        if digest is None:
+            self._ask_for(listed, former, staged)
+        else:
+            self._known.add(Entry(listed.path, Kind.FILE, listed.size, listed.mtime_ns, listed.mode, digest))
+
+    def absent(self, former: Entry) -> None:
+        """Settle a path that only the base has: carried with its folder, or gone."""
+        staged = self._staged_at(former.path) if self._staged.reaches(former.path) else None
+        kept = staged or (former if self._carry else None)
+        if kept is None or not self._folders.has_parent_of(kept.path):
+            self._gone.add(former)
+            return
+        self.found.carried += kept.kind is Kind.FILE
+        if kept.kind is Kind.DIR:
+            self._folders.enter(kept.path)
+        if kept is staged:
+            self._known.add(kept)
+
+    def carry_rest(self) -> None:
+        """Settle what was staged behind the last path of source and base."""
+        for _, entry in self._staged.rest():
+            self._carry_staged(entry)
+
+    def _staged_at(self, path: bytes) -> Entry | None:
+        """Carry what was staged before ``path``, and return what was staged at it."""
+        found = None
+        for name, entry in self._staged.until(path):
+            if name == path:
+                found = entry
+            else:
+                self._carry_staged(entry)
+        return found
+
+    def _carry_staged(self, entry: Entry | None) -> None:
+        if entry is not None and self._folders.has_parent_of(entry.path):
+            self.found.carried += 1
+            self._known.add(entry)
+
+    def _take_over(self, listed: Entry, former: Entry | None) -> None:
+        """Take a folder or a link as it is listed."""
+        if listed.kind is Kind.DIR:
+            self._folders.enter(listed.path)
+        if listed != former:
+            self._known.add(listed)
+
+    def _ask_for(self, listed: Entry, former: Entry | None, staged: Entry | None) -> None:
+        """Have a file copied; until then, and if it cannot be, the version that this run has stays."""
         self.found.pending_files += 1
         self.found.pending_bytes += listed.size
         self._pending.add(listed)
-        if own is not None and own.kind is Kind.FILE:
-            self._publish(own)
+        if staged is not None:
+            self._known.add(staged)
+        elif former is not None and not (self._carry and former.kind is Kind.FILE):
+            self._gone.add(former)
 
-    def _publish(self, entry: Entry) -> None:
-        if entry.kind is Kind.DIR:
-            self._folders.enter(entry.path)
-        self._draft.add(entry)
+
+def _is_same(listed: Entry, former: Entry) -> bool:
+    """Tell whether nothing is to be written down: what is true of nearly all files, so it is asked first."""
+    return (
+        former.mtime_ns == listed.mtime_ns
+        and former.size == listed.size
+        and former.mode == listed.mode
+        and former.sha256 is not None
+    )
 
 
 def _digest(listed: Entry, former: Entry | None) -> bytes | None:

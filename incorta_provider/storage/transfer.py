@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from incorta_provider.dr.diff import align
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.storage.cursor import as_edits
+from incorta_provider.storage.cursor import as_edits, layered, removals
 from incorta_provider.storage.free_space import ensure_room
-from incorta_provider.storage.manifest_file import edit, read_manifest, select
+from incorta_provider.storage.manifest_file import edit, read_manifest, read_totals, select
 from incorta_provider.storage.staged_index import newest, read_index, to_line
 from incorta_provider.storage.staging import Staging
 from incorta_provider.storage.survey import Survey, survey
@@ -37,7 +35,6 @@ class CopyReport:
     :param listed: files, folders and links at the source.
     :param reused: files whose bytes were at the target already.
     :param carried: files kept that the source lost since an earlier pass of this run.
-    :param removed: files of the point before that are gone.
     :param vanished: gone between listing and copy, and never copied by this run.
     :param unsettled: changed under every try, and never copied by this run.
     """
@@ -47,7 +44,6 @@ class CopyReport:
     copied_bytes: int
     reused: int
     carried: int
-    removed: int
     vanished: tuple[bytes, ...]
     unsettled: tuple[bytes, ...]
     seconds: float
@@ -75,11 +71,14 @@ def copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *
 def _copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *, final: bool) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
-    found = survey(source.list(), _own(workspace), read_manifest(base_manifest) if base_manifest else (), files)
-    _refuse_emptied(found, source)
+    seen = workspace.last_seen()
+    base = seen or base_manifest
+    staged = newest(workspace.indexes(after=seen))
+    found = survey(source.list(), read_manifest(base) if base else (), staged, files, carry=seen is not None)
+    _refuse_emptied(found, base, source)
     ensure_room(workspace.root, size=found.pending_bytes, files=found.pending_files)
     done = _copy_pending(Staging(source, workspace), files)
-    _complete(files)
+    _complete(base, files)
     vanished, unsettled = (_without_fallback(paths, files.seen) for paths in (done.vanished, done.unsettled))
     if final:
         workspace.save_left_out(unsettled)
@@ -88,9 +87,8 @@ def _copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, 
         listed=found.listed,
         copied_files=done.files,
         copied_bytes=done.size,
-        reused=found.reused,
+        reused=found.listed_files - found.pending_files,
         carried=found.carried,
-        removed=found.removed,
         vanished=tuple(vanished),
         unsettled=tuple(unsettled),
         seconds=time.monotonic() - started,
@@ -115,15 +113,6 @@ class _Done:
             self.unsettled.append(asked.path)
 
 
-def _own(workspace: Workspace) -> Iterator[Entry]:
-    """Yield what this run has seen and has: the last complete pass, and what later ones copied before they were cut."""
-    seen = workspace.last_seen()
-    complete = read_manifest(seen) if seen is not None else ()
-    for before, staged in align(complete, newest(workspace.indexes(after=seen))):
-        if (entry := staged or before) is not None:
-            yield entry
-
-
 def _copy_pending(staging: Staging, files: Pass) -> _Done:
     """Copy what is pending; a batch's lines are written behind its files."""
     done = _Done()
@@ -136,8 +125,10 @@ def _copy_pending(staging: Staging, files: Pass) -> _Done:
     return done
 
 
-def _complete(files: Pass) -> None:
-    edit(files.draft, files.seen, as_edits(read_index(files.index)))
+def _complete(base: Path | None, files: Pass) -> None:
+    """Write the result of the pass: its base, without what is gone, with what is known and what was copied."""
+    gone, known, copied = read_manifest(files.gone), read_manifest(files.known), read_index(files.index)
+    edit(base, files.seen, layered(removals(gone), as_edits(known), as_edits(copied)))
     files.clear()
 
 
@@ -147,11 +138,11 @@ def _without_fallback(missed: list[bytes], seen: Path) -> list[bytes]:
     return [path for path in missed if path not in kept]
 
 
-def _refuse_emptied(found: Survey, source: Tree) -> None:
+def _refuse_emptied(found: Survey, base: Path | None, source: Tree) -> None:
     """A source that lost every file is a source that is not mounted, until a person says otherwise."""
-    if found.base_files and not found.listed_files:
+    if base and not found.listed_files and (files := read_totals(base).files):
         raise PreconditionError(
-            f"the source lists no file, the recovery point before has {found.base_files}",
+            f"the source lists no file, and had {files} before",
             where=source.label,
             fix="Nothing was deleted. Check that the source is mounted and whole.",
         )

@@ -25,21 +25,23 @@ _DIGITS = 6
 class Pass:
     """The files of one pass over the source.
 
-    :ivar draft: what could be published if nothing more were copied.
     :ivar pending: what is to be copied.
+    :ivar known: what differs from the manifest that the pass began with, and needs no copy.
+    :ivar gone: what that manifest has and the result must not have.
     :ivar index: what was copied, one line a file.
     :ivar seen: the result, there once the pass is complete: everything seen at the source whose bytes are here.
     """
 
-    draft: Path
     pending: Path
+    known: Path
+    gone: Path
     index: Path
     seen: Path
 
     def clear(self) -> None:
         """Remove what only the pass itself needed."""
-        self.draft.unlink(missing_ok=True)
-        self.pending.unlink(missing_ok=True)
+        for path in (self.pending, self.known, self.gone):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,9 @@ class Workspace:
         numbers = [int(path.name[:_DIGITS]) for path in self._passes.glob("[0-9]*")]
         number = f"{max(numbers, default=0) + 1:0{_DIGITS}d}"
         return Pass(
-            draft=self._passes / f"{number}.draft.parquet",
             pending=self._passes / f"{number}.pending.parquet",
+            known=self._passes / f"{number}.known.parquet",
+            gone=self._passes / f"{number}.gone.parquet",
             index=self._passes / f"{number}.copied.jsonl",
             seen=self._passes / f"{number}.seen.parquet",
         )

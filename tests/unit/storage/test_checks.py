@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage import checks
+from incorta_provider.storage import checks, transfer
 from incorta_provider.storage.checks import StagedReport, drop_from_manifest, verify_staged
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.workspace import Workspace
@@ -60,14 +60,19 @@ def test_only_what_this_run_staged_is_read(pair: Pair, workspace: Workspace) -> 
     assert verify_staged(following).files == 1
 
 
-def test_a_staged_version_that_the_manifest_does_not_name_does_not_matter(pair: Pair) -> None:
-    """The file went back to what the point before has: same content, size and time."""
+def test_a_staged_version_that_the_manifest_does_not_name_does_not_matter(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass was cut off, and then the file went back to what the point before has: same content, size and time."""
     put(pair.source, {"a": b"old"})
     pair.seal("P1")
     was = (pair.source / "a").stat().st_mtime_ns
     workspace = pair.catalog.workspace("next")
     put(pair.source, {"a": b"newer"})
-    pair.copy(workspace)
+    with monkeypatch.context() as cut:
+        cut.setattr(transfer, "_complete", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pair.copy(workspace)
     put(pair.source, {"a": b"old"})
     os.utime(pair.source / "a", ns=(1, was))
     pair.copy(workspace, final=True)

@@ -60,7 +60,7 @@ def test_everything_is_staged_with_its_digest_and_described(pair: Pair, workspac
     assert (workspace.files / "b").read_bytes() == b"22"
     assert sorted(path.name for path in workspace.files.rglob("*")) == ["a", "b", "x"]
     assert (report.listed, report.copied_files, report.copied_bytes, report.reused) == (5, 2, 3, 0)
-    assert (report.vanished, report.unsettled, report.carried, report.removed) == ((), (), 0, 0)
+    assert (report.vanished, report.unsettled, report.carried) == ((), (), 0)
 
 
 def test_hostile_names_travel_byte_by_byte(pair: Pair, workspace: Workspace) -> None:
@@ -88,7 +88,7 @@ def test_what_the_point_before_has_is_not_copied_again(pair: Pair) -> None:
     (pair.source / "gone").unlink()
     workspace = pair.catalog.workspace("next")
     report = pair.copy(workspace, final=True)
-    assert (report.copied_files, report.reused, report.removed) == (1, 2, 1)
+    assert (report.copied_files, report.reused) == (1, 2)
     assert names(workspace.manifest) == ["a", "b", "c"]
     assert sorted(path.name for path in workspace.files.iterdir()) == ["c"]
 
@@ -222,10 +222,20 @@ def test_a_source_without_any_file_is_refused_when_there_were_some(pair: Pair) -
         if path.is_file():
             path.unlink()
     workspace = pair.catalog.workspace("next")
-    with pytest.raises(PreconditionError, match="lists no file, the recovery point before has 2") as caught:
+    with pytest.raises(PreconditionError, match="lists no file, and had 2 before") as caught:
         pair.copy(workspace, final=True)
     assert caught.value.where == str(pair.source)
     assert not workspace.manifest.exists()
+
+
+def test_a_source_that_is_unmounted_between_the_passes_of_the_first_run_is_refused(
+    pair: Pair, workspace: Workspace
+) -> None:
+    put(pair.source, {"t/a": b"1"})
+    pair.copy(workspace)
+    (pair.source / "t" / "a").unlink()
+    with pytest.raises(PreconditionError, match="lists no file, and had 1 before"):
+        pair.copy(workspace, final=True)
 
 
 def test_a_source_that_is_empty_from_the_start_is_fine_for_its_folders(pair: Pair, workspace: Workspace) -> None:
@@ -268,7 +278,7 @@ def test_what_a_pass_that_was_cut_off_copied_is_carried_too(
     pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(pair.source, {"a": b"1", "b": b"2"})
-    monkeypatch.setattr(transfer, "_complete", lambda files: 1 / 0)
+    monkeypatch.setattr(transfer, "_complete", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         pair.copy(workspace)
     monkeypatch.undo()
