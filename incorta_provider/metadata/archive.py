@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import zstandard
 
-from incorta_provider.exceptions import IntegrityError
+from incorta_provider.exceptions import IntegrityError, TransientError
 
 LEVEL = 3
 CHUNK = 1 << 20
@@ -64,7 +64,10 @@ def new_archive(path: Path) -> Iterator[Archive]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that appears whole when the block ends well, and not at all otherwise."""
+    """Write a file that appears whole when the block ends well, and not at all otherwise.
+
+    :raises TransientError: it cannot be written, for want of room for example.
+    """
     draft = path.with_name(f".{path.name}.tmp")
     try:
         with draft.open("wb") as file:
@@ -72,12 +75,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise TransientError(
+            f"the file cannot be written: {error.strerror}", where=str(path), fix="Make room, then try again."
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make renames in a folder last."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -28,6 +28,7 @@ Program = Literal["dump", "sql"]
 
 _NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
 _ERROR_NUMBER = re.compile(r"(?:ERROR|[Ee]rror:?) (\d{4})\b|\((\d{4})\)")
+_COMPLAINT = re.compile(r"ERROR \d|Error:|mariadb|mysql")
 _ERROR_BYTES = 2000
 
 
@@ -80,9 +81,8 @@ class Client:
             raise self.failure()
 
     def failure(self) -> DrError:
-        """Return the error that the end of the program's output stands for."""
-        self.errors.seek(0)
-        said = self.errors.read()[-_ERROR_BYTES:].decode(errors="replace").strip()
+        """Return the error that the program's own message stands for."""
+        said = self._said()
         match = _ERROR_NUMBER.search(said)
         number = int(match[1] or match[2]) if match else 0
         text = f"{self.name} ended with status {self.process.returncode}: {said or 'no message'}"
@@ -90,6 +90,12 @@ class Client:
         error = translate(cause, self.endpoint.label)
         error.__cause__ = cause
         return error
+
+    def _said(self) -> str:
+        """Return what the program complained of, without the statement that it may show before: that holds data."""
+        self.errors.seek(0)
+        lines = self.errors.read()[-_ERROR_BYTES:].decode(errors="replace").splitlines()
+        return " ".join(line for line in lines if _COMPLAINT.match(line))
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import ConfigurationError
 
 _NAME = r"`(?:[^`]|``)*`"
-_COLUMN = re.compile(rf"^  ({_NAME}) ", re.DOTALL)
-_INDEX = re.compile(rf"^  (?:UNIQUE |FULLTEXT |SPATIAL )?KEY ({_NAME}) |^  (PRIMARY KEY) ")
-_CONSTRAINT = re.compile(rf"^  CONSTRAINT ({_NAME}) |^  (CHECK|FOREIGN KEY|PERIOD) ")
+_HEAD = re.compile(rf"CREATE TABLE {_NAME} \(\n")
+_ITEM = re.compile(rf"  (?:{_NAME}|'(?:[^'\\]|\\.|'')*'|[^`'\n])+\n", re.DOTALL)
+_COLUMN = re.compile(rf"({_NAME}) ", re.DOTALL)
+_INDEX = re.compile(rf"(?:UNIQUE |FULLTEXT |SPATIAL )?KEY ({_NAME}) |(PRIMARY KEY) ")
+_CONSTRAINT = re.compile(rf"CONSTRAINT ({_NAME}) ")
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _DEFINER = re.compile(rf"DEFINER={_NAME}(?:@{_NAME})?")
 _EVENT_STATUS = re.compile(r"(ON COMPLETION (?:NOT )?PRESERVE) (?:ENABLE|DISABLE(?: ON SLAVE)?)")
@@ -46,10 +48,12 @@ def split_table(create: str) -> TableText:
     The counter of ``AUTO_INCREMENT`` is left out: it is no part of a snapshot, and it moves while a dump runs.
     """
     parts = TableText()
-    body, _, options = create.partition("\n")[2].rpartition("\n)")
-    parts.options = _COUNTER.sub("", options).strip()
-    for item in re.split(r",\n(?=  [A-Z`])", body):
-        _sort_item(parts, item)
+    head = _HEAD.match(create)
+    at = head.end() if head else 0
+    while item := _ITEM.match(create, at):
+        _sort_item(parts, item[0].strip().removesuffix(","))
+        at = item.end()
+    parts.options = _COUNTER.sub("", create[at:]).removeprefix(")").strip()
     return parts
 
 
@@ -61,9 +65,9 @@ def _sort_item(parts: TableText, item: str) -> None:
     ):
         if match := pattern.match(item):
             name = _unquoted(next(filter(None, match.groups())))
-            target[item if name in target else name] = item.strip()
+            target[item if name in target else name] = item
             return
-    parts.constraints[item.strip()] = item.strip()
+    parts.constraints[item] = item
 
 
 def _unquoted(name: str) -> str:
@@ -113,8 +117,8 @@ def create_trigger(definer: str, name: str, table: str, when: str, body: str) ->
 
 def _account(definer: str) -> str:
     """Return an account as an SQL name; a role has no host."""
-    user, _, host = definer.rpartition("@")
-    return f"{quote(user)}@{quote(host)}" if host else quote(user or definer)
+    user, _, host = definer.partition("@") if definer.endswith("@") else definer.rpartition("@")
+    return f"{quote(user)}@{quote(host)}" if user and host else quote(user or host)
 
 
 def encoded(code: Code, statement: str) -> bytes:
@@ -123,8 +127,9 @@ def encoded(code: Code, statement: str) -> bytes:
     :raises ConfigurationError: it has a character that this set lacks, or the set is not known here.
     """
     name = code.settings["character_set_client"]
+    known = pymysql.charset.charset_by_name(name)
     try:
-        return statement.encode(pymysql.charset.charset_by_name(name).encoding or name)
+        return statement.encode(known.encoding if known and known.encoding else name)
     except (LookupError, UnicodeEncodeError) as error:
         raise ConfigurationError(
             f"a definition cannot be carried in its character set {name}: {error}",

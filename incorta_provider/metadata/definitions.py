@@ -36,7 +36,7 @@ class Definitions:
     collation: str
     tables: dict[str, TableText]
     engines: dict[str, str]
-    columns: dict[str, tuple[Column, ...]]
+    columns: dict[str, list[Column]]
     views: dict[str, Code]
     routines: dict[str, Code]
     triggers: dict[str, Code]
@@ -84,6 +84,7 @@ def read_definitions(session: Session) -> Definitions:
     """Read everything of the session's own schema."""
     reader = _Reader(session)
     by_size = reader.table_names()
+    columns = reader.columns()
     names = sorted(by_size)
     (schema,) = reader.rows(
         "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA "
@@ -96,7 +97,7 @@ def read_definitions(session: Session) -> Definitions:
         collation=schema["DEFAULT_COLLATION_NAME"],
         tables={name: split_table(reader.shown("TABLE", name)["Create Table"]) for name in names},
         engines=dict.fromkeys(names, "InnoDB"),
-        columns={name: reader.columns(name) for name in by_size},
+        columns={name: columns[name] for name in by_size},
         views=reader.views(),
         routines=reader.routines(),
         triggers=reader.triggers(),
@@ -119,9 +120,9 @@ def read_server(session: Session) -> Server:
 class _Reader:
     session: Session
 
-    def rows(self, query: str, values: tuple[object, ...] | None = None) -> list[dict[str, Any]]:
+    def rows(self, query: str) -> list[dict[str, Any]]:
         with self.session.cursor(DictCursor) as cursor:
-            cursor.execute(query, values)
+            cursor.execute(query)
             return list(cursor.fetchall())
 
     def shown(self, kind: str, name: str) -> dict[str, Any]:
@@ -138,22 +139,23 @@ class _Reader:
         _refuse_unsafe(tables)
         return [table["TABLE_NAME"] for table in tables if table["TABLE_TYPE"] == "BASE TABLE"]
 
-    def columns(self, table: str) -> tuple[Column, ...]:
-        rows = self.rows(
-            "SELECT COLUMN_NAME, DATA_TYPE, IS_NULLABLE, GENERATION_EXPRESSION FROM information_schema.COLUMNS "
+    def columns(self) -> dict[str, list[Column]]:
+        """Return the columns of every table and view, in their order."""
+        found: dict[str, list[Column]] = {}
+        for row in self.rows(
+            "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, GENERATION_EXPRESSION "
+            "FROM information_schema.COLUMNS "
             "WHERE TABLE_SCHEMA = DATABASE() AND BINARY TABLE_SCHEMA = BINARY DATABASE() "
-            "AND TABLE_NAME = %s AND BINARY TABLE_NAME = BINARY %s ORDER BY ORDINAL_POSITION",
-            (table, table),
-        )
-        return tuple(
-            Column(
+            "ORDER BY ORDINAL_POSITION"
+        ):
+            column = Column(
                 name=row["COLUMN_NAME"],
                 kind=row["DATA_TYPE"].lower(),
                 nullable=row["IS_NULLABLE"] == "YES",
                 expression=row["GENERATION_EXPRESSION"] or "",
             )
-            for row in rows
-        )
+            found.setdefault(row["TABLE_NAME"], []).append(column)
+        return found
 
     def views(self) -> dict[str, Code]:
         names = self.rows(
@@ -178,7 +180,7 @@ class _Reader:
             if definition is None:
                 raise ConfigurationError(
                     f"the account may not read {kind.lower()} {quote(name)}",
-                    where=str(self.session.db),
+                    where="metadata schema",
                     fix="Grant it SELECT on mysql.proc.",
                 )
             found[f"{kind} {name}"] = Code(definition=definition, settings=_settings(row))

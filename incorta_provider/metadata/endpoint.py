@@ -94,14 +94,17 @@ class Endpoint:
     def ensure_rights(self) -> None:
         """Refuse an account that lacks a right; the server would hide objects from it instead of saying so.
 
-        :raises ConfigurationError: lists the GRANT statements that are missing.
+        :raises ConfigurationError: lists the GRANT statements that are missing, or the server is no MariaDB.
         """
         with self.connect_to(None) as session, translated(self.label), session.cursor() as cursor:
+            cursor.execute("SELECT VERSION(), CURRENT_USER()")
+            version, account = cursor.fetchone() or ("", "")
             cursor.execute("SHOW GRANTS")
-            shown = [str(line) for (line,) in cursor.fetchall()]
-            cursor.execute("SELECT CURRENT_USER()")
-            (account,) = cursor.fetchone() or ("",)
-        lacking = missing(shown, self.schema)
+            lacking = missing([str(line) for (line,) in cursor.fetchall()], self.schema)
+        if "MariaDB" not in version:
+            raise ConfigurationError(
+                f"the server is {version}; only MariaDB is supported so far", where=self.label, fix="Use MariaDB."
+            )
         if lacking:
             user, _, host = str(account).rpartition("@")
             needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in lacking)

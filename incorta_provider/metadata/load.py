@@ -78,15 +78,13 @@ def renamed(pieces: Iterator[bytes], old: str, new: str) -> Iterator[bytes]:
 
 
 def _complete(text: bytes) -> int:
-    """Return how much of the text ends neither inside such a statement nor in what may become the start of one."""
-    cut = len(text) - max(len(begin) for begin, _ in _MARKS)
+    """Return how much of the text can be let go: no statement is cut, nor the line feed that one may begin with."""
+    cut = max(0, text.rfind(b"\n"))
     for begin, end in _MARKS:
         start = text.rfind(begin)
-        if start >= 0:
-            last = text.find(end, start)
-            if last < 0 or last + len(end) > cut:
-                cut = min(cut, start)
-    return max(0, cut)
+        if start >= 0 and text.find(end, start) < 0:
+            cut = min(cut, start)
+    return cut
 
 
 def _with_name(statement: bytes, old: str, new: str) -> bytes:

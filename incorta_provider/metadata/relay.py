@@ -45,10 +45,11 @@ def lent(session: Session) -> Iterator[Path]:
     :returns: the path of the socket. Its folder is open to this user only, takes one client, and goes when that has
         come.
     """
+    server = cast("socket.socket", session._sock)  # type: ignore[attr-defined]
     folder = Path(tempfile.mkdtemp(prefix="incorta-dr-"))
     path = folder / "socket"
     listener = socket.socket(socket.AF_UNIX)
-    worker = threading.Thread(target=_serve, args=(listener, session, folder), daemon=True)
+    worker = threading.Thread(target=_serve, args=(listener, server, greeting(session), folder), daemon=True)
     try:
         listener.bind(str(path))
         listener.listen(1)
@@ -63,16 +64,16 @@ def lent(session: Session) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve(listener: socket.socket, session: Session, folder: Path) -> None:
+def _serve(listener: socket.socket, server: socket.socket, welcome: bytes, folder: Path) -> None:
     """Greet one client, then pass packets until it says good-bye or goes away."""
     with contextlib.suppress(OSError):
         client, _ = listener.accept()
         shutil.rmtree(folder, ignore_errors=True)
         with client:
-            client.sendall(_packet(0, greeting(session)))
+            client.sendall(_packet(0, welcome))
             _read_packet(client)
             client.sendall(_packet(2, _OK))
-            _pass_on(client, cast("socket.socket", session._sock))  # type: ignore[attr-defined]
+            _pass_on(client, server)
 
 
 def _pass_on(client: socket.socket, server: socket.socket) -> None:

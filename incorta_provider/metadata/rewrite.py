@@ -17,12 +17,11 @@ from itertools import groupby
 import pymysql
 from pymysql.cursors import Cursor
 
-from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import ConfigurationError, IntegrityError
 from incorta_provider.metadata.definitions import Definitions, read_definitions
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
-from incorta_provider.metadata.text_columns import Search, TextColumn, text_columns
+from incorta_provider.metadata.text_columns import Search, TextColumn, parameterised, text_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def scan(endpoint: Endpoint, needles: Mapping[str, str], *, own: Collection[str]
 def _apply(cursor: Cursor, rule: Rule, column: TextColumn, endpoint: Endpoint) -> Iterator[Change]:
     """Rewrite one column and yield each value that changed."""
     value, values = column.replacing(rule.before, rule.after)
-    table, name = quote(column.table), quote(column.name)
+    table, name = parameterised(column.table), parameterised(column.name)
     changed = f"NOT CAST({name} AS BINARY) <=> CAST({value} AS BINARY)"
     kept = "".join(f", {assignment}" for assignment in column.kept)
     select = f"SELECT {name}, {value} FROM {table} WHERE {changed} FOR UPDATE"  # noqa: S608 - quoted
@@ -126,7 +125,7 @@ def _scan_table(cursor: Cursor, table: str, columns: list[TextColumn], searches:
     """Read the table once, whatever the number of columns and values is."""
     questions = [(column, search, *column.holds(search)) for column in columns for search in searches]
     sums = ", ".join(f"COALESCE(SUM({condition}), 0)" for _, _, condition, _ in questions)
-    query = f"SELECT {sums} FROM {quote(table)}"  # noqa: S608 - quoted
+    query = f"SELECT {sums} FROM {parameterised(table)}"  # noqa: S608 - quoted
     cursor.execute(query, [value for *_, values in questions for value in values])
     for (column, search, _, _), rows in zip(questions, cursor.fetchone() or (), strict=True):
         if rows:

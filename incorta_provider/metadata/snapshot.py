@@ -29,8 +29,6 @@ def ensure_positions(session: Session) -> None:
         _, _, only, ignored = cursor.fetchone() or ("", "", "", "")
     if schema in ignored.split(",") or (only and schema not in only.split(",")):
         raise _useless("the binary log leaves this schema out", "Remove it from binlog_ignore_db and binlog_do_db.")
-    if not position_of(session):
-        raise _useless("the server does not tell the position of a snapshot", "Only MariaDB is supported so far.")
 
 
 def begin_snapshot(session: Session) -> None:

@@ -64,7 +64,7 @@ class TextColumn:
 
     @property
     def _text(self) -> str:
-        name = quote(self.name)
+        name = parameterised(self.name)
         return name if self.binary else f"CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin"
 
     @property
@@ -110,6 +110,11 @@ def _all_forms(value: str) -> tuple[str, str, str]:
     return value, escaped, escaped.replace("/", "\\/")
 
 
+def parameterised(name: str) -> str:
+    """Return a quoted name for a query with parameters, in which the driver takes ``%`` for a mark."""
+    return quote(name).replace("%", "%%")
+
+
 def text_columns(cursor: Cursor) -> list[TextColumn]:
     """Return the text and binary columns of all base tables of the cursor's schema, table by table."""
     cursor.execute(
@@ -122,7 +127,7 @@ def text_columns(cursor: Cursor) -> list[TextColumn]:
     stamped: dict[str, list[str]] = {}
     for table, name, _, _, extra in rows:
         if "on update" in extra.lower():
-            stamped.setdefault(table, []).append(f"{quote(name)} = {quote(name)}")
+            stamped.setdefault(table, []).append(f"{parameterised(name)} = {parameterised(name)}")
     return [
         TextColumn(table, name, kind.lower() in _BINARY, bool(generated), tuple(stamped.get(table, ())))
         for table, name, kind, generated, _ in rows

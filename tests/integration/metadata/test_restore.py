@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.archive import read_archive
 from incorta_provider.metadata.comparison import differences, take_inventory
 from incorta_provider.metadata.dump import dump
@@ -136,6 +136,15 @@ def test_a_missing_definer_is_named(nasty: Any, dumped: Any, dr: Any, tmp_path: 
         "trigger `logged`: definer: expected an account 'nobody'@'%' at this server, found none",
         "view `b_first`: definer: expected an account 'gone away'@'10.%' at this server, found none",
     ]
+
+
+def test_a_statement_that_the_server_refuses_is_told_without_its_data(dumped: Any, dr: Any) -> None:
+    dr.run("REVOKE INSERT ON `\\_dr\\_proof\\_%`.* FROM 'dr_reader'@'127.0.0.1'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(dr.endpoint), "ensure_rights", lambda endpoint: None)
+        with pytest.raises(ConfigurationError, match="INSERT command denied") as caught:
+            prove(dr.endpoint, dumped.dump, dumped.inventory_file, scratch_key="refused")
+    assert "VALUES" not in str(caught.value)
 
 
 TAMPERING: dict[str, tuple[str, str]] = {

@@ -76,6 +76,12 @@ def test_json_binary_and_other_character_sets_are_rewritten_in_their_own_form(si
     )
 
 
+def test_names_with_percent_signs_are_names(nasty: Any) -> None:
+    table = "odd`name \"with\" 'quotes', spaces und Ü 日本"
+    assert rewrite(nasty.endpoint, [Rule(table, "%s", "%s", "100 %")]) == [Change(table, "%s", "%s", "100 %", 1)]
+    assert [finding.rows for finding in scan(nasty.endpoint, {"percent": "100 %"})] == [1]
+
+
 def test_case_matters(site: Any) -> None:
     assert rewrite(site.endpoint, [Rule("tenant", "path", OLD.upper(), NEW)]) == []
 
