@@ -19,39 +19,54 @@ COPY = "bench_copy"
 _USER, _PASSWORD = "bench", "bench-only"
 _BATCH = 10_000
 
-_TABLES = {
-    "documents": (
-        "id INT PRIMARY KEY, name VARCHAR(100) NOT NULL, owner INT NOT NULL, body LONGTEXT NOT NULL, "
-        "changed DATETIME NOT NULL, KEY (owner), KEY (name)",
-        "seq, CONCAT('Sales by region ', seq), seq % 997, CONCAT('{\"title\": \"', SHA2(seq, 256), '\", \"columns\": [', "
-        'REPEAT(CONCAT(\'{"name": "\', MD5(seq), \'", "type": "double", "visible": true}, \'), 20), \'null]}\'), '
-        "'2024-01-01' + INTERVAL seq SECOND",
-        1_600,
-        0.5,
-    ),
-    "files": (
-        "id INT PRIMARY KEY, path VARCHAR(255) NOT NULL UNIQUE, size BIGINT NOT NULL, sha256 CHAR(64) NOT NULL, "
-        "version INT NOT NULL, KEY (version)",
-        "seq, CONCAT('source/SALES/ORDERS_', seq % 97, '/v1/part-', seq, '.parquet'), seq * 7919 % 10000019, "
-        "SHA2(seq, 256), seq % 1009",
-        150,
-        0.25,
-    ),
-    "numbers": (
-        "id INT PRIMARY KEY, a BIGINT, b DOUBLE, c DECIMAL(20, 6), d DATE, e TIMESTAMP NULL, f TINYINT",
-        "seq, seq * 104729 % 1000003, seq / 7, seq / 13, '2020-01-01' + INTERVAL seq % 2000 DAY, "
-        "'2020-01-01' + INTERVAL seq SECOND, NULLIF(seq % 5, 0)",
-        85,
-        0.15,
-    ),
-    "pictures": (
-        "id INT PRIMARY KEY, picture MEDIUMBLOB NOT NULL",
-        "seq, REPEAT(UNHEX(CONCAT(SHA2(seq, 512), SHA2(-seq, 512), SHA2(seq * 7, 512))), 10)",
-        2_500,
-        0.1,
-    ),
-}
-"""By name: columns, one row's values by its number, bytes of a row as SQL text, and the share of the whole."""
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One table.
+
+    :param columns: as in CREATE TABLE.
+    :param row: the values of one row, by its number ``seq``.
+    :param width: bytes of a row as SQL text, about.
+    :param share: of the whole.
+    """
+
+    columns: str
+    row: str
+    width: int
+    share: float
+
+
+_DOCUMENTS = _Table(
+    "id INT PRIMARY KEY, name VARCHAR(100) NOT NULL, body LONGTEXT NOT NULL, changed DATETIME NOT NULL, KEY (name)",
+    """seq, CONCAT('Sales by region ', seq),
+    CONCAT('{"title": "', SHA2(seq, 256), '", "columns": [',
+        REPEAT(CONCAT('{"name": "', MD5(seq), '", "type": "double", "visible": true}, '), 20), 'null]}'),
+    '2024-01-01' + INTERVAL seq SECOND""",
+    width=1_900,
+    share=0.5,
+)
+_FILES = _Table(
+    "id INT PRIMARY KEY, path VARCHAR(255) NOT NULL UNIQUE, size BIGINT NOT NULL, sha256 CHAR(64) NOT NULL, "
+    "version INT NOT NULL, KEY (version)",
+    """seq, CONCAT('source/SALES/ORDERS_', seq % 97, '/v1/part-', seq, '.parquet'), seq * 7919 % 10000019,
+    SHA2(seq, 256), seq % 1009""",
+    width=150,
+    share=0.25,
+)
+_NUMBERS = _Table(
+    "id INT PRIMARY KEY, a BIGINT, b DOUBLE, c DECIMAL(20, 6), d DATE, e TIMESTAMP NULL, f TINYINT",
+    """seq, seq * 104729 % 1000003, seq / 7, seq / 13, '2020-01-01' + INTERVAL seq % 2000 DAY,
+    '2020-01-01' + INTERVAL seq SECOND, NULLIF(seq % 5, 0)""",
+    width=85,
+    share=0.15,
+)
+_PICTURES = _Table(
+    "id INT PRIMARY KEY, picture MEDIUMBLOB NOT NULL",
+    "seq, REPEAT(UNHEX(CONCAT(SHA2(seq, 512), SHA2(-seq, 512), SHA2(seq * 7, 512))), 10)",
+    width=2_500,
+    share=0.1,
+)
+_TABLES = {"documents": _DOCUMENTS, "files": _FILES, "numbers": _NUMBERS, "pictures": _PICTURES}
 
 
 @dataclass(frozen=True)
@@ -73,14 +88,14 @@ class Database:
     def fill(self, mib: int) -> None:
         """Make the schema, about so large as SQL text; what was there is lost."""
         self.remake(SCHEMA)
-        for name, (columns, values, width, share) in _TABLES.items():
-            rows = int(mib * (1 << 20) * share / width)
-            self.run(f"CREATE TABLE {SCHEMA}.{name} ({columns}) ENGINE=InnoDB")
+        for name, table in _TABLES.items():
+            rows = int(mib * (1 << 20) * table.share / table.width)
+            self.run(f"CREATE TABLE {SCHEMA}.{name} ({table.columns}) ENGINE=InnoDB")
             for first in range(1, rows + 1, _BATCH):
                 last = min(first + _BATCH - 1, rows)
                 self.run(
                     "SET sql_log_bin = 0",
-                    f"INSERT INTO {SCHEMA}.{name} SELECT {values} FROM mysql.seq_{first}_to_{last}",
+                    f"INSERT INTO {SCHEMA}.{name} SELECT {table.row} FROM mysql.seq_{first}_to_{last}",
                 )
         self.run(*(f"ANALYZE TABLE {SCHEMA}.{name}" for name in _TABLES))
 
