@@ -44,6 +44,15 @@ def hold(lock: GroupLock, owner: LockOwner, note: Note, *, supersedes: Callable[
     )
 
 
+def keep(access: GroupAccess, site: SiteAccess, owner: LockOwner) -> None:
+    """See to it that this run holds the lock still; one that was given back in between is taken again.
+
+    :raises TransientError: another run holds it by now.
+    """
+    with connect(site.zookeeper) as session:
+        GroupLock(session, access.name).acquire(owner)
+
+
 def give_back(access: GroupAccess, site: SiteAccess, run_id: str) -> bool:
     """Release the lock of this run; return False when another run holds it."""
     with connect(site.zookeeper) as session:

@@ -2,6 +2,7 @@
 
 =====================  ==============================================================================
 ``workspaces/<run>/``  what a run stages; becomes the point's folder by one rename
+``bin/``               workspaces that are being removed
 ``points/<id>/``       sealed points: ``point.json``, manifest, metadata, and the files not yet applied
 ``history/<id>/``      what an apply moved out of the live replica when it left point ``<id>``
 ``journal/``           the apply that is under way
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -61,14 +63,24 @@ class Catalog:
         return workspace
 
     def discard(self, run_key: str) -> None:
-        """Remove a run's workspace; none is fine."""
-        self._remove(self._workspaces / folder_name(run_key))
+        """Remove a run's workspace; none is fine.
+
+        :raises TransientError: a task is at work in it; nothing was removed.
+        """
+        home = self._workspaces / folder_name(run_key)
+        if home.exists():
+            self._throw_away(home)
+        self._empty_bin()
 
     def discard_others(self, run_key: str) -> None:
-        """Remove the workspaces of all runs but this one: what is left of runs that never sealed."""
+        """Remove the workspaces of all runs but this one: what is left of runs that never sealed.
+
+        :raises TransientError: a task of another run is at work in its workspace.
+        """
         for folder in self._workspaces.iterdir():
             if folder.name != folder_name(run_key):
-                self._remove(folder)
+                self._throw_away(folder)
+        self._empty_bin()
 
     def points(self) -> list[RecoveryPoint]:
         """Return the sealed points, oldest first."""
@@ -181,6 +193,10 @@ class Catalog:
         return self.root / "workspaces"
 
     @property
+    def _bin(self) -> Path:
+        return self.root / "bin"
+
+    @property
     def _live(self) -> Path:
         return self.root / "live.json"
 
@@ -204,11 +220,20 @@ class Catalog:
                 fix="Restore the file from a copy of the catalog, or move the point's folder away.",
             ) from None
 
-    def _remove(self, folder: Path) -> None:
+    def _throw_away(self, workspace: Path) -> None:
+        """Move a workspace to the bin, by one rename, so that a half removed one never looks like one that is whole."""
         try:
-            remove_tree(os.fsencode(folder))
+            with Workspace(workspace).lock():
+                self._bin.mkdir(mode=0o700, exist_ok=True)
+                workspace.rename(self._bin / f"{workspace.name}.{uuid.uuid4().hex[:8]}")
         except OSError as error:
-            raise target_fault(error, str(folder)) from None
+            raise target_fault(error, str(workspace)) from None
+
+    def _empty_bin(self) -> None:
+        try:
+            remove_tree(os.fsencode(self._bin))
+        except OSError as error:
+            raise target_fault(error, str(self._bin)) from None
 
     def _unknown(self, point_id: str | None) -> PreconditionError:
         if point_id is not None and self.newest() is not None:

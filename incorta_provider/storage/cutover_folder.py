@@ -28,7 +28,7 @@ class CutoverFolder:
         """Keep the plan and return the one that holds: the first that was frozen for this run."""
         if (known := self._read("plan.json")) is not None:
             return Plan.model_validate(known)
-        write_json(self.root / "plan.json", plan.model_dump(mode="json"))
+        self._write("plan.json", plan.model_dump(mode="json"))
         return plan
 
     def has_plan(self) -> bool:
@@ -50,7 +50,7 @@ class CutoverFolder:
 
     def save_approval(self, approval: Approval) -> None:
         """Keep the signed approval; a later one, of a cleared gate, takes its place."""
-        write_json(self.root / "approval.json", approval.model_dump(mode="json"))
+        self._write("approval.json", approval.model_dump(mode="json"))
 
     def approval(self) -> Approval | None:
         """Return the signed approval, not verified."""
@@ -59,7 +59,7 @@ class CutoverFolder:
 
     def record(self, step: StepName, result: Mapping[str, Any]) -> None:
         """Keep the result of a step that is done."""
-        write_json(self.root / "steps" / f"{step}.json", result)
+        self._write(f"steps/{step}.json", result)
 
     def result(self, step: StepName) -> dict[str, Any] | None:
         """Return the result of a step; None while it is not done."""
@@ -72,9 +72,7 @@ class CutoverFolder:
 
     def save_report(self, report: Mapping[str, Any]) -> Path:
         """Keep the report and return where."""
-        path = self.root / "report.json"
-        write_json(path, report)
-        return path
+        return self._write("report.json", report)
 
     def report(self) -> dict[str, Any] | None:
         """Return the report; None before the promotion."""
@@ -85,6 +83,12 @@ class CutoverFolder:
     def backup(self) -> Path:
         """Where the metadata that the target had before are kept."""
         return self.root / "previous-metadata"
+
+    def _write(self, name: str, document: Any) -> Path:
+        path = self.root / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(path, document)
+        return path
 
     def _read(self, name: str) -> Any | None:
         return read_json(self.root / name)

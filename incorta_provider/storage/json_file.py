@@ -1,6 +1,6 @@
 """Small JSON files that are whole or absent, whatever dies in the middle of writing them.
 
-:raises IntegrityError: a file that is there holds no JSON, which no crash of ours can cause.
+:raises IntegrityError: a file that is there holds no JSON, or another record, which no crash of ours can cause.
 """
 
 from __future__ import annotations
@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from incorta_provider.exceptions import IntegrityError
 
+Record = TypeVar("Record", bound=BaseModel)
+
 
 def write_json(path: Path, document: Any) -> None:
-    """Replace ``path`` by one atomic rename, on disk before this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace ``path`` by one atomic rename, on disk before this returns. Its folder must be there.
+
+    A folder is never made on the way: one that is gone was thrown away, or its storage is not mounted.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with draft.open("w", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, indent=2, sort_keys=True)
@@ -35,6 +41,24 @@ def read_json(path: Path) -> Any | None:
     except ValueError as error:
         raise IntegrityError(
             f"the file holds no JSON: {error}", where=str(path), fix="Restore it from a backup of the catalog."
+        ) from None
+
+
+def read_model(path: Path, model: type[Record]) -> Record | None:
+    """Return the record that ``path`` holds; None when there is no such file.
+
+    :raises IntegrityError: the file holds JSON, but not such a record.
+    """
+    if (document := read_json(path)) is None:
+        return None
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, fault["loc"])) or "the whole" for fault in error.errors())
+        raise IntegrityError(
+            f"the file holds no {model.__name__}: wrong in {places}",
+            where=str(path),
+            fix="Restore it from a backup of the catalog.",
         ) from None
 
 

@@ -16,7 +16,7 @@ from incorta_provider.dr.epoch import RoleState, ensure_active, replication_epoc
 from incorta_provider.dr.recovery_point import point_id
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError
 from incorta_provider.steps.incorta_release import incorta_release
-from incorta_provider.steps.locking import REPLICATION, hold, lock_owner
+from incorta_provider.steps.locking import REPLICATION, hold
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
 
@@ -46,7 +46,7 @@ def _epoch(run: ReplicationRun) -> int:
 
 
 def _take_lock(run: ReplicationRun) -> None:
-    owner = lock_owner(run.access, run_id=run.run_id, actor=run.actor, purpose=REPLICATION)
+    owner = run.lock_owner
 
     def is_dead(holder: LockOwner) -> bool:
         return holder.purpose == REPLICATION and holder.dag_id == owner.dag_id

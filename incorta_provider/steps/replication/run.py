@@ -16,9 +16,11 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from incorta_provider.coordination.group_lock import LockOwner
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import DrError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.locking import REPLICATION, lock_owner
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, write_json
 from incorta_provider.storage.workspace import Workspace
@@ -81,6 +83,11 @@ class ReplicationRun:
     def workspace(self) -> Workspace:
         """The run's folder for what is staged and not yet sealed."""
         return self.catalog.workspace(self.run_id)
+
+    @property
+    def lock_owner(self) -> LockOwner:
+        """Who holds the group's lock while this run is under way."""
+        return lock_owner(self.access, run_id=self.run_id, actor=self.actor, purpose=REPLICATION)
 
     def record(self) -> RunRecord:
         """Return what the run fixed when it opened.

@@ -6,13 +6,14 @@ proven. The ledger's line follows the seal; a crash between the two is mended by
 :raises FencingError: the roles of the sites changed since the run opened; nothing is published.
 :raises PreconditionError: a step before this one did not finish.
 :raises IntegrityError: a staged file was replaced since it was checked.
-:raises TransientError: another task is at work in the workspace.
+:raises TransientError: another task is at work in the workspace, or another run holds the lock.
 """
 
 from __future__ import annotations
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.metadata.prove import read_inventory
+from incorta_provider.steps.locking import keep
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.apply import ensure_still_active
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
@@ -34,6 +35,7 @@ def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
     with workspace.lock():
         record = run.record()
         ensure_still_active(run, record.epoch)
+        keep(run.access, run.target, run.lock_owner)
         run.ensure_proven()
         point = _point(run, record)
         ensure_staged(workspace)

@@ -165,6 +165,33 @@ def test_leftovers_of_other_runs_are_removed(pair: Pair) -> None:
     assert (pair.source / "a").exists()
 
 
+def test_a_workspace_in_which_a_task_works_is_not_removed(pair: Pair) -> None:
+    other = pair.catalog.workspace("other")
+    put(other.files, {"x": b"1"})
+    with other.lock():
+        with pytest.raises(TransientError, match="the workspace is busy"):
+            pair.catalog.discard_others("mine")
+        with pytest.raises(TransientError, match="the workspace is busy"):
+            pair.catalog.discard("other")
+    assert (other.files / "x").read_bytes() == b"1"
+    pair.catalog.discard_others("mine")
+    assert not other.root.exists()
+
+
+def test_a_removal_that_was_cut_off_leaves_no_workspace_and_is_finished_later(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = pair.catalog.workspace("other")
+    put(other.files, {"x": b"1"})
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog_module, "remove_tree", lambda path: None)
+        pair.catalog.discard_others("mine")
+    assert not other.root.exists()
+    assert len(list((pair.catalog.root / "bin").iterdir())) == 1
+    pair.catalog.discard_others("mine")
+    assert not (pair.catalog.root / "bin").exists()
+
+
 def test_only_the_workers_account_may_look_inside(pair: Pair) -> None:
     """There are metadata dumps in it: password hashes, connection strings."""
     pair.seal("A")

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.json_file import read_json, write_json
+from incorta_provider.storage.json_file import read_json, read_model, write_json
 
 WRITER = """
 import sys
@@ -23,10 +24,16 @@ while True:
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "er" / "facts.json"
+    path = tmp_path / "facts.json"
     write_json(path, {"name": "Zoë", "list": [1, None]})
     assert read_json(path) == {"name": "Zoë", "list": [1, None]}
     assert [file.name for file in path.parent.iterdir()] == ["facts.json"]
+
+
+def test_no_folder_is_made_on_the_way(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_json(tmp_path / "unmounted" / "facts.json", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_absent_reads_as_none(tmp_path: Path) -> None:
@@ -38,6 +45,31 @@ def test_a_file_that_holds_no_json_is_an_integrity_error_that_names_it(tmp_path:
     path.write_text('{"half":')
     with pytest.raises(IntegrityError, match=r"torn\.json"):
         read_json(path)
+
+
+class Fact(BaseModel):
+    """A record."""
+
+    name: str
+    size: int
+
+
+def test_a_record_is_read_back_and_an_absent_one_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "fact.json"
+    assert read_model(path, Fact) is None
+    write_json(path, {"name": "Zoë", "size": 1})
+    assert read_model(path, Fact) == Fact(name="Zoë", size=1)
+
+
+@pytest.mark.parametrize(
+    ("document", "places"), [({"name": 1, "size": "x"}, "name, size"), ({"name": "a"}, "size"), ([], "the whole")]
+)
+def test_a_file_that_holds_another_record_says_what_is_wrong(tmp_path: Path, document: object, places: str) -> None:
+    path = tmp_path / "fact.json"
+    write_json(path, document)
+    with pytest.raises(IntegrityError, match=f"holds no Fact: wrong in {places} ") as caught:
+        read_model(path, Fact)
+    assert caught.value.where == str(path)
 
 
 def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:

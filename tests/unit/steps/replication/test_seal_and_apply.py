@@ -22,9 +22,11 @@ from incorta_provider.steps.replication.dump import dump_metadata
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.protocol import replicate
 from incorta_provider.steps.replication.prove import prove_dump
+from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
-from tests.builders.group import ACTOR, NOON, Bench, digest, replication_run, sealed_point, write_dump
+from incorta_provider.storage import catalog as catalog_module
+from tests.builders.group import ACTOR, NOON, Bench, digest, owner, replication_run, sealed_point, write_dump
 
 
 @pytest.fixture
@@ -197,6 +199,34 @@ def test_a_cutover_meanwhile_forbids_the_seal(bench: Bench, ready: ReplicationRu
         seal(ready)
     assert bench.catalog.points() == []
     assert bench.last("point.void")["error"] == "FencingError"
+
+
+def test_a_run_whose_lock_another_run_took_over_seals_nothing(bench: Bench, ready: ReplicationRun) -> None:
+    bench.ensembles.lock("newyork").take_over(owner("scheduled__2"), expected="scheduled__1")
+    with pytest.raises(TransientError, match="the lock is held by run scheduled__2"):
+        seal(ready)
+    assert bench.catalog.points() == []
+
+
+def test_a_seal_that_is_cleared_alone_takes_its_lock_again(bench: Bench, ready: ReplicationRun) -> None:
+    release(ready)
+    seal(ready)
+    holder = bench.ensembles.lock("newyork").holder()
+    assert holder is not None
+    assert holder.run_id == "scheduled__1"
+
+
+def test_a_workspace_that_was_thrown_away_under_a_seal_leaves_no_bare_record(
+    bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What removes it does not know of our lock: a person, by hand."""
+    monkeypatch.setattr(
+        catalog_module, "_ensure_complete", lambda workspace: workspace.root.rename(bench.root / "gone")
+    )
+    with pytest.raises(TransientError, match="No such file"):
+        seal(ready)
+    assert bench.catalog.points() == []
+    assert not ready.workspace.root.exists()
 
 
 def test_a_registry_that_does_not_answer_puts_the_seal_off(bench: Bench, ready: ReplicationRun) -> None:
