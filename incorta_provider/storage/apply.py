@@ -2,7 +2,8 @@
 
 The way leads from the point that the replica is, forward or back, to any other point of the catalog. What leaves the
 replica is kept in the history, so that the way back is as short. Plan first: when a single file cannot be found,
-nothing is changed. Then a redo journal, and from then on only forward.
+nothing is changed. Then a redo journal, and from then on only forward. A replica on which services ran, or that was
+found different, is listed before: then the way leads from what was found.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,7 @@ from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.content import Content
 from incorta_provider.storage.durable import sync_filesystem
 from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.found import forget_divergence, found_path, is_diverged, write_found
 from incorta_provider.storage.manifest_file import read_manifest, read_totals, select
 from incorta_provider.storage.redo_journal import Header, RedoJournal, Step, Verb
 from incorta_provider.storage.replica import Replica
@@ -49,11 +51,14 @@ class ApplyReport:
     seconds: float
 
 
-def apply_point(catalog: Catalog, live_root: Path, point_id: str) -> ApplyReport:
+def apply_point(
+    catalog: Catalog, live_root: Path, point_id: str, *, suspects: Collection[bytes] | None = None
+) -> ApplyReport:
     """Make the live replica the point; an apply that was cut off before is finished first.
 
     The caller holds the catalog's lock ``apply``.
 
+    :param suspects: what a comparison found different: the replica is repaired even when it is the point by its record.
     :raises PreconditionError: there is no such point, or the replica is not where it was.
     :raises ConfigurationError: catalog and replica are on different file systems.
     :raises IntegrityError: a file of the point is nowhere; nothing was changed.
@@ -67,8 +72,12 @@ def apply_point(catalog: Catalog, live_root: Path, point_id: str) -> ApplyReport
         if (cut_off := journal.header()) is not None:
             log.warning("finishing the apply of %s, which was cut off", cut_off.target)
             moved, removed = _execute(catalog, live_root, journal, cut_off)
-        if catalog.live_point_id() != point_id:
+        found_path(catalog).unlink(missing_ok=True)
+        look = suspects is not None or is_diverged(catalog)
+        if look or catalog.live_point_id() != point_id:
             header = _header(catalog, point_id)
+            if look:
+                write_found(catalog, live_root, catalog.manifest_path(point_id), suspects or ())
             journal.write(header, _Plan(catalog, live_root, header).steps())
             moved, removed = _execute(catalog, live_root, journal, header)
     except OSError as error:
@@ -115,10 +124,19 @@ def _execute(catalog: Catalog, live_root: Path, journal: RedoJournal, header: He
     manifest = catalog.manifest_path(header.target)
     replica.finish(entry for entry in select(manifest, replica.changed_folders) if entry.kind is Kind.DIR)
     sync_filesystem(live_root)
+    base = _base(catalog, header)
+    before = read_totals(base).files if base else 0
     catalog.set_live(header.target)
+    forget_divergence(catalog)
     journal.remove()
-    before = read_totals(catalog.manifest_path(header.base)).files if header.base else 0
     return moved, before + added - read_totals(manifest).files
+
+
+def _base(catalog: Catalog, header: Header) -> Path | None:
+    """Return the manifest that the replica is: what was found, before what is on record."""
+    if (found := found_path(catalog)).exists():
+        return found
+    return catalog.manifest_path(header.base) if header.base else None
 
 
 class _Plan:
@@ -126,7 +144,7 @@ class _Plan:
 
     def __init__(self, catalog: Catalog, live_root: Path, header: Header) -> None:
         self._live_root = live_root
-        self._base = catalog.manifest_path(header.base) if header.base else None
+        self._base = _base(catalog, header)
         self._target = catalog.manifest_path(header.target)
         self._content = Content(catalog, header.target)
         self._gone = OpenFolders()

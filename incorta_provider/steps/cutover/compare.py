@@ -1,38 +1,71 @@
-"""Compare the live replica with the recovery point: every file, every digest, before anything starts."""
+"""Compare the live replica with the recovery point: every file, every digest, before anything starts.
+
+The source is fenced by now, so a difference that can be mended is mended: what does not belong there goes to the
+history, what is missing or different is placed anew from the catalog. Then everything is compared again.
+"""
 
 from __future__ import annotations
+
+import logging
 
 from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.storage.verify import verify_tree
+from incorta_provider.storage.apply import apply_point
+from incorta_provider.storage.verify import VerifyReport, verify_tree
+
+log = logging.getLogger(__name__)
 
 SHOWN = 20
 
 
 def compare(run: CutoverRun) -> Result:
-    """Prove that the files are the point's.
+    """Prove that the files are the point's, after repairing those that are not.
 
-    :raises IntegrityError: names the first files that are not.
+    :raises IntegrityError: the bytes of a file are nowhere, or files differ after the repair; names the first ones.
+    :raises TransientError: another apply is under way.
     """
 
     def action(plan: Plan) -> Result:
-        manifest = run.target.catalog.manifest_path(plan.recovery_point)
-        exclude = run.access.config.replication.exclude
-        report = verify_tree(run.target.storage_root, manifest, deep=True, exclude=exclude)
+        report, repaired = _verify(run, plan), []
         if not report.equal:
-            faults = [
-                f"{what}: {shown(path)}"
-                for what in ("missing", "different", "unexpected")
-                for path in getattr(report, what)
-            ]
-            raise IntegrityError(
-                f"the replica differs from the recovery point in {len(faults)} file(s):\n  "
-                + "\n  ".join(faults[:SHOWN]),
-                where=str(run.target.storage_root),
-                fix="Do not start services. Remove what does not belong there, or choose another recovery point.",
-            )
-        return {"files": report.files, "bytes": report.bytes, "equal": True}
+            repaired = faults(report)
+            log.warning("repairing the replica, which differs in %d place(s):\n  %s", len(repaired), _first(repaired))
+            _repair(run, plan, report)
+            report = _verify(run, plan)
+        if not report.equal:
+            raise _still_different(run, faults(report))
+        return {"files": report.files, "bytes": report.bytes, "equal": True, "repaired": repaired[:SHOWN]}
 
     return run.perform(StepName.COMPARE, action)
+
+
+def faults(report: VerifyReport) -> list[str]:
+    """Return each difference as a line."""
+    return [
+        f"{what}: {shown(path)}" for what in ("missing", "different", "unexpected") for path in getattr(report, what)
+    ]
+
+
+def _verify(run: CutoverRun, plan: Plan) -> VerifyReport:
+    manifest = run.target.catalog.manifest_path(plan.recovery_point)
+    return verify_tree(run.target.storage_root, manifest, deep=True, exclude=run.access.config.replication.exclude)
+
+
+def _repair(run: CutoverRun, plan: Plan, report: VerifyReport) -> None:
+    catalog = run.target.catalog
+    with catalog.lock("apply"):
+        apply_point(catalog, run.target.storage_root, plan.recovery_point, suspects=report.different)
+
+
+def _still_different(run: CutoverRun, left: list[str]) -> IntegrityError:
+    return IntegrityError(
+        f"the replica differs from the recovery point in {len(left)} file(s):\n  {_first(left)}",
+        where=str(run.target.storage_root),
+        fix="It was repaired and changed again: find out what writes there, stop it, and clear this task.",
+    )
+
+
+def _first(lines: list[str]) -> str:
+    return "\n  ".join(lines[:SHOWN])

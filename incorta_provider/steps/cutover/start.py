@@ -16,16 +16,21 @@ from incorta_provider.exceptions import TransientError
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import Part, not_ready, services_of
+from incorta_provider.storage.found import mark_diverged
 
 
 def start_nodes(run: CutoverRun) -> Result:
-    """Start the node agents, once ZooKeeper has its quorum: they register there."""
+    """Start the node agents, once ZooKeeper has its quorum: they register there.
+
+    From here on the replica is no recovery point any more, and the catalog says so before the first start.
+    """
 
     def action(_: Plan) -> Result:
         if problem := not_ready(run.target, Part.ZOOKEEPER):
             raise TransientError(
                 problem, where=f"ZooKeeper of {run.target.name}", fix="Start its members; this task then goes on."
             )
+        mark_diverged(run.target.catalog)
         nodes = run.target.config.nodes
         return {"started": _on_nodes(run, StepName.START_NODES, nodes, lambda node, _: node.start_node())}
 

@@ -13,6 +13,7 @@ from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.rewrite import Change, Finding, Rule
+from incorta_provider.steps.cutover import compare as compare_module
 from incorta_provider.steps.cutover import restore as restore_module
 from incorta_provider.steps.cutover import rewrite as rewrite_module
 from incorta_provider.steps.cutover.apply import apply
@@ -93,37 +94,64 @@ class TestCompare:
             "equal": True,
         }
 
-    def test_every_kind_of_difference_is_named_on_a_line_of_its_own(self, bench: Bench, point: str) -> None:
+    def test_what_does_not_belong_there_goes_to_the_history_and_lost_files_come_from_it(
+        self, bench: Bench, point: str
+    ) -> None:
         run, root = applied(bench), bench.storage("newyork")
+        kept = bench.catalog.history / "elsewhere" / "files" / "source"
+        kept.mkdir(parents=True)
+        (kept.parent / "notes.txt").write_bytes(FILES[b"notes.txt"])
+        (kept / os.fsdecode(b"caf\xe9\n")).write_bytes(FILES[b"source/caf\xe9\n"])
         (root / "notes.txt").unlink()
         (root / os.fsdecode(b"source/caf\xe9\n")).write_bytes(b"a h0stile name")
         (root / "by hand").write_text("somebody was here")
-        with pytest.raises(IntegrityError) as caught:
-            compare(run)
-        assert caught.value.what.split("\n") == [
-            "the replica differs from the recovery point in 3 file(s):",
-            "  missing: notes.txt",
-            r"  different: source/caf\xe9\n",
-            "  unexpected: by hand",
-        ]
-        assert StepName.COMPARE not in run.folder.done()
+        result = compare(run)
+        assert result["repaired"] == ["missing: notes.txt", r"different: source/caf\xe9\n", "unexpected: by hand"]
+        assert (result["files"], result["equal"]) == (3, True)
+        assert {name: (root / os.fsdecode(name)).read_bytes() for name in FILES} == FILES
+        assert not (root / "by hand").exists()
+        (moved,) = bench.catalog.history.glob("*/files/by hand")
+        assert moved.read_text() == "somebody was here"
+        assert bench.catalog.live_point_id() == point
 
-    def test_bytes_that_rot_without_a_trace_are_found(self, bench: Bench, point: str) -> None:
+    def test_a_file_that_was_only_touched_stays_as_it_is(self, bench: Bench, point: str) -> None:
+        run, root = applied(bench), bench.storage("newyork")
+        os.utime(root / "notes.txt", ns=(1, 1))
+        (root / "source" / "a").chmod(0o600)
+        inode = (root / "notes.txt").stat().st_ino
+        assert compare(run)["repaired"] == ["different: source/a"]
+        assert (root / "notes.txt").stat().st_ino == inode
+        assert (root / "source" / "a").stat().st_mode & 0o777 == 0o644
+
+    def test_bytes_that_rot_without_a_trace_are_found_and_where_they_are_nowhere_else_nothing_starts(
+        self, bench: Bench, point: str
+    ) -> None:
         run, path = applied(bench), bench.storage("newyork") / "source" / "a"
         facts = path.stat()
         path.write_bytes(b"aaab")
         os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-        with pytest.raises(IntegrityError, match="different: source/a"):
+        with pytest.raises(IntegrityError, match=r"1 file\(s\) of the recovery point are nowhere .*\n  source/a"):
             compare(run)
+        assert StepName.COMPARE not in run.folder.done()
 
-    def test_many_differences_are_counted_and_the_first_are_listed(self, bench: Bench, point: str) -> None:
+    def test_what_changes_again_after_the_repair_is_counted_and_the_first_are_listed(
+        self, bench: Bench, point: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         run = applied(bench)
         for number in range(30):
             (bench.storage("newyork") / f"extra{number:02}").touch()
+        monkeypatch.setattr(compare_module, "apply_point", lambda *args, **kwargs: None)
         with pytest.raises(IntegrityError) as caught:
             compare(run)
         assert caught.value.what.startswith("the replica differs from the recovery point in 30 file(s):")
         assert caught.value.what.count("\n") == 20
+
+    def test_a_replication_that_still_applies_is_waited_for_before_the_repair(self, bench: Bench, point: str) -> None:
+        run = applied(bench)
+        (bench.storage("newyork") / "by hand").touch()
+        with bench.catalog.lock("apply"), pytest.raises(TransientError, match="busy"):
+            compare(run)
+        assert compare(run)["repaired"] == ["unexpected: by hand"]
 
 
 class TestRestore:

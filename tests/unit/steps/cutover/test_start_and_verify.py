@@ -15,6 +15,7 @@ from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.readiness import Part
+from incorta_provider.storage.found import is_diverged
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan
 
 STARTS = {
@@ -70,6 +71,15 @@ def test_a_retry_finds_its_script_and_a_repetition_runs_it_anew(bench: Bench, st
     STARTS[step](run)
     keys = [key for node, _, key in bench.nodes.calls if node == "newyork_node1"]
     assert keys == [f"manual__1 {step}", f"manual__1 {step} {done}"]
+
+
+def test_the_replica_counts_as_diverged_before_the_first_start(bench: Bench) -> None:
+    run = at_step(bench, StepName.START_NODES)
+    bench.nodes.down.add("newyork_node1")
+    assert not is_diverged(bench.catalog)
+    with pytest.raises(TransientError):
+        start_nodes(run)
+    assert is_diverged(bench.catalog)
 
 
 def test_node_agents_wait_for_zookeeper(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
