@@ -24,7 +24,7 @@ from incorta_provider.storage.content import Content
 from incorta_provider.storage.durable import sync_filesystem
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.found import forget_divergence, found_path, is_diverged, write_found
-from incorta_provider.storage.manifest_file import read_manifest, read_totals, select
+from incorta_provider.storage.manifest_file import differing, read_manifest, read_totals, select
 from incorta_provider.storage.redo_journal import Header, RedoJournal, Step, Verb
 from incorta_provider.storage.replica import Replica
 
@@ -157,8 +157,10 @@ class _Plan:
         """
         if self._base is None:
             yield from (Step(Verb.REMOVE, os.fsencode(path.name)) for path in sorted(self._live_root.iterdir()))
-        base = read_manifest(self._base) if self._base else ()
-        for change in diff(base, read_manifest(self._target)):
+            changes = diff((), read_manifest(self._target))
+        else:
+            changes = diff(*differing(self._base, self._target))
+        for change in changes:
             step = self._leave(change.old) if change.new is None else self._become(change.old, change.new)
             if step is not None:
                 yield step

@@ -18,6 +18,10 @@ class Exclude:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._regex = re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns)) if patterns else None
 
+    def __bool__(self) -> bool:
+        """Whether anything can be left out at all."""
+        return self._regex is not None
+
     def matches(self, path: bytes, *, is_folder: bool) -> bool:
         """Tell whether the path is left out. Names that are no UTF-8 match through their undecodable bytes."""
         if self._regex is None:

@@ -119,7 +119,7 @@ class LocalTree:
         try:
             facts = os.lstat(self._root + b"/" + path)
             kind = _KINDS.get(stat.S_IFMT(facts.st_mode))
-            if self._exclude.matches(path, is_folder=kind is Kind.DIR):
+            if self._exclude and self._exclude.matches(path, is_folder=kind is Kind.DIR):
                 return None
             if kind is Kind.FILE:
                 return Entry(path, kind, facts.st_size, facts.st_mtime_ns, facts.st_mode & MODE_BITS)

@@ -9,7 +9,7 @@ Python object a row. About 35 bytes an entry on disk.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -155,6 +155,21 @@ def read_totals(path: Path) -> Totals:
         return Totals(**json.loads(file.metadata.metadata[_TOTALS_KEY]))
 
 
+def differing(one: Path, other: Path) -> tuple[Iterator[Entry], Iterator[Entry]]:
+    """Yield the entries of two manifests, without groups that both have: what :func:`edit` passed on need not be read.
+
+    What differs between the two is the same with such groups as without them.
+    """
+    with _opened(one) as left, _opened(other) as right:
+        places = {_first_path(right, number): number for number in range(right.num_row_groups)}
+        shared = {}
+        for number in range(left.num_row_groups):
+            place = places.get(_first_path(left, number))
+            if place is not None and _read_group(left, number).equals(_read_group(right, place)):
+                shared[number] = place
+    return _without(one, shared.keys()), _without(other, shared.values())
+
+
 def select(path: Path, wanted: Iterable[bytes]) -> Iterator[Entry]:
     """Yield the entries of the ``wanted`` paths, which are sorted, as far as the manifest has them."""
     ahead = Cursor((name, None) for name in wanted)
@@ -228,10 +243,25 @@ def _entries(group: pa.Table) -> Iterator[Entry]:
         yield Entry(path, _KINDS[code], size, mtime_ns, mode, sha256, link_target)
 
 
-def _groups(path: Path) -> Iterator[pa.Table]:
+def _without(path: Path, left_out: Collection[int]) -> Iterator[Entry]:
+    for group in _groups(path, left_out):
+        yield from _entries(group)
+
+
+def _groups(path: Path, left_out: Collection[int] = ()) -> Iterator[pa.Table]:
     with _opened(path) as file:
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number, use_threads=False)
+            if number not in left_out:
+                yield _read_group(file, number)
+
+
+def _read_group(file: pq.ParquetFile, number: int) -> pa.Table:
+    return file.read_row_group(number, use_threads=False)
+
+
+def _first_path(file: pq.ParquetFile, number: int) -> bytes:
+    first: bytes = file.metadata.row_group(number).column(0).statistics.min
+    return first
 
 
 @contextmanager

@@ -100,10 +100,13 @@ class _Comparison:
 
     def _is_left_out(self, wanted: Entry) -> bool:
         """Tell whether a pattern leaves the entry or a folder above it out, now if not when the point was made."""
+        if not self.exclude:
+            return False
+        is_folder = wanted.kind is Kind.DIR
         left_out = self._folders_left_out.contains(wanted.path) or self.exclude.matches(
-            wanted.path, is_folder=wanted.kind is Kind.DIR
+            wanted.path, is_folder=is_folder
         )
-        if left_out and wanted.kind is Kind.DIR:
+        if left_out and is_folder:
             self._folders_left_out.enter(wanted.path)
         return left_out
 

@@ -12,10 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from incorta_provider.dr.diff import diff
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage import manifest_file
-from incorta_provider.storage.manifest_file import ManifestWriter, Totals, edit, read_manifest, read_totals, select
+from incorta_provider.storage.manifest_file import (
+    ManifestWriter,
+    Totals,
+    differing,
+    edit,
+    read_manifest,
+    read_totals,
+    select,
+)
 from tests.builders.storage import HOSTILE_NAMES, file, folder, link
 
 PATHS = st.binary(min_size=1, max_size=6)
@@ -74,6 +83,27 @@ def test_selected_are_the_wanted_ones_that_are_there(tmp_path: Path, entries: li
     wanted |= {entry.path for entry in entries[::3]}
     path = written(tmp_path / "m", entries)
     assert list(select(path, sorted(wanted))) == [entry for entry in entries if entry.path in wanted]
+
+
+@quick
+@given(entries=LISTS, changes=EDITS)
+def test_what_differs_is_the_same_without_the_groups_that_both_have(
+    tmp_path: Path, entries: list[Entry], changes: dict[bytes, bool]
+) -> None:
+    one = written(tmp_path / "one", entries)
+    edits = [(path, file(path, b"edited") if keep else None) for path, keep in sorted(changes.items())]
+    edit(one, tmp_path / "other", edits)
+    assert list(diff(*differing(one, tmp_path / "other"))) == list(
+        diff(read_manifest(one), read_manifest(tmp_path / "other"))
+    )
+
+
+def test_groups_that_both_have_are_not_decoded(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", [file(b"%03d" % number) for number in range(100)])
+    edit(one, tmp_path / "other", [(b"050", None), (b"077a", file(b"077a"))])
+    left, right = (list(entries) for entries in differing(one, tmp_path / "other"))
+    assert (len(left), len(right)) == (8, 8)
+    assert [list(entries) for entries in differing(one, one)] == [[], []]
 
 
 def test_hostile_names_are_kept_byte_by_byte(tmp_path: Path) -> None:
