@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, TriggerRule, chain
+from airflow.sdk import DAG, chain
 
 from incorta_provider.dr.topology import Group
 from incorta_provider.operators.base import topology_path
@@ -50,7 +50,7 @@ def replication_dag(name: str, group: Group, target: str) -> DAG:
     ) as dag:
         opened = OpenRecoveryPointOperator(task_id="open", **site)
         sealed = SealRecoveryPointOperator(task_id="seal", outlets=[recovery_point_asset(name, target)], **site)
-        released = ReleaseLockOperator(task_id="release", trigger_rule=TriggerRule.ALL_DONE, **site)
+        released = ReleaseLockOperator(task_id="release", **site)
         chain(
             opened,
             PreCopyOperator(task_id="pre_copy", **site),

@@ -9,14 +9,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import RoleState, ensure_active, replication_epoch
 from incorta_provider.dr.recovery_point import point_id
-from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError
+from incorta_provider.exceptions import DrError, FencingError, NothingToDo, PreconditionError
 from incorta_provider.steps.incorta_release import incorta_release
-from incorta_provider.steps.locking import REPLICATION, hold
+from incorta_provider.steps.locking import REPLICATION, give_back, hold
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
 
@@ -29,10 +31,10 @@ def open_run(run: ReplicationRun) -> RunRecord:
         run.catalog.create()
         if (point := run.sealed()) is not None:
             raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")
-        epoch = _epoch(run)
-        _take_lock(run)
-        run.catalog.discard_others(run.run_id)
-        return _resumed(run, epoch) or _opened(run, epoch)
+        epoch, release = _epoch(run), _common_release(run)
+        with _lock(run):
+            run.catalog.discard_others(run.run_id)
+            return _resumed(run, epoch) or _opened(run, epoch, release)
 
 
 def _epoch(run: ReplicationRun) -> int:
@@ -43,6 +45,25 @@ def _epoch(run: ReplicationRun) -> int:
         )
     ensure_active(run.source.name, run.target.name, at_target)  # before the source is asked: it may be gone
     return replication_epoch(run.source.name, role_at(run.access, run.source), run.target.name, at_target)
+
+
+@contextmanager
+def _lock(run: ReplicationRun) -> Iterator[None]:
+    """Take the group's lock, and give it back when the run does not open: no later task would do that."""
+    _take_lock(run)
+    try:
+        yield
+    except BaseException:
+        _give_back(run)
+        raise
+
+
+def _give_back(run: ReplicationRun) -> None:
+    """A lock that cannot be given back must not hide what failed; the next run of the DAG takes it over."""
+    try:
+        give_back(run.access, run.target, run.run_id)
+    except DrError as error:
+        log.error("the lock could not be given back: %s", error)
 
 
 def _take_lock(run: ReplicationRun) -> None:
@@ -66,7 +87,7 @@ def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
     return record
 
 
-def _opened(run: ReplicationRun, epoch: int) -> RunRecord:
+def _opened(run: ReplicationRun, epoch: int, release: str) -> RunRecord:
     opened_at = run.access.clock()
     newest = run.catalog.newest()
     record = RunRecord(
@@ -75,7 +96,7 @@ def _opened(run: ReplicationRun, epoch: int) -> RunRecord:
         opened_at=opened_at,
         epoch=epoch,
         previous=newest.id if newest else None,
-        incorta_version=_common_release(run),
+        incorta_version=release,
     )
     run.save(record)
     log.info("opened %s under epoch %d, after %s", record.point_id, epoch, record.previous or "nothing")

@@ -8,6 +8,7 @@ import pytest
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role
 from incorta_provider.dr.recovery_point import point_id
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.release import release
 from tests.builders.group import ACTOR, NOON, Bench, owner, replication_run, sealed_point
@@ -127,6 +128,36 @@ def test_two_releases_of_incorta_are_not_mixed(bench: Bench) -> None:
     with pytest.raises(PreconditionError, match=r"Incorta is 2024.1.0 at berlin and 2024.7.0 at newyork"):
         open_run(replication_run(bench))
     assert replication_run(bench).recorded() is None
+    assert bench.ensembles.lock("newyork").holder() is None
+
+
+def test_two_releases_are_told_even_while_other_work_holds_the_lock(bench: Bench) -> None:
+    holder = owner("m1", purpose="cutover")
+    bench.ensembles.lock("newyork").acquire(holder)
+    bench.nodes.releases = {"newyork_node1": "2024.7.0"}
+    with pytest.raises(PreconditionError, match=r"2024\.7\.0 at newyork"):
+        open_run(replication_run(bench))
+    assert bench.ensembles.lock("newyork").holder() == holder
+
+
+def test_a_run_that_fails_behind_the_lock_gives_it_back(bench: Bench) -> None:
+    other = replication_run(bench, "scheduled__0").workspace
+    with other.lock(), pytest.raises(TransientError, match="the workspace is busy"):
+        open_run(replication_run(bench))
+    assert bench.ensembles.lock("newyork").holder() is None
+
+
+def test_a_lock_that_cannot_be_given_back_does_not_hide_what_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise TransientError("ZooKeeper is gone")
+
+    monkeypatch.setattr(open_module, "give_back", refuse)
+    other = replication_run(bench, "scheduled__0").workspace
+    with other.lock(), pytest.raises(TransientError, match="the workspace is busy"):
+        open_run(replication_run(bench))
+    assert caplog.messages == ["the lock could not be given back: ZooKeeper is gone."]
 
 
 def test_a_run_that_was_opened_under_another_epoch_does_not_go_on(bench: Bench) -> None:
@@ -134,6 +165,7 @@ def test_a_run_that_was_opened_under_another_epoch_does_not_go_on(bench: Bench) 
     run.save(open_run(run).model_copy(update={"epoch": 7}))
     with pytest.raises(FencingError, match="the run was opened under epoch 7, now it is 1"):
         open_run(replication_run(bench))
+    assert bench.ensembles.lock("newyork").holder() is None
 
 
 def test_the_lock_is_given_back_by_its_own_run_only(bench: Bench) -> None:
