@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from incorta_provider.exceptions import ConfigurationError, DrError, NothingToDo, TransientError
 from incorta_provider.hooks.connections import airflow_connections
 from incorta_provider.steps.access import GroupAccess, group_access
+from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.topology_file import read_topology
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def topology_path() -> Path:
 def airflow_errors() -> Iterator[None]:
     """Turn our errors into what Airflow understands."""
     try:
-        yield
+        with own_errors():
+            yield
     except NothingToDo as reason:
         raise AirflowSkipException(str(reason)) from None
     except TransientError:

@@ -54,7 +54,7 @@ def fence(run: CutoverRun) -> Result:
         }
 
     known = run.folder.result(StepName.FENCE)
-    return _try_source_again(run, known) if known and known["unfenced"] else run.perform(StepName.FENCE, action)
+    return _try_source_again(run, known) if known and known.get("unfenced") else run.perform(StepName.FENCE, action)
 
 
 def _try_source_again(run: CutoverRun, known: Result) -> Result:

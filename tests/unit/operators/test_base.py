@@ -122,3 +122,10 @@ def test_who_acts_and_for_which_run_come_from_the_run() -> None:
     assert (run_of(context), requester_of(context)) == ("manual__1", "hana")
     context["dag_run"].triggering_user_name = None
     assert requester_of(context) == ""
+
+
+def test_a_full_disk_fails_the_task_and_a_disk_that_stutters_is_tried_again() -> None:
+    with pytest.raises(AirflowFailException, match=r"PreconditionError: No space left on device \[/mnt/x\]"):
+        Fails(task_id="t", group="acme", error=OSError(28, "No space left on device", "/mnt/x")).execute({})
+    with pytest.raises(TransientError, match=r"Input/output error"):
+        Fails(task_id="t", group="acme", error=OSError(5, "Input/output error")).execute({})
