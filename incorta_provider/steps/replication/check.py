@@ -17,6 +17,7 @@ from pathlib import Path
 from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.references import Reference, unmet
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
 from incorta_provider.storage.checks import drop_from_manifest, verify_staged
 from incorta_provider.storage.manifest_file import read_manifest
@@ -42,6 +43,8 @@ def check(run: ReplicationRun) -> CheckReport:
             staged_bytes=staged.size,
             references=_check_references(run, exceptions),
             exceptions=exceptions,
+            manifest_sha256=file_sha256(workspace.manifest),
+            inventory_sha256=file_sha256(workspace.inventory),
         )
         run.save_check(report)
         return report

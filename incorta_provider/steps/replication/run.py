@@ -21,6 +21,7 @@ from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import DrError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import REPLICATION, lock_owner
+from incorta_provider.steps.point import file_sha256
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, write_json
 from incorta_provider.storage.workspace import Workspace
@@ -51,6 +52,7 @@ class CheckReport(BaseModel):
     :ivar references: how many files the metadata name; None when the topology has no queries for them.
     :ivar exceptions: what the point does not hold, in words: files that were still being written and that the metadata
         do not name.
+    :ivar manifest_sha256: of the manifest that was checked, and ``inventory_sha256`` of the metadata that named files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,18 @@ class CheckReport(BaseModel):
     staged_bytes: int
     references: int | None
     exceptions: tuple[str, ...]
+    manifest_sha256: str
+    inventory_sha256: str
+
+
+class Proof(BaseModel):
+    """Which dump and which inventory were found equal after a restore."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proven_at: AwareDatetime
+    dump_sha256: str
+    inventory_sha256: str
 
 
 @dataclass(frozen=True)
@@ -135,18 +149,35 @@ class ReplicationRun:
         if not self.workspace.inventory.exists():  # what a dump writes last
             raise self._unfinished("the metadata have not been dumped", "dump")
 
-    def ensure_proven(self) -> None:
-        """Refuse to go on before the dump was proven.
+    def proven(self) -> Proof:
+        """Return what was proven.
 
-        :raises PreconditionError: it was not.
+        :raises PreconditionError: the dump was not.
         """
-        if not self.workspace.proof.exists():
+        if (known := read_json(self.workspace.proof)) is None:
             raise self._unfinished("the dump has not been proven", "prove")
+        return Proof.model_validate(known)
+
+    def ensure_same(self, point: RecoveryPoint) -> None:
+        """Refuse a point whose files are not the ones that were checked and proven.
+
+        :raises PreconditionError: a file is another one by now, or a step did not finish.
+        """
+        checked, proven = self.checked(), self.proven()
+        if (checked.manifest_sha256, checked.inventory_sha256) != (point.manifest_sha256, point.inventory_sha256):
+            raise self._unfinished("the check was of another manifest or inventory", "check")
+        if (proven.dump_sha256, proven.inventory_sha256) != (point.dump_sha256, point.inventory_sha256):
+            raise self._unfinished("the proof was of another dump or inventory", "prove")
 
     def save_proof(self, *, proven: bool) -> None:
         """Write down whether the dump was proven."""
         if proven:
-            write_json(self.workspace.proof, {"proven_at": self.access.clock().isoformat()})
+            proof = Proof(
+                proven_at=self.access.clock(),
+                dump_sha256=file_sha256(self.workspace.dump),
+                inventory_sha256=file_sha256(self.workspace.inventory),
+            )
+            write_json(self.workspace.proof, proof.model_dump(mode="json"))
         else:
             self.workspace.proof.unlink(missing_ok=True)
 

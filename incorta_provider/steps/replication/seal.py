@@ -36,8 +36,9 @@ def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
         record = run.record()
         ensure_still_active(run, record.epoch)
         keep(run.access, run.target, run.lock_owner)
-        run.ensure_proven()
+        run.proven()
         point = _point(run, record)
+        run.ensure_same(point)
         ensure_staged(workspace)
         return run.catalog.seal(workspace, point)
 

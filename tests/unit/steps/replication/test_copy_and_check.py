@@ -253,7 +253,7 @@ def test_a_final_copy_that_is_done_again_must_be_checked_and_proven_again(bench:
     with pytest.raises(PreconditionError, match="the check has not been passed"):
         run.checked()
     with pytest.raises(PreconditionError, match="the dump has not been proven"):
-        run.ensure_proven()
+        run.proven()
 
 
 def test_nothing_is_copied_for_a_run_that_is_not_open(bench: Bench, source: Path) -> None:

@@ -12,7 +12,7 @@ from incorta_provider.exceptions import (
     TransientError,
 )
 from incorta_provider.steps.replication.run import CheckReport, RunRecord
-from tests.builders.group import ACTOR, NOON, Bench, replication_run, sealed_point
+from tests.builders.group import ACTOR, NOON, Bench, replication_run, sealed_point, write_dump
 
 RECORD = RunRecord(
     run_id="scheduled__1",
@@ -22,7 +22,14 @@ RECORD = RunRecord(
     previous=None,
     incorta_version="2024.1.0",
 )
-CHECKED = CheckReport(staged_files=2, staged_bytes=9, references=None, exceptions=("a: was left out",))
+CHECKED = CheckReport(
+    staged_files=2,
+    staged_bytes=9,
+    references=None,
+    exceptions=("a: was left out",),
+    manifest_sha256="0" * 64,
+    inventory_sha256="1" * 64,
+)
 
 
 def test_a_run_that_was_never_opened_says_what_to_do(bench: Bench) -> None:
@@ -63,15 +70,16 @@ def test_a_run_counts_as_dumped_once_the_last_file_of_a_dump_is_there(bench: Ben
 
 def test_what_was_checked_and_proven_can_be_withdrawn_any_number_of_times(bench: Bench) -> None:
     run = replication_run(bench)
+    write_dump(run)
     run.save_check(CHECKED)
     run.save_proof(proven=True)
-    run.ensure_proven()
+    run.proven()
     for _ in range(2):
         run.workspace.withdraw()
         with pytest.raises(PreconditionError, match="the check has not been passed"):
             run.checked()
         with pytest.raises(PreconditionError, match="the dump has not been proven"):
-            run.ensure_proven()
+            run.proven()
 
 
 def test_what_vanished_is_remembered(bench: Bench) -> None:

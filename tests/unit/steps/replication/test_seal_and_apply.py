@@ -26,6 +26,7 @@ from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage import catalog as catalog_module
+from incorta_provider.storage.manifest_file import ManifestWriter
 from tests.builders.group import ACTOR, NOON, Bench, digest, owner, replication_run, sealed_point, write_dump
 
 
@@ -156,6 +157,29 @@ def test_no_step_works_in_a_workspace_that_another_task_is_in(
         step(replication_run(bench))
     assert bench.events() == []
     assert seal(ready).files == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "fault"),
+    [
+        ("manifest", "the check was of another manifest or inventory"),
+        ("inventory", "the check was of another manifest or inventory"),
+        ("dump", "the proof was of another dump or inventory"),
+    ],
+)
+def test_only_what_was_checked_and_proven_is_sealed(bench: Bench, ready: ReplicationRun, part: str, fault: str) -> None:
+    other = replication_run(bench, "elsewhere")
+    write_dump(other, OTHER=2)
+    with ManifestWriter(other.workspace.manifest):
+        pass
+    other.workspace.dump.write_bytes(b"another dump")
+    before = getattr(ready.workspace, part).read_bytes()
+    getattr(ready.workspace, part).write_bytes(getattr(other.workspace, part).read_bytes())
+    with pytest.raises(PreconditionError, match=fault):
+        seal(ready)
+    assert bench.catalog.points() == []
+    getattr(ready.workspace, part).write_bytes(before)
+    assert seal(ready).bytes == 12
 
 
 @pytest.mark.parametrize("text", ["twelve other", "more than twelve"])
@@ -305,7 +329,7 @@ class TestProof:
         run = made_ready(bench)
         run.save_proof(proven=False)
         prove_dump(run)
-        run.ensure_proven()
+        run.proven()
 
     def test_differences_are_named_and_leave_the_run_unproven(self, bench: Bench, found: list[Difference]) -> None:
         run = made_ready(bench)
@@ -318,7 +342,7 @@ class TestProof:
         )
         assert caught.value.what.count("\n") == 20
         with pytest.raises(PreconditionError, match="the dump has not been proven"):
-            run.ensure_proven()
+            run.proven()
 
     def test_a_proof_that_held_once_holds_no_more_when_the_next_fails(
         self, bench: Bench, found: list[Difference]
@@ -329,7 +353,7 @@ class TestProof:
         with pytest.raises(IntegrityError):
             prove_dump(run)
         with pytest.raises(PreconditionError, match="the dump has not been proven"):
-            run.ensure_proven()
+            run.proven()
 
     def test_without_a_dump_there_is_nothing_to_prove(self, bench: Bench, found: list[Difference]) -> None:
         run = replication_run(bench)
