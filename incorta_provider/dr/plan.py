@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -146,11 +146,11 @@ def make_plan(
     epoch: int,
     point: RecoveryPoint,
     request: Request,
-    running: Sequence[str] = (),
+    found: Mapping[StepName, Sequence[str]] | None = None,
 ) -> Plan:
     """Return the plan for what was requested.
 
-    :param running: parts of Incorta that run at the target now; the approver is to know what is stopped.
+    :param found: what the approver is to know about a step, beside what it does.
     """
     return Plan(
         group=name,
@@ -164,7 +164,7 @@ def make_plan(
         requested_by=request.requested_by,
         reason=request.reason,
         created_at=request.created_at,
-        steps=_steps(group, source, target, point, epoch, running),
+        steps=_steps(group, source, target, point, epoch, found or {}),
     )
 
 
@@ -233,7 +233,12 @@ def ensure_turn(step: StepName, done: Collection[StepName], plan: Plan) -> None:
 
 
 def _steps(
-    group: Group, source: str, target: str, point: RecoveryPoint, epoch: int, running: Sequence[str]
+    group: Group,
+    source: str,
+    target: str,
+    point: RecoveryPoint,
+    epoch: int,
+    found: Mapping[StepName, Sequence[str]],
 ) -> tuple[PlanStep, ...]:
     site = group.sites[target]
     nodes = ", ".join(node.conn_id for node in site.nodes)
@@ -249,7 +254,7 @@ def _steps(
         (
             StepName.STOP_TARGET,
             target,
-            (f"stop Incorta on {nodes}, prove it by closed ports", *(f"**{part} runs now**" for part in running)),
+            (f"stop Incorta on {nodes}, prove it by closed ports",),
         ),
         (StepName.APPLY, target, (f"roll {site.storage} to {point.id} ({point.files} files)",)),
         (
@@ -266,4 +271,7 @@ def _steps(
         (StepName.VERIFY, target, (f"log in to tenant {site.analytics.tenant}", "check every service")),
         (StepName.PROMOTE, target, (f"record {target} as the active site", "switch database events on")),
     ]
-    return tuple(PlanStep(name=name, site=where, actions=actions) for name, where, actions in texts)
+    return tuple(
+        PlanStep(name=name, site=where, actions=(*actions, *map(_as_text, found.get(name, ()))))
+        for name, where, actions in texts
+    )

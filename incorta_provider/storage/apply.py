@@ -77,13 +77,26 @@ def apply_point(
         if look or catalog.live_point_id() != point_id:
             header = _header(catalog, point_id)
             if look:
-                write_found(catalog, live_root, catalog.manifest_path(point_id), suspects or ())
-            journal.write(header, _Plan(catalog, live_root, header).steps())
+                write_found(found_path(catalog), live_root, catalog.manifest_path(point_id), suspects or ())
+            journal.write(header, _Plan(catalog, live_root, header, _base(catalog, header)).steps())
             moved, removed = _execute(catalog, live_root, journal, header)
     except OSError as error:
         raise target_fault(error, str(live_root)) from None
     kept = read_totals(catalog.manifest_path(point_id)).files - moved
     return ApplyReport(moved, removed, kept, time.monotonic() - started)
+
+
+def rehearse_apply(catalog: Catalog, live_root: Path, point_id: str, found: Path | None) -> None:
+    """Plan an apply to the end and do nothing.
+
+    :param found: manifest of what the replica is; None for one that was never applied to.
+    :raises IntegrityError: a file of the point is nowhere.
+    """
+    try:
+        for _ in _Plan(catalog, live_root, Header(None, point_id, UNMANAGED), found).steps():
+            pass
+    except OSError as error:
+        raise target_fault(error, str(live_root)) from None
 
 
 def _header(catalog: Catalog, point_id: str) -> Header:
@@ -142,9 +155,9 @@ def _base(catalog: Catalog, header: Header) -> Path | None:
 class _Plan:
     """The steps from the point that the replica is to another one."""
 
-    def __init__(self, catalog: Catalog, live_root: Path, header: Header) -> None:
+    def __init__(self, catalog: Catalog, live_root: Path, header: Header, base: Path | None) -> None:
         self._live_root = live_root
-        self._base = _base(catalog, header)
+        self._base = base
         self._target = catalog.manifest_path(header.target)
         self._content = Content(catalog, header.target)
         self._gone = OpenFolders()

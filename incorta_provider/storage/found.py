@@ -25,14 +25,14 @@ def found_path(catalog: Catalog) -> Path:
     return catalog.journal.with_name("found.parquet")
 
 
-def write_found(catalog: Catalog, live_root: Path, wanted: Path, suspects: Collection[bytes] = ()) -> None:
-    """List the replica, with the digests of what may be the wanted file already.
+def write_found(path: Path, live_root: Path, wanted: Path, suspects: Collection[bytes] = ()) -> None:
+    """List the replica into a manifest at ``path``, with the digests of what may be the wanted file already.
 
     :param wanted: the manifest that the replica is to become.
     :param suspects: files that must be read, however they look.
     :raises IntegrityError: the replica holds what no recovery point can: a special file, or a link out of it.
     """
-    with ManifestWriter(found_path(catalog)) as writer:
+    with ManifestWriter(path) as writer:
         writer.extend(_found(live_root, wanted, frozenset(suspects)))
 
 

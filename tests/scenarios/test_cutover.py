@@ -333,7 +333,7 @@ def test_what_runs_at_the_target_is_told_before_the_approval_and_stopped_before_
         run = cutover(stage)
         plan = request(stage, run)
         (step,) = [step for step in plan.steps if step.name is StepName.STOP_TARGET]
-        assert "**loader of newyork_node1 runs now**" in step.actions
+        assert r"loader of newyork\_node1 runs now" in step.actions
         approve(stage, run)
         fence(run)
         with pytest.raises(PreconditionError, match="stop_target is not done"):

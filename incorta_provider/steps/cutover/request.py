@@ -2,22 +2,24 @@
 
 :raises PreconditionError: the request is incomplete or stale, there is no recovery point, the target is active already,
     or something that the cutover needs is not in order; every finding is named.
-:raises IntegrityError: the recovery point is damaged.
+:raises IntegrityError: the recovery point is damaged, or files of it are nowhere.
+:raises TransientError: an apply is under way at the target.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
-from incorta_provider.dr.plan import Plan, Request, ensure_acceptable, make_plan
+from incorta_provider.dr.plan import Plan, Request, StepName, ensure_acceptable, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness import database_problem
 from incorta_provider.steps.cutover.approve import signing_key
+from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
 from incorta_provider.steps.readiness import Part, not_ready
@@ -40,13 +42,15 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
     point = run.target.catalog.get(request.recovery_point or None)
     ensure_point_whole(run.target.catalog, point)
     _ensure_ready(run, point)
-    plan = run.folder.freeze(_plan(run, request, role, point))
+    plan = run.folder.freeze(_plan(run, request, role, point, _found(run, point)))
     details = {"plan_sha256": plan.sha256, "recovery_point": point.id, "reason": request.reason, "mode": plan.mode}
     run.note("cutover.requested", "requested", details)
     return plan
 
 
-def _plan(run: CutoverRun, request: Request, role: Role, point: RecoveryPoint) -> Plan:
+def _plan(
+    run: CutoverRun, request: Request, role: Role, point: RecoveryPoint, found: Mapping[StepName, list[str]]
+) -> Plan:
     return make_plan(
         run.access.name,
         run.access.config,
@@ -55,8 +59,13 @@ def _plan(run: CutoverRun, request: Request, role: Role, point: RecoveryPoint) -
         epoch=role.epoch,
         point=point,
         request=request,
-        running=_running(run),
+        found=found,
     )
+
+
+def _found(run: CutoverRun, point: RecoveryPoint) -> dict[StepName, list[str]]:
+    """Return what the approver is to know."""
+    return {StepName.APPLY: rehearse(run, point), StepName.STOP_TARGET: _running(run)}
 
 
 def _running(run: CutoverRun) -> list[str]:
@@ -64,7 +73,7 @@ def _running(run: CutoverRun) -> list[str]:
     found = running(run.target)
     if found:
         log.warning("Incorta runs at %s and will be stopped: %s", run.target.name, ", ".join(found))
-    return found
+    return [f"{part} runs now" for part in found]
 
 
 def _source(role: Role, point: RecoveryPoint) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import TransientError
 from incorta_provider.steps.access import SiteAccess
+from incorta_provider.steps.cutover.fence import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.running import not_proven_stopped, running
 
@@ -26,21 +26,11 @@ def stop_target(run: CutoverRun) -> Result:
         found, key = running(run.target), run.script_key(StepName.STOP_TARGET)
         nodes = run.target.config.nodes
         with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-            list(pool.map(lambda node: _stop(run.target, node, key), nodes))
+            list(pool.map(lambda node: stop_services(run.target, node, key), nodes))
         _ensure_stopped(run.target)
         return {"nodes": [node.conn_id for node in nodes], "found_running": found}
 
     return run.perform(StepName.STOP_TARGET, action)
-
-
-def _stop(site: SiteAccess, config: Node, key: str) -> None:
-    """Stop one node; services first, because their script asks the agent."""
-    with site.node(config, key) as node:
-        for service in reversed(config.services):
-            node.stop_service(service)
-        if config.conn_id == site.config.cmc.node:
-            node.stop_cmc()
-        node.stop_node()
 
 
 def _ensure_stopped(site: SiteAccess) -> None:

@@ -152,8 +152,8 @@ def test_what_runs_at_the_target_stands_in_the_plan(ready: Bench, caplog: pytest
     (step,) = [step for step in plan.steps if step.name is StepName.STOP_TARGET]
     assert step.actions == (
         "stop Incorta on newyork_node1, newyork_node2, prove it by closed ports",
-        "**loader of newyork_node1 runs now**",
-        "**cmc of newyork_node1 runs now**",
+        r"loader of newyork\_node1 runs now",
+        r"cmc of newyork\_node1 runs now",
     )
     assert "Incorta runs at newyork and will be stopped: loader of newyork_node1, cmc of newyork_node1" in caplog.text
 

@@ -1,0 +1,52 @@
+"""Look, before anything is fenced, whether the live replica can become the recovery point.
+
+What differs from the record and can be mended is told in the plan; the cutover mends it. A file whose bytes are nowhere
+is told here, where the choice of another point costs nothing.
+
+:raises IntegrityError: files of the point are nowhere.
+:raises TransientError: an apply is under way; it will end.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from incorta_provider.dr.manifest import shown
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.storage.apply import rehearse_apply
+from incorta_provider.storage.found import is_diverged, write_found
+from incorta_provider.storage.verify import verify_tree
+
+SHOWN = 3
+"""How many paths of a kind the plan names."""
+
+
+def rehearse(run: CutoverRun, point: RecoveryPoint) -> list[str]:
+    """Prove that the point can be reached, and return in words how the replica differs from its record."""
+    catalog, root = run.target.catalog, run.target.storage_root
+    live = catalog.live_point_id()
+    with catalog.lock("apply"), tempfile.TemporaryDirectory(prefix="incorta_dr_") as folder:
+        found = None
+        if live is not None:
+            found = Path(folder) / "found.parquet"
+            write_found(found, root, catalog.manifest_path(point.id))
+        rehearse_apply(catalog, root, point.id, found)
+        return [] if live is None else _drift(run, live)
+
+
+def _drift(run: CutoverRun, live: str) -> list[str]:
+    catalog = run.target.catalog
+    if catalog.journal.exists():
+        return ["an apply was cut off and will be finished"]
+    if is_diverged(catalog):
+        return [f"services ran on the replica since it was {live}; what they wrote goes to the history"]
+    exclude = run.access.config.replication.exclude
+    report = verify_tree(run.target.storage_root, catalog.manifest_path(live), deep=False, exclude=exclude)
+    kinds = {"missing": report.missing, "different": report.different, "unexpected": report.unexpected}
+    return [
+        f"{len(paths)} {what} since {live}, will be mended: {', '.join(map(shown, paths[:SHOWN]))}"
+        for what, paths in kinds.items()
+        if paths
+    ]
