@@ -65,6 +65,7 @@ class Plan(BaseModel):
 
     :ivar epoch: the epoch that holds while the plan is made; the fence makes it one more.
     :ivar source: the site that is active now, by the epoch registry.
+    :ivar requested_at: when the run was triggered; tells two runs of one id apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +80,7 @@ class Plan(BaseModel):
     point_opened_at: AwareDatetime
     requested_by: str
     reason: str
+    requested_at: AwareDatetime
     created_at: AwareDatetime
     steps: tuple[PlanStep, ...]
 
@@ -163,6 +165,7 @@ def make_plan(
         point_opened_at=point.opened_at,
         requested_by=request.requested_by,
         reason=request.reason,
+        requested_at=request.requested_at,
         created_at=request.created_at,
         steps=_steps(group, source, target, point, epoch, found or {}),
     )
@@ -210,6 +213,20 @@ def ensure_acceptable(request: Request) -> None:
             "the request is refused: " + "; ".join(faults),
             where=f"run {request.run_id}",
             fix="Nothing was changed; trigger the cutover again with a complete form.",
+        )
+
+
+def ensure_same_run(plan: Plan, request: Request) -> None:
+    """Refuse a run that has the id of an earlier one: that one's journal would call every step done.
+
+    :raises PreconditionError: the plan was frozen for a run that was triggered at another time.
+    """
+    if plan.requested_at != request.requested_at:
+        raise PreconditionError(
+            f"run id {plan.run_id} was used before, by the cutover that was requested at "
+            f"{plan.requested_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+            where=f"cutover {plan.run_id}",
+            fix="Nothing was changed; trigger the cutover again under another run id.",
         )
 
 

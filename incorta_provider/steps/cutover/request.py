@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
-from incorta_provider.dr.plan import Plan, Request, StepName, ensure_acceptable, make_plan
+from incorta_provider.dr.plan import Plan, Request, StepName, ensure_acceptable, ensure_same_run, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
@@ -35,7 +35,9 @@ Check = Callable[[], str | None]
 def request_cutover(run: CutoverRun, request: Request) -> Plan:
     """Return the frozen plan of this run, made now or by a former try."""
     if run.folder.has_plan():
-        return run.folder.plan()
+        plan = run.folder.plan()
+        ensure_same_run(plan, request)
+        return plan
     ensure_acceptable(request)
     signing_key(run.access)
     role = _role(run, request)

@@ -16,6 +16,7 @@ from incorta_provider.dr.epoch import ensure_promoting
 from incorta_provider.dr.plan import Plan, StepName, ensure_turn
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.cutover_folder import CutoverFolder
 
@@ -62,13 +63,18 @@ class CutoverRun:
         """
         plan = self.folder.plan()
         if (known := self.folder.result(step)) is not None and self._stands(step):
+            self._ensure_promoting(step, plan)
             log.info("%s is done already, at %s", step, known["finished_at"])
             self._note_done(step, known)
             return known
         ensure_turn(step, self.folder.done(), plan)
+        self._ensure_promoting(step, plan)
+        return self._do(step, plan, action)
+
+    def _ensure_promoting(self, step: StepName, plan: Plan) -> None:
+        """Refuse a step, done or not, once the role is another run's; only the fence takes the role itself."""
         if step is not StepName.FENCE:
             ensure_promoting(role_at(self.access, self.target), run_id=self.run_id, target=plan.target)
-        return self._do(step, plan, action)
 
     def _stands(self, step: StepName) -> bool:
         """Tell whether a result holds for good. A site that was promoted is in use: it is not stopped again."""
@@ -85,10 +91,12 @@ class CutoverRun:
         return f"{self.run_id} {step} {before['finished_at'] if before else ''}".rstrip()
 
     def _do(self, step: StepName, plan: Plan, action: Callable[[Plan], Mapping[str, Any]]) -> Result:
+        self._repeat_notes()
         started_at, started = self.access.clock(), time.monotonic()
         self.note("cutover.step.started", f"{step}:started:{started_at.isoformat()}", {"step": step})
         try:
-            outcome = action(plan)
+            with own_errors():
+                outcome = action(plan)
         except DrError as error:
             details = {"step": step, "error": type(error).__name__, "reason": str(error)}
             self.note("cutover.step.failed", f"{step}:failed:{started_at.isoformat()}", details)
@@ -108,14 +116,26 @@ class CutoverRun:
     def _note_done(self, step: StepName, result: Result) -> None:
         self.note("cutover.step.done", f"{step}:done:{result['finished_at']}", result)
 
+    def _repeat_notes(self) -> None:
+        """Note what is done once more: a line that a full disk refused is written when there is room again."""
+        for step in StepName:
+            if (result := self.folder.result(step)) is not None:
+                self._note_done(step, result)
+
     def note(self, event: str, key: str, details: Mapping[str, Any], *, actor: str = "") -> None:
-        """Write one line to the ledger; the same key is written once."""
-        self.target.ledger.append(
-            event,
-            at=self.access.clock(),
-            key=f"{self.run_id}:{key}",
-            group=self.access.name,
-            run_id=self.run_id,
-            actor=actor or self.actor,
-            details=details,
-        )
+        """Write one line to the ledger; the same key is written once.
+
+        A ledger that cannot be written holds up no step: with the source fenced, nobody would have a service.
+        """
+        try:
+            self.target.ledger.append(
+                event,
+                at=self.access.clock(),
+                key=f"{self.run_id}:{key}",
+                group=self.access.name,
+                run_id=self.run_id,
+                actor=actor or self.actor,
+                details=details,
+            )
+        except (DrError, OSError) as error:
+            log.error("the ledger could not be told of %s (%s): %s", event, key, error)

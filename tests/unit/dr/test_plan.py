@@ -65,6 +65,7 @@ def test_the_plan_holds_what_was_requested(plan: Plan) -> None:
         "point_opened_at": datetime(2026, 11, 25, 2, 55, tzinfo=UTC),
         "requested_by": "ada",
         "reason": "berlin burns",
+        "requested_at": AT,
         "created_at": AT,
     }
 

@@ -25,6 +25,7 @@ def plan(reason: str = "fire") -> Plan:
         point_opened_at=NOW,
         requested_by="hana",
         reason=reason,
+        requested_at=NOW,
         created_at=NOW,
         steps=(),
     )

@@ -55,6 +55,7 @@ def test_a_request_in_order_freezes_a_plan_for_the_newest_point(ready: Bench) ->
         "point_opened_at": newest.opened_at,
         "requested_by": "hana",
         "reason": "the data centre is on fire",
+        "requested_at": NOON,
         "created_at": NOON,
     }
     assert [step.name for step in plan.steps] == list(StepName)
@@ -144,6 +145,13 @@ def test_everything_that_is_not_ready_is_named_at_once(ready: Bench, database: l
         "  node newyork_node2: runs Incorta 2024.7.0, the recovery point was made by 2024.1.0",
     ]
     assert untouched(ready)
+
+
+def test_a_run_id_that_was_used_before_is_refused(ready: Bench) -> None:
+    request_cutover(cutover_run(ready), cutover_request())
+    later = NOON + timedelta(days=3)
+    with pytest.raises(PreconditionError, match=r"run id manual__1 was used before, .* at 2026-11-25 12:00:00 UTC"):
+        request_cutover(cutover_run(ready), cutover_request(requested_at=later, created_at=later))
 
 
 def test_what_runs_at_the_target_stands_in_the_plan(ready: Bench, caplog: pytest.LogCaptureFixture) -> None:

@@ -191,3 +191,14 @@ def test_a_line_carries_the_run_and_who_acts(bench: Bench) -> None:
         ("one", "hana", "manual__1", "acme", NOON),
         ("two", "omar", "manual__1", "acme", NOON),
     ]
+
+
+@pytest.mark.parametrize("step", [step for step in StepName if step is not StepName.FENCE])
+def test_a_done_step_of_a_cutover_that_lost_its_role_does_not_look_green(bench: Bench, step: StepName) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, step)
+    run.folder.record(step, {"step": str(step), "finished_at": bench.clock.now.isoformat()})
+    promoting(bench, "manual__2")
+    with pytest.raises(FencingError, match="run manual__1 is not the one that promotes newyork"):
+        run.perform(step, Work(bench))
