@@ -230,6 +230,22 @@ def ensure_same_run(plan: Plan, request: Request) -> None:
         )
 
 
+def ensure_plan_fresh(plan: Plan, now: datetime, timeout: timedelta) -> None:
+    """Refuse to show or begin a plan that is too old: what it says about the loss is no longer true.
+
+    :param timeout: how long an answer may take; the run may have waited for :data:`MAX_WAIT` besides.
+    :raises PreconditionError: the plan is older than both together, or made after ``now``.
+    """
+    age = now - plan.created_at
+    if not timedelta(0) <= age <= timeout + MAX_WAIT:
+        raise PreconditionError(
+            f"the plan was made {int(age.total_seconds() // 60)} minutes ago, at "
+            f"{plan.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and says no longer what would be lost",
+            where=f"cutover {plan.run_id}",
+            fix="Nothing was changed; trigger a new cutover.",
+        )
+
+
 def ensure_turn(step: StepName, done: Collection[StepName], plan: Plan) -> None:
     """Refuse a step before all that stand before it in the plan are done.
 

@@ -49,12 +49,14 @@ class CutoverFolder:
         return Plan.model_validate(known)
 
     def save_approval(self, approval: Approval) -> None:
-        """Keep the signed approval; a later one, of a cleared gate, takes its place."""
-        self._write("approval.json", approval.model_dump(mode="json"))
+        """Keep the signed approval. One of a cleared gate takes the place of the newest; each is kept by its nonce."""
+        document = approval.model_dump(mode="json")
+        self._write(_approval_name(approval.nonce), document)
+        self._write("approval.json", document)
 
-    def approval(self) -> Approval | None:
-        """Return the signed approval, not verified."""
-        known = self._read("approval.json")
+    def approval(self, nonce: str | None = None) -> Approval | None:
+        """Return the newest signed approval, or the one of that nonce; not verified."""
+        known = self._read("approval.json" if nonce is None else _approval_name(nonce))
         return None if known is None else Approval.model_validate(known)
 
     def record(self, step: StepName, result: Mapping[str, Any]) -> None:
@@ -92,6 +94,10 @@ class CutoverFolder:
 
     def _read(self, name: str) -> Any | None:
         return read_json(self.root / name)
+
+
+def _approval_name(nonce: str) -> str:
+    return f"approvals/{_slug(nonce)}.json"
 
 
 def _slug(run_id: str) -> str:

@@ -13,12 +13,17 @@ Report = dict[str, Any]
 
 
 def make_report(run: CutoverRun, plan: Plan, approval: Approval) -> Report:
-    """Put the report together from the frozen plan, the approval and the recorded results."""
+    """Put the report together from the frozen plan, the approval and the recorded results.
+
+    The loss counts to the end of the fence: until then the source may have gone on. A source that was never fenced may
+    go on still, so whether the objective was met is not known.
+    """
     results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     fence, restored, compared = (results[name] for name in (StepName.FENCE, StepName.RESTORE, StepName.COMPARE))
     verified_at = datetime.fromisoformat(results[StepName.VERIFY]["finished_at"])
     objectives = run.access.config.objectives
-    rpo = (plan.created_at - plan.point_opened_at).total_seconds()
+    fenced_at = datetime.fromisoformat(fence["finished_at"])
+    rpo = (fenced_at - plan.point_opened_at).total_seconds()
     rto = (verified_at - approval.approved_at).total_seconds()
     return {
         "group": plan.group,
@@ -33,9 +38,10 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval) -> Report:
         "requested_at": plan.created_at.isoformat(),
         "approved_by": approval.approved_by,
         "approved_at": approval.approved_at.isoformat(),
+        "fenced_at": fenced_at.isoformat(),
         "verified_at": verified_at.isoformat(),
         "rpo_seconds": round(rpo, 3),
-        "rpo_met": rpo <= objectives.rpo_seconds,
+        "rpo_met": None if fence["unfenced"] else rpo <= objectives.rpo_seconds,
         "rto_seconds": round(rto, 3),
         "rto_met": rto <= objectives.rto_seconds,
         "steps": _timeline(plan, approval.approved_at, results),

@@ -20,6 +20,7 @@ from incorta_provider.dr.plan import (
     StepName,
     confirmation_phrase,
     ensure_acceptable,
+    ensure_plan_fresh,
     ensure_turn,
     loss_sentence,
     make_plan,
@@ -296,3 +297,16 @@ def test_the_plan_itself_says_what_stands_before(
         assert not before <= done
     else:
         assert before <= done
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1) + MAX_WAIT])
+def test_a_plan_holds_as_long_as_an_answer_may_take(plan: Plan, late: timedelta) -> None:
+    ensure_plan_fresh(plan, AT + late, timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("late", "minutes"), [(timedelta(hours=1, seconds=1) + MAX_WAIT, 75), (timedelta(days=3), 4320)]
+)
+def test_a_plan_that_is_too_old_is_refused(plan: Plan, late: timedelta, minutes: int) -> None:
+    with pytest.raises(PreconditionError, match=f"made {minutes} minutes ago, at 2026-11-25 03:00:00 UTC"):
+        ensure_plan_fresh(plan, AT + late, timedelta(hours=1))

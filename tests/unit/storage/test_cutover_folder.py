@@ -83,3 +83,13 @@ def test_run_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> No
     for root in roots:
         assert root.parent == tmp_path / "cutovers"
         assert len(root.name) < 100
+
+
+def test_each_approval_is_kept_by_its_nonce_and_the_newest_is_the_one_asked_for(tmp_path: Path) -> None:
+    folder = CutoverFolder(tmp_path, "manual__1")
+    first, second = (approval().model_copy(update={"nonce": nonce}) for nonce in ("aa", "../bb"))
+    folder.save_approval(first)
+    folder.save_approval(second)
+    assert folder.approval() == second
+    assert (folder.approval("aa"), folder.approval("../bb"), folder.approval("cc")) == (first, second, None)
+    assert len(list((folder.root / "approvals").iterdir())) == 2

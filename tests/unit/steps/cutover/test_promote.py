@@ -85,9 +85,10 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "requested_at": NOON.isoformat(),
         "approved_by": "omar",
         "approved_at": (NOON + timedelta(seconds=30)).isoformat(),
+        "fenced_at": (NOON + timedelta(seconds=32.5)).isoformat(),
         "verified_at": (NOON + timedelta(seconds=150.1234)).isoformat(),
-        "rpo_seconds": 60.0,
-        "rpo_met": True,
+        "rpo_seconds": 92.5,
+        "rpo_met": None,
         "rto_seconds": 120.123,
         "rto_met": True,
         "storage": {"equal": True, "files": 7, "bytes": 4096},
@@ -102,11 +103,12 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
 
 
 @pytest.mark.parametrize(
-    ("rpo", "rto", "met"), [(60, 121, (True, True)), (59, 121, (False, True)), (60, 120, (True, False))]
+    ("rpo", "rto", "met"), [(93, 121, (True, True)), (92, 121, (False, True)), (93, 120, (True, False))]
 )
 def test_objectives_are_met_up_to_their_last_second(
     bench: Bench, run: CutoverRun, rpo: int, rto: int, met: tuple[bool, bool]
 ) -> None:
+    record(run, StepName.FENCE, 32.5, 2, **{**FENCE, "unfenced": False})
     access = bench.changed(objectives=Objectives(rpo_seconds=rpo, rto_seconds=rto))
     run = CutoverRun(access, run.target, run.run_id, run.actor)
     report = make_report(run, run.folder.plan(), approval_of(run))
@@ -127,7 +129,14 @@ def test_promotion_records_the_role_writes_the_report_and_gives_the_lock_back(
     assert json.loads((run.folder.root / "report.json").read_text()) == report
     assert run.folder.result(StepName.PROMOTE) is not None
     assert bench.events()[-1] == "cutover.done"
-    assert bench.last("cutover.done") == {"rpo_seconds": 60.0, "rto_seconds": 120.123, "unfenced": True}
+    assert bench.last("cutover.done") == {"rpo_seconds": 92.5, "rto_seconds": 120.123, "unfenced": True}
+
+
+def test_the_report_names_the_approval_that_the_fence_used(bench: Bench, run: CutoverRun, events: list[str]) -> None:
+    record(run, StepName.FENCE, 32.5, 2, **FENCE, approval_nonce=approval_of(run).nonce)
+    seal_approval(run, answered_by="pat", chosen=[APPROVE], answered_at=NOON + timedelta(days=3))
+    report = promote(run)
+    assert (report["approved_by"], report["rto_seconds"]) == ("omar", 120.123)
 
 
 def test_doing_it_again_gives_the_same_report_and_one_line(bench: Bench, run: CutoverRun, events: list[str]) -> None:
