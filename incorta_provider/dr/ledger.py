@@ -17,6 +17,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 GENESIS = "0" * 64
 """What the first line names as the digest of the line before it."""
 
+DAMAGED = "ledger.damaged"
+"""The event of an entry that was chained to a damaged line: a cutover is not held up by one."""
+
 
 class LedgerEntry(BaseModel):
     """One line.
@@ -58,13 +61,37 @@ def chained(last: LedgerEntry | None, **fields: Any) -> LedgerEntry:
     :param fields: ``at, event, key, group, run_id, actor, details``. Details may name files, whose names may be any
         bytes: what is no UTF-8 is written as an escape, so that no strange name keeps an event from being recorded.
     """
+    return _linked(last, last.digest if last else GENESIS, fields)
+
+
+def chained_to_damage(last: LedgerEntry | None, line: str, **fields: Any) -> LedgerEntry:
+    """Return the entry that follows a line which is none: it binds that line as it is, so that both stay visible.
+
+    :param last: the newest whole entry before the damage.
+    :param line: the damaged line; bytes that are no UTF-8 as surrogates.
+    :param fields: ``at, group, run_id, actor``.
+    """
+    digest = _raw_digest(line)
+    details = {"line_sha256": digest, "line_bytes": len(_raw(line))}
+    return _linked(last, digest, {**fields, "event": DAMAGED, "key": f"{DAMAGED}:{digest}", "details": details})
+
+
+def _linked(last: LedgerEntry | None, previous: str, fields: Mapping[str, Any]) -> LedgerEntry:
     draft = LedgerEntry(
         sequence=last.sequence + 1 if last else 1,
-        previous=last.digest if last else GENESIS,
+        previous=previous,
         digest="",
         **{**fields, "details": _storable(fields["details"])},
     )
     return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
+
+
+def _raw(line: str) -> bytes:
+    return line.encode(errors="surrogateescape")
+
+
+def _raw_digest(line: str) -> str:
+    return hashlib.sha256(_raw(line)).hexdigest()
 
 
 def _storable(value: Any) -> Any:
@@ -98,15 +125,17 @@ def faults(lines: Iterable[str]) -> list[str]:
     names them.
     """
     found: list[str] = []
-    previous, expected = GENESIS, 1
+    previous, expected, damage = GENESIS, 1, None
     for number, line in enumerate(lines, start=1):
         try:
             entry = parse_line(line)
         except (ValidationError, ValueError):
             found.append(f"line {number}: no ledger entry")
+            damage = _raw_digest(line)
             continue
-        found.extend(f"line {number}: {fault}" for fault in _entry_faults(entry, line, previous, expected))
-        previous, expected = entry.digest, entry.sequence + 1
+        link = damage if damage and entry.event == DAMAGED else previous
+        found.extend(f"line {number}: {fault}" for fault in _entry_faults(entry, line, link, expected))
+        previous, expected, damage = entry.digest, entry.sequence + 1, None
     return found
 
 

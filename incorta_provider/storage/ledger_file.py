@@ -3,13 +3,16 @@
 An entry is acknowledged once its line and the newline are on disk. A line that a crash cut short was never
 acknowledged: the next append removes it. One writer at a time, by a lock on the file itself.
 
-:raises IntegrityError: the last whole line is no ledger entry, so nothing can be chained to it.
+A damaged line holds up no step: the next entries are chained to its bytes as they are, and `verify` keeps telling it.
+
+:raises IntegrityError: a line that is to be read back is no ledger entry.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +21,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from incorta_provider.dr.ledger import LedgerEntry, chained, faults, parse_line
+from incorta_provider.dr.ledger import LedgerEntry, chained, chained_to_damage, faults, parse_line
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.durable import sync_folder
+
+log = logging.getLogger(__name__)
 
 TAIL_BYTES = 4 * 1024 * 1024
 """How far back an append looks for its own key: some thousand lines, far more than one run writes."""
@@ -48,18 +53,11 @@ class LedgerFile:
             lines = _tail(file)
             entry = _with_key(lines, key)
             if entry is None:
-                entry = chained(
-                    self._parsed(_text(lines[-1])) if lines else None,
-                    at=at,
-                    event=event,
-                    key=key,
-                    group=group,
-                    run_id=run_id,
-                    actor=actor,
-                    details=details,
-                )
-                file.write(entry.to_line().encode() + b"\n")
+                by = {"at": at, "group": group, "run_id": run_id, "actor": actor}
+                added = _following(lines, by, {"event": event, "key": key, "details": details})
+                file.write(b"".join(each.to_line().encode() + b"\n" for each in added))
                 file.flush()
+                entry = added[-1]
             os.fsync(file.fileno())  # a line that is there already, too: its writer may have died before this call
             if not lines:
                 sync_folder(self.path.parent)
@@ -131,6 +129,27 @@ def _with_key(lines: Sequence[bytes], key: str) -> LedgerEntry | None:
                 if entry.key == key:
                     return entry
     return None
+
+
+def _following(lines: Sequence[bytes], by: Mapping[str, Any], event: Mapping[str, Any]) -> list[LedgerEntry]:
+    """Return what to write behind the lines: the entry, and before it one that binds a damaged end."""
+    last, damage = _newest_whole(lines), []
+    if lines and not _is_whole(lines[-1]):
+        last = chained_to_damage(last, _text(lines[-1]), **by)
+        damage = [last]
+        log.warning("the last line of the ledger is damaged; run `incorta-dr ledger verify`")
+    return [*damage, chained(last, **by, **event)]
+
+
+def _newest_whole(lines: Sequence[bytes]) -> LedgerEntry | None:
+    for line in reversed(lines):
+        with suppress(ValueError):
+            return parse_line(_text(line))
+    return None
+
+
+def _is_whole(line: bytes) -> bool:
+    return _newest_whole([line]) is not None
 
 
 def _text(line: bytes) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from incorta_provider.dr.epoch import ensure_promoting
@@ -117,10 +119,18 @@ class CutoverRun:
         self.note("cutover.step.done", f"{step}:done:{result['finished_at']}", result)
 
     def _repeat_notes(self) -> None:
-        """Note what is done once more: a line that a full disk refused is written when there is room again."""
+        """Note what is done once more, if a line was refused: by a full disk that has room again, for example."""
+        if not self._refused_notes.exists():
+            return
+        self._refused_notes.unlink()
         for step in StepName:
             if (result := self.folder.result(step)) is not None:
                 self._note_done(step, result)
+
+    @property
+    def _refused_notes(self) -> Path:
+        """What exists while the ledger lacks a line of this run."""
+        return self.folder.root / "ledger-refused"
 
     def note(self, event: str, key: str, details: Mapping[str, Any], *, actor: str = "") -> None:
         """Write one line to the ledger; the same key is written once.
@@ -139,3 +149,5 @@ class CutoverRun:
             )
         except (DrError, OSError) as error:
             log.error("the ledger could not be told of %s (%s): %s", event, key, error)
+            with suppress(OSError):
+                self._refused_notes.touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.dr.ledger import GENESIS, LedgerEntry
+from incorta_provider.dr.ledger import GENESIS, LedgerEntry, parse_line
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage import ledger_file
 from incorta_provider.storage.ledger_file import LedgerFile
@@ -153,19 +154,40 @@ def test_a_torn_line_longer_than_the_search_reaches_is_dropped(
     assert ledger.path.read_bytes() == content
 
 
-def test_nothing_is_chained_to_a_damaged_end(ledger: LedgerFile) -> None:
+@pytest.mark.parametrize("stray", [b"no entry", b"\xff\xfe", b""], ids=["text", "no UTF-8", "blank"])
+def test_a_damaged_end_holds_up_nobody_and_stays_visible(ledger: LedgerFile, stray: bytes) -> None:
     append(ledger, "a")
-    append(ledger, "b")
-    spoiled = ledger.path.read_bytes()[:-2] + b"\n"
+    last = append(ledger, "b")
+    spoiled = ledger.path.read_bytes() + stray + b"\n"
     ledger.path.write_bytes(spoiled)
+    written = append(ledger, "c")
+    assert append(ledger, "c") == written
+    assert ledger.path.read_bytes().startswith(spoiled)
+    bound, newest = (parse_line(line.decode()) for line in ledger.path.read_bytes().splitlines()[3:])
+    assert newest == written
+    assert (bound.event, bound.previous) == ("ledger.damaged", hashlib.sha256(stray).hexdigest())
+    assert (bound.sequence, newest.sequence) == (last.sequence + 1, last.sequence + 2)
+    assert newest.previous == bound.digest
+    assert ledger.faults() == ["line 3: no ledger entry"]
     with pytest.raises(IntegrityError, match="a line of the ledger is no entry") as refused:
-        append(ledger, "c")
+        keys(ledger)
     assert refused.value.where == str(ledger.path)
     assert "incorta-dr ledger verify" in refused.value.fix
-    assert ledger.path.read_bytes() == spoiled
-    assert ledger.faults() == ["line 2: no ledger entry"]
-    with pytest.raises(IntegrityError):
-        keys(ledger)
+
+
+def test_a_damaged_line_that_is_changed_after_it_was_bound_is_found(ledger: LedgerFile) -> None:
+    append(ledger, "a")
+    ledger.path.write_bytes(ledger.path.read_bytes() + b"stray\n")
+    append(ledger, "b")
+    ledger.path.write_bytes(ledger.path.read_bytes().replace(b"stray", b"stray!"))
+    assert ledger.faults() == ["line 2: no ledger entry", "line 3: does not follow the line before it"]
+
+
+def test_a_ledger_of_nothing_but_damage_begins_again(ledger: LedgerFile) -> None:
+    ledger.path.parent.mkdir(parents=True)
+    ledger.path.write_bytes(b"stray\n")
+    assert append(ledger, "a").sequence == 2
+    assert ledger.faults() == ["line 1: no ledger entry"]
 
 
 def test_damage_further_up_is_told_and_does_not_stop_the_next_cutover(ledger: LedgerFile) -> None:

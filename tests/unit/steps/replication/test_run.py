@@ -165,4 +165,5 @@ def test_a_damaged_ledger_does_not_hide_what_failed(bench: Bench, caplog: pytest
     (bench.catalog.root / "ledger.jsonl").write_text("no entry\n")
     with pytest.raises(FencingError, match="the true reason"), replication_run(bench).step("open"):
         raise FencingError("the true reason")
-    assert "a line of the ledger is no entry" in caplog.text
+    assert "the last line of the ledger is damaged" in caplog.text
+    assert '"event": "point.void"' in (bench.catalog.root / "ledger.jsonl").read_text()
