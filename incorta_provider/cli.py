@@ -21,7 +21,7 @@ from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.steps.access import GroupAccess, group_access
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.locking import release_dead
-from incorta_provider.steps.roles import initialise_roles
+from incorta_provider.steps.roles import adopt_role, initialise_roles
 from incorta_provider.steps.status import ledger_faults, status_lines
 from incorta_provider.steps.topology_file import read_topology
 
@@ -91,6 +91,10 @@ def _verify_ledger(arguments: argparse.Namespace) -> int:
 
 def _initialise_epoch(arguments: argparse.Namespace) -> int:
     access = _group(arguments)
+    if arguments.site:
+        role = adopt_role(access, access.site(arguments.site), confirmation=arguments.confirm, by=_user())
+        print(f"{arguments.site}: epoch {role.epoch}, active {role.active}, {role.state}")
+        return 0
     for site, role in initialise_roles(access, active=arguments.active, by=_user()).items():
         print(f"{site}: epoch {role.epoch}, active {role.active}, {role.state}")
     return 0
@@ -138,7 +142,12 @@ def _parser() -> argparse.ArgumentParser:
     epoch = commands.add_parser("epoch", help="the epoch registry").add_subparsers(required=True, metavar="ACTION")
     init = epoch.add_parser("init", help="record at every site which one is active; once, before the first replication")
     init.add_argument("--group", required=True)
-    init.add_argument("--active", required=True, metavar="SITE", help="the site that is active now")
+    which = init.add_mutually_exclusive_group(required=True)
+    which.add_argument("--active", metavar="SITE", help="the site that is active now")
+    which.add_argument(
+        "--site", metavar="SITE", help="only this site, whose registry lost its role, from what is known"
+    )
+    init.add_argument("--confirm", default="", metavar="PHRASE", help="with --site, when no other registry answers")
     init.set_defaults(command=_initialise_epoch)
 
     _add_cutover(commands)

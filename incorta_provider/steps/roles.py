@@ -52,7 +52,7 @@ def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:
         stored = registry.read()
         if stored is None:
             registry.init(role)
-        elif _knows_better(known := stored.role, role):
+        elif knows_better(known := stored.role, role):
             raise FencingError(
                 f"its registry is at epoch {known.epoch}, {known.active} active by run {known.run_id}",
                 where=f"ZooKeeper of site {site.name}",
@@ -62,7 +62,8 @@ def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:
             registry.compare_and_set(stored, role)
 
 
-def _knows_better(known: Role, new: Role) -> bool:
+def knows_better(known: Role, new: Role) -> bool:
+    """Tell whether a registry is ahead, or was told of another change of roles under the same epoch."""
     return known.epoch > new.epoch or (known.epoch == new.epoch and known.run_id != new.run_id)
 
 
@@ -89,7 +90,7 @@ def roles_that_answer(access: GroupAccess) -> dict[str, Role]:
 
 
 def initialise_roles(access: GroupAccess, *, active: str, by: str) -> dict[str, Role]:
-    """Record epoch 1 with ``active`` at every site, and return what each registry says then.
+    """Record epoch 1 with ``active`` at every site, make their catalogs, and return what each registry says then.
 
     Sites that were initialised before keep their role: all must agree on who is active, or none is written.
     """
@@ -103,8 +104,47 @@ def initialise_roles(access: GroupAccess, *, active: str, by: str) -> dict[str, 
                 where=f"ZooKeeper of site {name}",
                 fix="Nothing was changed. Roles change by a cutover only.",
             )
+    for name in access.config.sites:
+        access.site(name).catalog.initialise(access.name, name)
     role = next(iter(present.values()), None) or first_role(access.name, active, by=by, at=access.clock())
     return {name: known[name] or _initialise(access, access.site(name), role) for name in access.config.sites}
+
+
+def adopt_role(access: GroupAccess, site: SiteAccess, *, confirmation: str, by: str) -> Role:
+    """Give an empty registry its role back while another site may be gone, and return it.
+
+    The other registries are asked first, and the one that is furthest ahead is right. When none answers, the newest
+    recovery point tells source and epoch; a person must confirm that no cutover happened since.
+
+    :param confirmation: what was typed: see :func:`adoption_phrase`; not needed when another registry answers.
+    :raises PreconditionError: the registry has a role, there is no recovery point, or the confirmation is missing.
+    """
+    if (own := role_at(access, site)) is not None:
+        raise PreconditionError(
+            f"the registry has a role: {own.active} is active (epoch {own.epoch})",
+            where=f"ZooKeeper of site {site.name}",
+            fix="Nothing was changed. Roles change by a cutover only.",
+        )
+    known = roles_that_answer(access).values()
+    role = max(known, key=lambda each: each.epoch, default=None) or _role_of_point(access, site, confirmation, by)
+    return _initialise(access, site, role)
+
+
+def _role_of_point(access: GroupAccess, site: SiteAccess, confirmation: str, by: str) -> Role:
+    point = site.catalog.get(None)
+    if confirmation != (phrase := adoption_phrase(point.id)):
+        raise PreconditionError(
+            f"no other registry answers; recovery point {point.id} says that {point.source} is active "
+            f"(epoch {point.epoch})",
+            where=f"ZooKeeper of site {site.name}",
+            fix=f"If no cutover happened since then, add: --confirm '{phrase}'",
+        )
+    return first_role(access.name, point.source, by=by, at=access.clock()).model_copy(update={"epoch": point.epoch})
+
+
+def adoption_phrase(point_id: str) -> str:
+    """Return what must be typed to take the role from a recovery point."""
+    return f"TRUST {point_id}"
 
 
 def _initialise(access: GroupAccess, site: SiteAccess, role: Role) -> Role:

@@ -4,8 +4,8 @@ import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState, first_role, promoting_role
 from incorta_provider.exceptions import ConfigurationError, FencingError, PreconditionError, TransientError
-from incorta_provider.steps.roles import copy_role, initialise_roles, role_at, roles_that_answer, tell
-from tests.builders.group import NOON, SITES, Bench
+from incorta_provider.steps.roles import adopt_role, copy_role, initialise_roles, role_at, roles_that_answer, tell
+from tests.builders.group import NOON, SITES, Bench, sealed_point
 
 
 @pytest.fixture
@@ -118,3 +118,32 @@ def test_only_sites_that_answer_and_know_a_role_are_in_the_answer(bench: Bench) 
     assert list(roles_that_answer(bench.access)) == ["newyork"]
     bench.ensembles.session("newyork").nodes.clear()
     assert roles_that_answer(bench.access) == {}
+
+
+def test_an_empty_registry_takes_the_role_of_the_one_that_answers(bench: Bench) -> None:
+    bench.ensembles.session("newyork").nodes.clear()
+    bench.ensembles.set_role("berlin", role(4))
+    adopted = adopt_role(bench.access, bench.access.site("newyork"), confirmation="", by="dana")
+    assert adopted == role(4)
+    assert bench.ensembles.role("newyork") == role(4)
+
+
+def test_with_the_primary_gone_the_newest_point_tells_the_role_and_a_person_confirms_it(fresh: Bench) -> None:
+    fresh.ensembles.down.add("berlin_zookeeper")
+    point = sealed_point(fresh.catalog, epoch=3)
+    site = fresh.access.site("newyork")
+    for confirmation in ("", "TRUST another"):
+        with pytest.raises(PreconditionError, match="no other registry answers") as caught:
+            adopt_role(fresh.access, site, confirmation=confirmation, by="dana")
+        assert f"--confirm 'TRUST {point.id}'" in caught.value.fix
+    assert fresh.ensembles.session("newyork").nodes == {}
+    adopted = adopt_role(fresh.access, site, confirmation=f"TRUST {point.id}", by="dana")
+    assert (adopted.epoch, adopted.active, adopted.changed_by) == (3, "berlin", "dana")
+    assert fresh.ensembles.role("newyork") == adopted
+
+
+def test_a_registry_that_has_a_role_adopts_none(bench: Bench) -> None:
+    bench.ensembles.set_role("berlin", role(4))
+    with pytest.raises(PreconditionError, match=r"the registry has a role: berlin is active \(epoch 1\)"):
+        adopt_role(bench.access, bench.access.site("newyork"), confirmation="", by="dana")
+    assert bench.ensembles.role("newyork").epoch == 1
