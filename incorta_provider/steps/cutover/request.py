@@ -23,7 +23,7 @@ from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.point import ensure_point_whole
 from incorta_provider.steps.readiness import Part, not_ready
-from incorta_provider.steps.roles import role_at, roles_that_answer
+from incorta_provider.steps.roles import knows_better, role_at, roles_that_answer
 from incorta_provider.steps.running import running, unknown_ports
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _role(run: CutoverRun, request: Request) -> Role:
     if role is None:
         raise registry_empty(run.target.name)
     for site, other in known.items():
-        if other.epoch > role.epoch:
+        if knows_better(other, role):
             raise FencingError(
                 f"the registry of {site} is at epoch {other.epoch} ({other.active} active), "
                 f"that of {request.target} at {role.epoch}",

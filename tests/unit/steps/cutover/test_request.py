@@ -227,6 +227,14 @@ def test_a_site_that_is_ahead_forbids_the_cutover(ready: Bench) -> None:
         request_cutover(cutover_run(ready), cutover_request())
 
 
+def test_another_change_of_roles_under_the_same_epoch_forbids_the_cutover(ready: Bench) -> None:
+    """Two cutovers that did not see each other: nobody knows which of them holds."""
+    role = ready.ensembles.role("newyork").model_copy(update={"run_id": "m4"})
+    ready.ensembles.set_role("berlin", role)
+    with pytest.raises(FencingError, match=r"the registry of berlin is at epoch 1 \(berlin active\)"):
+        request_cutover(cutover_run(ready), cutover_request())
+
+
 def test_a_point_of_a_site_that_is_not_the_active_one_is_refused(bench: Bench, database: list[str]) -> None:
     point = sealed_point(bench.catalog, source="tokyo")
     with pytest.raises(PreconditionError, match=f"{point.id} is a state of tokyo, but berlin is the active site"):
