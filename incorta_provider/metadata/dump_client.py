@@ -39,9 +39,13 @@ _TAIL_BYTES = 64
 
 @dataclass(slots=True)
 class DumpStream:
-    """A dump that is running."""
+    """A dump that is running.
+
+    :ivar forced: it goes on behind what cannot be dumped, and its status says no more than that.
+    """
 
     client: Client
+    forced: bool = False
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the whole dump.
@@ -53,11 +57,16 @@ class DumpStream:
         while piece := self.client.output.read1(CHUNK):
             yield piece
             tail = (tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        self.client.finish()
+        if not self.forced:
+            self.client.finish()
         if _END not in tail:
             raise IntegrityError(
                 f"{self.client.name} wrote no end of its dump", where=self.client.endpoint.label, fix="Try again."
             )
+
+    def left_out(self) -> str:
+        """Return what a forced dump complained of, once all its pieces were read; empty when of nothing."""
+        return self.client.failure().what if self.client.process.wait() else ""
 
     def stop(self) -> None:
         """End the client; whoever reads its output finds that it failed."""
@@ -84,10 +93,14 @@ def dumping(endpoint: Endpoint, session: Session) -> Iterator[DumpStream]:
 
 
 @contextmanager
-def backing_up(endpoint: Endpoint) -> Iterator[DumpStream]:
-    """Start a dump of everything in the endpoint's schema, triggers and events as they are."""
-    with running("dump", endpoint, [*OPTIONS, "--triggers", "--events", endpoint.schema]) as client:
-        yield DumpStream(client)
+def backing_up(endpoint: Endpoint, *, forced: bool = False) -> Iterator[DumpStream]:
+    """Start a dump of everything in the endpoint's schema, triggers and events as they are.
+
+    :param forced: leave out what cannot be dumped.
+    """
+    force = ["--force"] if forced else []
+    with running("dump", endpoint, [*OPTIONS, *force, "--triggers", "--events", endpoint.schema]) as client:
+        yield DumpStream(client, forced)
 
 
 def trigger_section(triggers: Mapping[str, Code], collation: str) -> bytes:

@@ -25,7 +25,13 @@ def test_an_absent_schema_is_made(dumped: Any, dr: Any, tmp_path: Path) -> None:
         cursor.execute(f"DROP DATABASE `{dr.endpoint.schema}`")
     backup = tmp_path / "cutovers" / "run" / "backup"
     assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, backup, sha256=dumped.sha256) == []
-    assert json.loads((backup / "previous.json").read_text()) == {"kept": False, "sha256": "", "bytes": 0}
+    assert json.loads((backup / "previous.json").read_text()) == {
+        "kept": False,
+        "sha256": "",
+        "bytes": 0,
+        "complete": True,
+        "left_out": "",
+    }
     assert not (backup / "previous.sql.zst").exists()
 
 
@@ -42,6 +48,23 @@ def test_a_schema_whose_tables_no_snapshot_covers_is_kept_too(dumped: Any, dr: A
     dr.run("CREATE TABLE old_engine (a INT) ENGINE = MyISAM", "INSERT INTO old_engine VALUES (7)")
     assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, tmp_path, sha256=dumped.sha256) == []
     assert b"INSERT INTO `old_engine` VALUES\n(7)" in b"".join(read_archive(tmp_path / "previous.sql.zst"))
+
+
+def test_an_invalid_view_in_the_schema_before_does_not_keep_a_cutover_from_going_on(
+    dumped: Any, dr: Any, tmp_path: Path
+) -> None:
+    dr.run(
+        "CREATE TABLE precious (a INT)",
+        "INSERT INTO precious VALUES (42)",
+        "CREATE TABLE gone (a INT)",
+        "CREATE VIEW broken AS SELECT a FROM gone",
+        "DROP TABLE gone",
+    )
+    assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, tmp_path, sha256=dumped.sha256) == []
+    record = json.loads((tmp_path / "previous.json").read_text())
+    assert (record["kept"], record["complete"]) == (True, False)
+    assert "broken" in record["left_out"]
+    assert b"INSERT INTO `precious` VALUES\n(42)" in b"".join(read_archive(tmp_path / "previous.sql.zst"))
 
 
 def damage(path: Path, kind: str) -> None:
