@@ -201,5 +201,5 @@ def ensure_promoting(role: Role | None, *, run_id: str, target: str) -> Role:
 def registry_empty(site: str) -> PreconditionError:
     """Return the error that tells to initialise the registry of a site."""
     return PreconditionError(
-        "the epoch registry is empty", where=f"ZooKeeper of site {site}", fix="Run `incorta-dr epoch init` once; with --site when this registry lost its role."
+        "the epoch registry is empty", where=f"ZooKeeper of site {site}", fix="Run `incorta-dr epoch init` once."
     )

@@ -158,6 +158,12 @@ class IncortaNode:
             time.sleep(_POLL)
         if done.status != 0 and state is not Port.CLOSED:
             raise self._failed(done, script, *args)
+        if part is not None and state is not Port.CLOSED:
+            raise TransientError(
+                f"{part} is not proven to be stopped after {script}: its port neither answers nor refuses",
+                where=f"connection {self._info.conn_id}",
+                fix="Let the worker reach that port, or look at the node, then clear this task.",
+            )
         log.info("%s: %s is stopped", self._info.conn_id, " ".join((script, *args)))
 
     def _probe(self, part: str | None) -> Port:

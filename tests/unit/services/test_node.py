@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.exceptions import ConfigurationError
-from incorta_provider.services.node import node_port, part_of
+from incorta_provider.exceptions import ConfigurationError, TransientError
+from incorta_provider.services import node as node_module
+from incorta_provider.services.node import IncortaNode, node_port, part_of
+from incorta_provider.services.ports import Port
+from incorta_provider.services.shell import Completed
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,24 @@ def test_a_port_is_set_or_that_of_an_unchanged_installation(part, port, extra):
 def test_what_is_no_port_is_refused(extra):
     with pytest.raises(ConfigurationError, match="connection node1"):
         node_port(ConnectionInfo("node1", extra={"agent_port": extra}), "agent")
+
+
+class Shell:
+    """A shell in which every script ends well."""
+
+    def __init__(self, info: ConnectionInfo) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"), [(Port.CLOSED, True), (Port.UNKNOWN, False)], ids=["refuses", "neither answers nor refuses"]
+)
+def test_only_a_port_that_refuses_proves_that_a_part_is_stopped(monkeypatch, state, stopped):
+    monkeypatch.setattr(node_module, "NodeShell", Shell)
+    monkeypatch.setattr(node_module, "run_once", lambda *_: Completed(0, "", ""))
+    monkeypatch.setattr(node_module, "probe", lambda *_: (state, ""))
+    node = IncortaNode(ConnectionInfo("node1", host="127.0.0.1", extra={"home": "/opt/incorta"}))
+    if stopped:
+        node.stop_service("loaderService")
+        return
+    with pytest.raises(TransientError, match=r"loader is not proven .* after IncortaNode/stopService\.sh"):
+        node.stop_service("loaderService")
