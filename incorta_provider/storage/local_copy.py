@@ -22,6 +22,10 @@ from incorta_provider.storage.tree import Missed
 _PAUSES = (0.05, 0.25)
 """Seconds before the second and the third try: a writer in the middle of a file needs a moment."""
 
+_SECOND_NS = 1_000_000_000
+_TICK_NS = 20_000_000
+"""Linux stamps files with the time of its last tick, every 1 to 10 ms; some file systems keep whole seconds."""
+
 _OPEN_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_TARGET = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _STAT_BLOCK = 512
@@ -62,7 +66,7 @@ def _try(root: bytes, path: bytes, into: bytes) -> Entry | Missed:
 
 
 def _copy_open(source: int, path: bytes, root: bytes, into: bytes) -> Entry | Missed:
-    before = os.fstat(source)
+    before = _rested(source)
     if not stat.S_ISREG(before.st_mode):
         return Missed.UNSETTLED
 
@@ -82,6 +86,20 @@ def _copy_open(source: int, path: bytes, root: bytes, into: bytes) -> Entry | Mi
         os.unlink(into)
         return Missed.UNSETTLED
     return Entry(path, Kind.FILE, size, before.st_mtime_ns, before.st_mode & MODE_BITS, digest)
+
+
+def _rested(source: int) -> os.stat_result:
+    """Return the facts of a file that is older than one tick of the clock that stamps it.
+
+    A write of the same size within the tick in which we read would leave no trace, neither now nor in any later pass.
+    """
+    facts = os.fstat(source)
+    tick = _SECOND_NS if not facts.st_mtime_ns % _SECOND_NS else _TICK_NS
+    age = time.time_ns() - facts.st_mtime_ns
+    if not 0 <= age < tick:
+        return facts
+    time.sleep((tick - age) / _SECOND_NS)
+    return os.fstat(source)
 
 
 def _write(read: Callable[[], int], facts: os.stat_result, into: bytes) -> tuple[int, bytes]:

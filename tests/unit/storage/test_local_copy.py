@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,6 +149,29 @@ def test_a_change_that_keeps_size_and_time_is_seen_by_the_change_time(
 
     while_reading(monkeypatch, rewrite)
     assert copied(root) == file(b"a", b"HELLO")
+
+
+def test_a_write_right_behind_the_copy_can_be_seen_by_the_next_listing(root: Path) -> None:
+    """Same size, and in the tick of the clock in which the file was written before: the time must differ after all."""
+    for number in range(40):
+        put(root, {"source/a": b"%05d" % number})
+        entry = copied(root)
+        put(root, {"source/a": b"%05d" % -number})
+        assert isinstance(entry, Entry)
+        assert (root / "source" / "a").stat().st_mtime_ns != entry.mtime_ns
+        (root / "target" / "copy").unlink()
+
+
+def test_a_file_of_a_file_system_that_keeps_seconds_rests_for_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for age, expected in ((0.25, 0.75), (0.999, 0.001), (1.5, None), (-0.5, None)):
+        monkeypatch.setattr(time, "time_ns", lambda age=age: 1_800_000_000 * 10**9 + int(age * 10**9))
+        os.utime(root / "source" / "a", ns=(1, 1_800_000_000 * 10**9))
+        copied(root)
+        (root / "target" / "copy").unlink()
+        assert slept == ([pytest.approx(expected)] if expected else [])
+        slept.clear()
 
 
 def test_what_is_there_is_not_written_over(root: Path) -> None:
