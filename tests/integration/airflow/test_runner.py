@@ -42,10 +42,10 @@ def test_a_process_that_ends_is_named_with_the_end_of_its_log(tmp_path: Path) ->
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         base = free.getsockname()[1] - 200
-    broken = replace(api_server(Settings(Lab(tmp_path, base))), arguments=("api-server", "--no-such-option"))
-    with pytest.raises(ConfigurationError, match="airflow-api-server did not start: it ended") as caught:
+    broken = replace(api_server(Settings(Lab(tmp_path, base))), arguments=("config", "get-value", "no", "such_option"))
+    with pytest.raises(ConfigurationError, match="airflow-config did not start: it ended") as caught:
         start(broken, Supervisor(broken.settings.lab))
-    assert "--no-such-option" in caught.value.what
+    assert "such_option" in caught.value.what
 
 
 def test_a_command_that_fails_is_told_with_the_end_of_its_log(airflow: Settings) -> None:
