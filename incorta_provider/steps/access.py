@@ -53,7 +53,11 @@ class SiteAccess:
 
     @property
     def ledger(self) -> LedgerFile:
-        """The ledger, which lies in the catalog."""
+        """The ledger, which lies in the catalog.
+
+        :raises PreconditionError: the catalog is not there; no ledger is begun below a mount that is gone.
+        """
+        self.catalog.ensure_there()
         return LedgerFile(local_path(self.config.catalog) / "ledger.jsonl")
 
     @property

@@ -111,7 +111,13 @@ def _ensure_fit(catalog: Catalog, live_root: Path) -> None:
     """Refuse a replica that is not there, or that no rename can reach."""
     base = catalog.live_point_id()
     if base is None:
-        live_root.mkdir(parents=True, exist_ok=True)
+        if not live_root.parent.is_dir():
+            raise PreconditionError(
+                "there is no folder for the live replica",
+                where=str(live_root.parent),
+                fix="Check that it is mounted at the worker.",
+            )
+        live_root.mkdir(exist_ok=True)
     elif not live_root.is_dir() or (read_totals(catalog.manifest_path(base)).entries and not any(live_root.iterdir())):
         raise PreconditionError(
             f"the live replica is empty or absent, it should be point {base}",

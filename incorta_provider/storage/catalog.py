@@ -1,6 +1,7 @@
 """The catalog: the target side's store of recovery points, beside the live replica and on its file system.
 
 =====================  ==============================================================================
+``catalog.json``       whose catalog it is; a folder without it is a mount that is not there
 ``workspaces/<run>/``  what a run stages; becomes the point's folder by one rename
 ``bin/``               workspaces that are being removed
 ``points/<id>/``       sealed points: ``point.json``, manifest, metadata, and the files not yet applied
@@ -12,6 +13,7 @@
 
 Nothing here needs Airflow, and each file of a point can be read with standard tools.
 
+:raises PreconditionError: the catalog was never initialised, or its storage is not mounted.
 :raises IntegrityError: a ``point.json`` is damaged.
 """
 
@@ -22,6 +24,7 @@ import re
 import uuid
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -45,19 +48,65 @@ class Catalog:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def initialise(self, group: str, site: str) -> None:
+        """Mark the folder as the catalog of a group at a site, once for all; a person does it while it is mounted.
+
+        :raises PreconditionError: the folder above is not there, or this is another catalog; nothing was changed.
+        :raises ConfigurationError: the worker may not write there.
+        """
+        if not self.root.parent.is_dir():
+            raise PreconditionError(
+                "there is no folder for the catalog", where=str(self.root.parent), fix="Mount the storage, then retry."
+            )
+        try:
+            self.root.mkdir(mode=0o700, exist_ok=True)
+            if self._identity() is None:
+                write_json(self._marker, {"group": group, "site": site})
+        except OSError as error:
+            raise target_fault(error, str(self.root)) from None
+        self.ensure_is(group, site)
+        self.create()
+
+    def ensure_is(self, group: str, site: str) -> None:
+        """Refuse the catalog of another group or site: a wrong mount, or a wrong topology.
+
+        :raises PreconditionError: names whose it is.
+        """
+        if (found := self.ensure_there()) != {"group": group, "site": site}:
+            raise PreconditionError(
+                f"this is the catalog of {found.get('group')} at {found.get('site')}, not of {group} at {site}",
+                where=str(self.root),
+                fix="Check what is mounted there, and the topology.",
+            )
+
+    def ensure_there(self) -> dict[str, Any]:
+        """Return whose catalog it is; an empty folder below a mount that is gone looks like a new one otherwise.
+
+        :raises PreconditionError: it is not there.
+        """
+        if (found := self._identity()) is None:
+            raise PreconditionError(
+                "the catalog is not there",
+                where=str(self.root),
+                fix="Is the storage mounted? That of a new group is made by `incorta-dr epoch init`.",
+            )
+        return found
+
     def create(self) -> None:
         """Make the folders; what is there stays. Only the worker's account may look inside: there are dumps in it.
 
         :raises ConfigurationError: the worker may not write there.
         """
+        self.ensure_there()
         try:
-            for folder in (self._workspaces, self._points, self.history, self.journal.parent):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self._workspaces, self._points, self.history, self.journal.parent, self._locks):
+                folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise target_fault(error, str(self.root)) from None
 
     def workspace(self, run_key: str) -> Workspace:
         """Return the run's workspace, made now or by a former try."""
+        self.create()
         workspace = Workspace(self._workspaces / folder_name(run_key))
         workspace.create()
         return workspace
@@ -84,6 +133,7 @@ class Catalog:
 
     def points(self) -> list[RecoveryPoint]:
         """Return the sealed points, oldest first."""
+        self.ensure_there()
         found = [self._read(path) for path in self._points.glob(f"*/{_POINT}")]
         return sorted(found, key=lambda point: (point.opened_at, point.id))
 
@@ -96,6 +146,7 @@ class Catalog:
 
         :raises PreconditionError: there is no such point, or none at all.
         """
+        self.ensure_there()
         if point_id is None:
             found = self.newest()
         else:
@@ -172,7 +223,8 @@ class Catalog:
 
         :raises TransientError: it is held; says by whom.
         """
-        return exclusive(self.root / "locks" / f"{folder_name(name)}.lock", f"the catalog's lock {name!r}")
+        self.ensure_there()
+        return exclusive(self._locks / f"{folder_name(name)}.lock", f"the catalog's lock {name!r}")
 
     @property
     def history(self) -> Path:
@@ -193,12 +245,27 @@ class Catalog:
         return self.root / "workspaces"
 
     @property
+    def _marker(self) -> Path:
+        return self.root / "catalog.json"
+
+    @property
+    def _locks(self) -> Path:
+        return self.root / "locks"
+
+    @property
     def _bin(self) -> Path:
         return self.root / "bin"
 
     @property
     def _live(self) -> Path:
         return self.root / "live.json"
+
+    def _identity(self) -> dict[str, Any] | None:
+        try:
+            known = read_json(self._marker)
+        except OSError as error:
+            raise target_fault(error, str(self._marker)) from None
+        return None if known is None else dict(known)
 
     def _sealed_before(self, point: RecoveryPoint) -> RecoveryPoint:
         known = self.get(point.id)

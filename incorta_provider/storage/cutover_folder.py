@@ -14,6 +14,7 @@ from typing import Any
 from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, write_json
 
 
@@ -22,6 +23,7 @@ class CutoverFolder:
 
     def __init__(self, catalog_root: Path, run_id: str) -> None:
         self.run_id = run_id
+        self._catalog = Catalog(catalog_root)
         self.root = catalog_root / "cutovers" / _slug(run_id)
 
     def freeze(self, plan: Plan) -> Plan:
@@ -87,6 +89,7 @@ class CutoverFolder:
         return self.root / "previous-metadata"
 
     def _write(self, name: str, document: Any) -> Path:
+        self._catalog.ensure_there()
         path = self.root / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_json(path, document)

@@ -23,7 +23,7 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
 
     :param what: what is locked, for the error.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(handle, path, what)

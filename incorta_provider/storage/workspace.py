@@ -103,8 +103,8 @@ class Workspace:
 
     def create(self) -> None:
         """Make the folders; what is there stays."""
-        for folder in (self.files, self.partial, self._passes):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.root, self.files, self.partial, self._passes):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def new_pass(self) -> Pass:
         """Return the files of the next pass."""

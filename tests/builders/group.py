@@ -258,6 +258,8 @@ def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     passwords, absent = {"acme_approval": SIGNING_KEY}, set[str]()
     topology = Topology.model_validate(topology_document(root))
     access = group_access(topology, "acme", connections(passwords, absent), clock)
+    for site in SITES:
+        access.site(site).catalog.initialise("acme", site)
     return Bench(root, access, clock, ensembles, nodes, passwords, absent)
 
 
@@ -347,7 +349,13 @@ def inventory(**tables: int) -> Inventory:
         position="mariadb-bin.000001:4",
         tables={
             name: Table(
-                engine="InnoDB", columns={}, indexes={}, constraints={}, options="", rows=rows, checksum=str(rows)
+                engine="InnoDB",
+                columns={"PATH": "text"},
+                indexes={},
+                constraints={},
+                options="",
+                rows=rows,
+                checksum=str(rows),
             )
             for name, rows in tables.items()
         },
@@ -360,7 +368,7 @@ def inventory(**tables: int) -> Inventory:
 
 def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any) -> RecoveryPoint:
     """Seal a point with real files in it, and return it; its digests are those of the files."""
-    catalog.create()
+    catalog.initialise("acme", "newyork")
     workspace = catalog.workspace(run_id)
     with ManifestWriter(workspace.manifest):
         pass

@@ -180,7 +180,7 @@ def make_pair(root: Path) -> Pair:
     """Make the folders of a pair."""
     pair = Pair(root)
     pair.source.mkdir(parents=True)
-    pair.catalog.create()
+    pair.catalog.initialise("acme", "newyork")
     return pair
 
 

@@ -67,7 +67,7 @@ class Stage:
         """Empty the DR site: replica, catalog and metadata."""
         empty(self.dr)
         shutil.rmtree(self.lab.site(DR).catalog, ignore_errors=True)
-        self.lab.site(DR).catalog.mkdir()
+        self.access.site(DR).catalog.initialise(self.access.name, DR)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 def open_run(run: ReplicationRun) -> RunRecord:
     """Open the run, or go on with it when a former try opened it."""
     with run.step("open"):
+        run.catalog.ensure_is(run.access.name, run.target.name)
         run.catalog.create()
         if (point := run.sealed()) is not None:
             raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")

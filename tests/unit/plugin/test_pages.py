@@ -17,6 +17,7 @@ from incorta_provider.operators.links import PAGE, CutoverReportLink, RecoveryPo
 from incorta_provider.plugin.app import PREFIX, make_app
 from incorta_provider.plugin.recovery_points import IncortaDrPlugin
 from incorta_provider.steps.access import utc_now
+from incorta_provider.storage.catalog import Catalog
 from tests.builders.group import (
     PASSWORD,
     Bench,
@@ -226,7 +227,10 @@ class TestOverview:
             site["metadata"]["schema"] = "other"
         document["groups"] = {"other": other, "acme": document["groups"]["acme"]}
         live = bench.root / "other" / "newyork" / "catalog" / "live.json"
-        live.parent.mkdir(parents=True)
+        for name in other["sites"]:
+            folder = bench.root / "other" / name / "catalog"
+            folder.parent.mkdir(parents=True)
+            Catalog(folder).initialise("other", name)
         if damage == "s3":
             other["sites"]["newyork"]["catalog"] = "s3://bucket/catalog"
         elif damage == "a folder":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import file_lock
+from incorta_provider.storage.apply import apply_point
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.file_lock import exclusive
 from incorta_provider.storage.manifest_file import read_manifest
 from tests.builders.storage import (
@@ -42,11 +45,49 @@ def test_an_empty_catalog_says_what_to_do(pair: Pair) -> None:
             pair.catalog.get(point_id)
 
 
-def test_a_catalog_that_was_never_made_is_empty_too(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path / "absent")
+@pytest.mark.parametrize(
+    "use",
+    [
+        Catalog.points,
+        Catalog.newest,
+        Catalog.get,
+        Catalog.create,
+        lambda catalog: catalog.get("A"),
+        lambda catalog: catalog.workspace("run"),
+        lambda catalog: catalog.lock("apply").__enter__(),
+        lambda catalog: CutoverFolder(catalog.root, "m1").save_report({}),
+        lambda catalog: apply_point(catalog, catalog.root.parent / "live", "A"),
+    ],
+)
+@pytest.mark.parametrize("mount_point", [True, False])
+def test_nothing_is_read_or_made_below_a_mount_that_is_not_there(
+    tmp_path: Path, use: Callable[[Catalog], object], mount_point: bool
+) -> None:
+    root = tmp_path / "catalog"
+    if mount_point:
+        root.mkdir()
+    with pytest.raises(PreconditionError, match="the catalog is not there") as caught:
+        use(Catalog(root))
+    assert caught.value.where == str(root)
+    assert [path for path in tmp_path.rglob("*") if path != root] == []
+
+
+def test_a_catalog_is_initialised_once_and_for_one_group_and_site(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    for _ in range(2):
+        catalog.initialise("acme", "newyork")
+    assert catalog.ensure_there() == {"group": "acme", "site": "newyork"}
     assert catalog.points() == []
-    with pytest.raises(PreconditionError, match="no recovery point yet"):
-        catalog.get()
+    for group, site in (("acme", "berlin"), ("other", "newyork")):
+        with pytest.raises(PreconditionError, match=f"the catalog of acme at newyork, not of {group} at {site}"):
+            catalog.initialise(group, site)
+    assert catalog.ensure_there() == {"group": "acme", "site": "newyork"}
+
+
+def test_a_catalog_is_not_initialised_where_no_folder_is(tmp_path: Path) -> None:
+    with pytest.raises(PreconditionError, match="there is no folder for the catalog"):
+        Catalog(tmp_path / "unmounted" / "catalog").initialise("acme", "newyork")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_points_are_listed_oldest_first_whatever_their_names(pair: Pair) -> None:
@@ -210,7 +251,8 @@ def test_a_catalog_that_cannot_be_written_is_a_setting_to_correct() -> None:
     with folder_for_nobody() as root:
         root.chmod(0o555)
         printed = run_as_nobody(
-            "from incorta_provider.storage.catalog import Catalog; Catalog(root / 'c').create()", root
+            "from incorta_provider.storage.catalog import Catalog; Catalog(root / 'c').initialise('acme', 'newyork')",
+            root,
         )
         assert printed == "ConfigurationError: cannot write: Permission denied\n"
 

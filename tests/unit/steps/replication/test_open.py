@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +44,21 @@ def test_a_retried_task_goes_on_with_the_same_point_and_the_same_time(bench: Ben
     staged.write_text("copied before the kill")
     assert open_run(replication_run(bench)) == first
     assert staged.read_text() == "copied before the kill"
+
+
+def test_a_target_that_is_not_mounted_is_refused_and_nothing_is_written_in_its_place(bench: Bench) -> None:
+    shutil.rmtree(bench.catalog.root)
+    bench.catalog.root.mkdir()
+    with pytest.raises(PreconditionError, match="the catalog is not there"):
+        open_run(replication_run(bench))
+    assert list(bench.catalog.root.iterdir()) == []
+
+
+def test_a_catalog_of_another_group_is_refused(bench: Bench) -> None:
+    shutil.rmtree(bench.catalog.root)
+    bench.catalog.initialise("other", "newyork")
+    with pytest.raises(PreconditionError, match="this is the catalog of other at newyork, not of acme at newyork"):
+        open_run(replication_run(bench))
 
 
 def test_a_run_builds_on_the_newest_point(bench: Bench) -> None:

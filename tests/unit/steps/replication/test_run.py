@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_a_catalog_that_cannot_be_written_does_not_hide_what_failed(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A file in its place stands for a mount that is gone or read-only."""
-    bench.catalog.root.rmdir()
+    shutil.rmtree(bench.catalog.root)
     bench.catalog.root.write_text("no folder")
     with pytest.raises(FencingError, match="the true reason"), replication_run(bench).step("open"):
         raise FencingError("the true reason")
