@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
@@ -17,11 +17,12 @@ from incorta_provider.dr.plan import Plan, Request, StepName, ensure_acceptable,
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
-from incorta_provider.metadata.readiness import database_problem
+from incorta_provider.metadata.readiness import database_problem, restore_findings
+from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.point import ensure_point_whole
+from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import knows_better, role_at, roles_that_answer
 from incorta_provider.steps.running import running, unknown_ports
@@ -43,25 +44,24 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
     role = _role(run, request)
     point = run.target.catalog.get(request.recovery_point or None)
     ensure_point_whole(run.target.catalog, point)
+    source = _source(role, point)
     _ensure_ready(run, point)
-    plan = run.folder.freeze(_plan(run, request, role, point, _found(run, point)))
+    plan = run.folder.freeze(_plan(run, request, role, source, point))
     details = {"plan_sha256": plan.sha256, "recovery_point": point.id, "reason": request.reason, "mode": plan.mode}
     run.note("cutover.requested", "requested", details)
     return plan
 
 
-def _plan(
-    run: CutoverRun, request: Request, role: Role, point: RecoveryPoint, found: Mapping[StepName, list[str]]
-) -> Plan:
+def _plan(run: CutoverRun, request: Request, role: Role, source: str, point: RecoveryPoint) -> Plan:
     return make_plan(
         run.access.name,
         run.access.config,
-        source=_source(role, point),
+        source=source,
         target=request.target,
         epoch=role.epoch,
         point=point,
         request=request,
-        found=found,
+        found=_found(run, point),
     )
 
 
@@ -134,10 +134,51 @@ def _looked(check: Check) -> str | None:
 def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
     target = run.target
     yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
-    yield "metadata database", lambda: database_problem(target.database)
+    yield "metadata database", partial(_database_problem, run, point)
     for node in target.config.nodes:
         yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
     yield "ports of the nodes", partial(unknown_ports, target)
+    yield "CMC", partial(_asked, lambda: target.cmc)
+    yield "Analytics", partial(_asked, lambda: target.analytics)
+    yield "connections of the source", partial(_source_connections, run.access.site(point.source))
+    yield "catalog", partial(_file_system_problem, run)
+    yield "rewrite rules", partial(_rewrite_problem, run, point)
+
+
+def _asked(connection: Callable[[], object]) -> None:
+    """Ask for a connection: one that is missing is an error, which is the finding."""
+    connection()
+
+
+def _source_connections(source: SiteAccess) -> None:
+    """The fence needs them; whether the source answers is another matter."""
+    _asked(lambda: (source.zookeeper, source.node_connections(source.config.nodes)))
+
+
+def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
+    """The server must let us in, and take the point's metadata as they are."""
+    database = run.target.database
+    inventory = point_inventory(run.target.catalog, point)
+    return database_problem(database) or "; ".join(restore_findings(database, inventory)) or None
+
+
+def _file_system_problem(run: CutoverRun) -> str | None:
+    """Files are moved by renames, which one file system allows."""
+    replica, catalog = run.target.storage_root, run.target.catalog.root
+    if replica.exists() and replica.stat().st_dev != catalog.stat().st_dev:
+        return f"{catalog} and {replica} are on different file systems"
+    return None
+
+
+def _rewrite_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
+    """Each rule must name a table of the point."""
+    tables = point_inventory(run.target.catalog, point).tables
+    absent = [
+        f"{rule.table}.{rule.column}"
+        for rule in run.access.config.metadata.rewrite
+        if rule.table not in tables or rule.column not in tables[rule.table].columns
+    ]
+    return f"{', '.join(absent)} is not in the recovery point" if absent else None
 
 
 def _release_problem(run: CutoverRun, config: Node, point: RecoveryPoint) -> str | None:

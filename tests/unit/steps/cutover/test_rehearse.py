@@ -25,6 +25,7 @@ FILES = ("notes.txt", "source/a", "source/b")
 def point(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
     """Seal and apply a point of some files, and return its id."""
     monkeypatch.setattr(request_module, "database_problem", lambda endpoint: None)
+    monkeypatch.setattr(request_module, "restore_findings", lambda endpoint, inventory: [])
     (bench.storage("berlin") / "source").mkdir()
     for name in FILES:
         (bench.storage("berlin") / name).write_text(name)

@@ -12,6 +12,7 @@ from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
+from incorta_provider.steps.cutover.run import CutoverRun
 from tests.builders.group import NOON, Bench, cutover_request, cutover_run, promoting, sealed_point
 
 
@@ -25,6 +26,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return "; ".join(problems) or None
 
     monkeypatch.setattr(request_module, "database_problem", problem)
+    monkeypatch.setattr(request_module, "restore_findings", lambda endpoint, inventory: [])
     return problems
 
 
@@ -171,6 +173,35 @@ def test_a_port_that_neither_answers_nor_refuses_is_found_before_the_fence(ready
     with pytest.raises(PreconditionError, match="ports of the nodes: agent of newyork_node2: port is unknown"):
         request_cutover(cutover_run(ready), cutover_request())
     assert untouched(ready)
+
+
+@pytest.mark.parametrize(
+    ("absent", "finding"),
+    [("newyork_cmc", "CMC"), ("newyork_analytics", "Analytics"), ("berlin_node2", "connections of the source")],
+)
+def test_connections_that_are_needed_behind_the_fence_are_asked_for_before(
+    ready: Bench, absent: str, finding: str
+) -> None:
+    ready.absent.add(absent)
+    with pytest.raises(PreconditionError, match=f"  {finding}: no connection '{absent}'"):
+        request_cutover(cutover_run(ready), cutover_request())
+    assert untouched(ready)
+
+
+def test_what_a_restore_would_meet_is_found_before_the_fence(ready: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "restore_findings", lambda endpoint, inventory: [f"{inventory.rows} rows", "b"])
+    with pytest.raises(PreconditionError, match="  metadata database: 3 rows; b"):
+        request_cutover(cutover_run(ready), cutover_request())
+    assert untouched(ready)
+
+
+def test_a_rewrite_rule_for_what_the_point_has_not_is_found_before_the_fence(ready: Bench) -> None:
+    rules = [rule.model_copy(update={"column": "PATHS"}) for rule in ready.access.config.metadata.rewrite]
+    metadata = ready.access.config.metadata.model_copy(update={"rewrite": tuple(rules)})
+    run = cutover_run(ready)
+    run = CutoverRun(ready.changed(metadata=metadata), run.target, run.run_id, run.actor)
+    with pytest.raises(PreconditionError, match=r"rewrite rules: TENANT\.PATHS is not in the recovery point"):
+        request_cutover(run, cutover_request())
 
 
 def test_a_missing_connection_is_one_finding_among_the_others(ready: Bench) -> None:
