@@ -15,7 +15,7 @@ from airflow.sdk.timezone import utcnow
 
 from incorta_provider.dr.approval import APPROVE, REJECT, same_person
 from incorta_provider.operators.base import airflow_errors, dr_access, requester_of, run_of
-from incorta_provider.steps.cutover.approve import seal_approval
+from incorta_provider.steps.cutover.approve import plan_to_approve, seal_approval
 from incorta_provider.steps.cutover.run import CutoverRun
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class CutoverApprovalOperator(HITLOperator):
     def execute(self, context: Context) -> None:
         """Put the plan before the approver and park the task."""
         with airflow_errors():
-            plan = self._run(context).folder.plan()
+            plan = plan_to_approve(self._run(context))
         self.subject = f"{plan.mode} cutover of {plan.group}: {plan.source} → {plan.target}"
         self.body = plan.to_markdown()
         super().execute(context)

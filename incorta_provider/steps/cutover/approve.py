@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.approval import Approval, ensure_second_person
-from incorta_provider.dr.plan import Plan
+from incorta_provider.dr.plan import Plan, ensure_plan_fresh
 from incorta_provider.exceptions import ApprovalError, ConfigurationError
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.cutover.run import CutoverRun
@@ -33,6 +33,16 @@ def signing_key(access: GroupAccess) -> bytes:
             fix="Set its password to a long random text that only the workers can read.",
         )
     return key
+
+
+def plan_to_approve(run: CutoverRun) -> Plan:
+    """Return the frozen plan, if it is still true enough to be put before an approver.
+
+    :raises PreconditionError: there is none, or it is too old: what it says about the loss is no longer so.
+    """
+    plan = run.folder.plan()
+    ensure_plan_fresh(plan, run.access.clock(), timedelta(seconds=run.access.config.approval.timeout_seconds))
+    return plan
 
 
 def seal_approval(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 
 from incorta_provider.coordination.group_lock import GroupLock
@@ -23,7 +24,7 @@ from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.epoch import Role, ensure_promoting, promoting_role, registry_empty
-from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, TransientError
 from incorta_provider.steps.access import SiteAccess
@@ -49,6 +50,7 @@ def fence(run: CutoverRun) -> Result:
         others = [name for name in run.access.config.sites if name not in {plan.source, plan.target}]
         return {
             "epoch": role.epoch,
+            "approval_nonce": approval.nonce,
             **_fence_source(run, run.access.site(plan.source), role),
             "not_told": tell(run.access, others, role),
         }
@@ -78,6 +80,7 @@ def _raise_epoch(run: CutoverRun, plan: Plan, approval: Approval, session: Sessi
     role = promoting_role(stored.role, plan.target, by=plan.requested_by, run_id=run.run_id, at=now)
     if role != stored.role:
         approval.ensure_fresh(now)
+        ensure_plan_fresh(plan, now, timedelta(seconds=run.access.config.approval.timeout_seconds))
         if stored.role.epoch != plan.epoch:
             raise _stale(plan, stored.role)
     return registry.compare_and_set(stored, role).role

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.plan import Plan
+from incorta_provider.operators import approval as approval_module
 from incorta_provider.operators.approval import CutoverApprovalOperator
 from tests.builders.group import NOON, Bench, cutover_run, frozen_plan
 
@@ -63,8 +64,11 @@ def test_the_gate_waits_an_hour_unless_told_otherwise_and_silence_is_a_refusal(g
 
 
 def test_the_plan_is_shown_before_anybody_is_asked(
-    gate: CutoverApprovalOperator, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    gate: CutoverApprovalOperator, plan: Plan, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        approval_module, "dr_access", lambda _: bench.access
+    )  # with the clock by which the plan is fresh
     asked: dict[str, Any] = {}
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **fields: asked.update(fields))
     with pytest.raises(TaskAwaitingInput) as caught:
@@ -86,10 +90,20 @@ def test_without_a_plan_nobody_is_asked(
         gate.execute(context())
 
 
+def test_a_plan_of_another_day_is_put_before_nobody(
+    gate: CutoverApprovalOperator, plan: Plan, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approval_module, "dr_access", lambda _: bench.access)
+    bench.clock.go_on(3 * 86400)
+    with pytest.raises(AirflowFailException, match="the plan was made 4320 minutes ago"):
+        gate.execute(context())
+
+
 def test_what_was_typed_into_the_form_is_no_template_for_the_gate(
     gate: CutoverApprovalOperator, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen_plan(bench, cutover_run(bench), reason="{{ 6 * 7 }}")
+    monkeypatch.setattr(approval_module, "dr_access", lambda _: bench.access)
     asked: dict[str, Any] = {}
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **fields: asked.update(fields))
     gate.render_template_fields(context())

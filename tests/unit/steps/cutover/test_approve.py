@@ -8,7 +8,13 @@ import pytest
 from incorta_provider.dr.approval import APPROVE, REJECT, Approval
 from incorta_provider.dr.topology import ApprovalRules
 from incorta_provider.exceptions import ApprovalError, ConfigurationError, PreconditionError
-from incorta_provider.steps.cutover.approve import MIN_KEY_BYTES, seal_approval, signing_key, verified_approval
+from incorta_provider.steps.cutover.approve import (
+    MIN_KEY_BYTES,
+    plan_to_approve,
+    seal_approval,
+    signing_key,
+    verified_approval,
+)
 from incorta_provider.steps.cutover.run import CutoverRun
 from tests.builders.group import NOON, SIGNING_KEY, Bench, cutover_run, frozen_plan
 
@@ -174,3 +180,13 @@ def test_the_key_is_in_no_file(bench: Bench) -> None:
     written = [path.read_text() for path in bench.catalog.root.rglob("*.json*")]
     assert len(written) > 2
     assert not any(SIGNING_KEY in text for text in written)
+
+
+def test_a_plan_that_is_too_old_is_not_shown_to_an_approver(bench: Bench) -> None:
+    run = cutover_run(bench)
+    plan = frozen_plan(bench, run)
+    bench.clock.go_on(3600 + 900)
+    assert plan_to_approve(run) == plan
+    bench.clock.go_on(1)
+    with pytest.raises(PreconditionError, match="says no longer what would be lost"):
+        plan_to_approve(run)

@@ -275,3 +275,20 @@ def test_a_cutover_that_lost_its_role_fences_nobody_again(bench: Bench) -> None:
     with pytest.raises(FencingError, match="run manual__1 is not the one that promotes newyork"):
         fence(run)
     assert bench.nodes.calls == []
+
+
+def test_a_plan_that_is_days_old_opens_nothing_however_fresh_the_approval(bench: Bench) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    bench.clock.go_on(3 * 86400)
+    seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=bench.clock.now)
+    with pytest.raises(PreconditionError, match="the plan was made 4320 minutes ago"):
+        fence(run)
+    assert bench.ensembles.role("newyork").epoch == 1
+    assert bench.nodes.calls == []
+
+
+def test_the_result_names_the_approval_that_it_used(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approval = approved(bench, run)
+    assert fence(run)["approval_nonce"] == approval.nonce
