@@ -28,7 +28,8 @@ PROGRAM = str(Path(sys.executable).with_name("incorta-dr"))
 def site(tmp_path: Path) -> Path:
     """Return the folder of a group whose servers are all down: nothing listens at any of its addresses."""
     for name in ("berlin", "newyork"):
-        (tmp_path / name / "catalog").mkdir(parents=True)
+        (tmp_path / name).mkdir()
+        Catalog(tmp_path / name / "catalog").initialise("acme", name)
     write_topology(tmp_path)
     group = Topology.model_validate(topology_document(tmp_path)).groups["acme"]
     fields = {"host": "127.0.0.1", "port": 1, "login": "incorta", "password": PASSWORD}
