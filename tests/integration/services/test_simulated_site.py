@@ -150,8 +150,9 @@ def test_a_second_start_is_a_pass(running: Access) -> None:
 
 
 def test_what_was_stopped_is_not_ready_and_may_be_stopped_again(running: Access) -> None:
+    stopped = "loaderService is started at 0 of 2 nodes"
     running.on_nodes(lambda node: node.stop_service(LOADER))
-    assert "loaderService is started at 0 of 2 nodes" in (running.service_reason(LOADER) or "")
+    wait(lambda: None if stopped in (running.service_reason(LOADER) or "") else "the CMC has not noticed")
     running.on_nodes(lambda node: node.stop_service(LOADER))
     running.on_nodes(lambda node: node.start_service(LOADER))
     wait(lambda: running.service_reason(LOADER))
