@@ -14,7 +14,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.timezone import utcnow
 
 from incorta_provider.dr.approval import APPROVE, REJECT, same_person
-from incorta_provider.operators.base import airflow_errors, dr_access, requester_of, run_of
+from incorta_provider.operators.base import RETRIES, RETRY_DELAY, airflow_errors, dr_access, requester_of, run_of
 from incorta_provider.steps.cutover.approve import plan_to_approve, seal_approval
 from incorta_provider.steps.cutover.run import CutoverRun
 
@@ -40,6 +40,8 @@ class CutoverApprovalOperator(HITLOperator):
     def __init__(
         self, *, group: str, target: str, response_timeout: timedelta = DEFAULT_TIMEOUT, **kwargs: Any
     ) -> None:
+        kwargs.setdefault("retries", RETRIES)
+        kwargs.setdefault("retry_delay", RETRY_DELAY)
         super().__init__(
             subject="Cutover: approve or reject",
             options=[APPROVE, REJECT],

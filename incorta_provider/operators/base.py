@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 RETRIES = 3
 RETRY_DELAY = timedelta(seconds=10)
+PATIENT_RETRIES = 60
+"""Of a step that waits for other work to end, such as an apply that is under way: ten minutes of trying."""
 
 
 def topology_path() -> Path:
@@ -66,12 +68,14 @@ class DrOperator(BaseOperator):
     """Base of the operators that work on one protection group.
 
     :param group: the protection group's name in the topology (templated).
+    :cvar default_retries: how often a transient error is tried again, every 10 seconds, unless ``retries`` says so.
     """
 
     template_fields: Collection[str] = ("group",)
+    default_retries: ClassVar[int] = RETRIES
 
     def __init__(self, *, group: str, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", RETRIES)
+        kwargs.setdefault("retries", self.default_retries)
         kwargs.setdefault("retry_delay", RETRY_DELAY)
         super().__init__(**kwargs)
         self.group = group

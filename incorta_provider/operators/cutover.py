@@ -9,7 +9,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.plan import Request, parse_mode
-from incorta_provider.operators.base import DrOperator, requester_of, run_of
+from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, requester_of, run_of
 from incorta_provider.operators.links import CutoverReportLink
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.compare import compare
@@ -113,18 +113,21 @@ class FenceOperator(CutoverStepOperator):
 class StopTargetOperator(CutoverStepOperator):
     """Stop what Incorta runs at the target, and prove it by closed ports."""
 
+    default_retries = PATIENT_RETRIES
     step = staticmethod(stop_target)
 
 
 class ApplyPendingOperator(CutoverStepOperator):
     """Roll the live replica to the plan's recovery point."""
 
+    default_retries = PATIENT_RETRIES
     step = staticmethod(apply)
 
 
 class RestoreMetadataOperator(CutoverStepOperator):
     """Restore the point's metadata into the target's schema and compare them in full."""
 
+    default_retries = PATIENT_RETRIES
     step = staticmethod(restore)
 
 
@@ -167,6 +170,7 @@ class StartAnalyticsOperator(CutoverStepOperator):
 class VerifyServiceOperator(CutoverStepOperator):
     """Log in and check every service of the promoted site."""
 
+    default_retries = PATIENT_RETRIES
     step = staticmethod(verify_service)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.roles import roles_that_answer
@@ -21,7 +22,7 @@ View = dict[str, Any]
 def group_view(access: GroupAccess) -> View:
     """Return one group with the newest recovery points at each of its sites."""
     now = access.clock()
-    active = _active_site(access)
+    role = _newest_role(access)
     sites = []
     for name in access.config.sites:
         catalog = access.site(name).catalog
@@ -29,7 +30,7 @@ def group_view(access: GroupAccess) -> View:
         sites.append(
             {
                 "name": name,
-                "active": name == active,
+                "role": _role_of(name, role),
                 "points": list(reversed(points[-SHOWN_POINTS:])),
                 "count": len(points),
                 "age": round(points[-1].age(now)) if points else None,
@@ -39,17 +40,21 @@ def group_view(access: GroupAccess) -> View:
     return {"name": access.name, "rpo_seconds": access.config.objectives.rpo_seconds, "sites": sites}
 
 
-def _active_site(access: GroupAccess) -> str | None:
-    """Return the active site by the registry that is furthest ahead; None when nobody can tell: points are shown then,
-    too, because that is when they are needed.
+def _newest_role(access: GroupAccess) -> Role | None:
+    """Return the role of the registry that is furthest ahead; None when nobody can tell: points are shown then, too,
+    because that is when they are needed.
     """
     try:
-        roles = roles_that_answer(access).values()
+        return max(roles_that_answer(access).values(), key=lambda role: role.epoch, default=None)
     except DrError as error:
         log.warning("the active site of %s is not known: %s", access.name, error)
         return None
-    newest = max(roles, key=lambda role: role.epoch, default=None)
-    return newest.active if newest else None
+
+
+def _role_of(site: str, role: Role | None) -> str:
+    if role is None or role.active != site:
+        return ""
+    return "active site" if role.state is RoleState.STEADY else "being promoted"
 
 
 def run_view(access: GroupAccess, run_id: str) -> Iterator[View]:

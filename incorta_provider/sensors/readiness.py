@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from incorta_provider.operators.base import airflow_errors
+from incorta_provider.operators.base import RETRIES, RETRY_DELAY, airflow_errors
 from incorta_provider.services.readiness import waiting_for
 
 if TYPE_CHECKING:
@@ -26,12 +26,15 @@ TIMEOUT = timedelta(minutes=30)
 class ReadinessSensor(BaseSensorOperator):
     """Base of the sensors; ``poke_interval`` is 2 seconds and ``timeout`` 30 minutes unless set.
 
-    What waiting cannot cure, a wrong password for example, fails the task at once.
+    What waiting cannot cure, a wrong password for example, fails the task at once; a time-out is not tried again. The
+    retries are for a look that could not be taken, because Airflow's own API did not answer.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("poke_interval", POKE_INTERVAL)
         kwargs.setdefault("timeout", TIMEOUT)
+        kwargs.setdefault("retries", RETRIES)
+        kwargs.setdefault("retry_delay", RETRY_DELAY)
         super().__init__(**kwargs)
         self._last_reason: str | None = None
 

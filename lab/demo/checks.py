@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.cutover_folder import CutoverFolder
 from lab.demo.command_line import incorta_dr
 from lab.incorta.checker import Verdict, check
@@ -24,24 +26,33 @@ class Evidence:
     """What is known after the cutover.
 
     :param report: what the cutover itself recorded.
+    :param rpo_seconds: how old the point's state was when the site was lost. The cutover cannot know that moment; the
+        demo does.
     :param verdict: which of the workload's commits the site has.
     :param ledger_ok: whether no line of the ledger was changed, removed or inserted.
     """
 
     report: dict[str, Any]
+    rpo_seconds: float
     verdict: Verdict
     ledger_ok: bool
 
 
-def gather(lab: Lab, run_id: str) -> Evidence:
-    """Read the cutover's report and check the site."""
+def gather(lab: Lab, run_id: str, lost_at: datetime) -> Evidence:
+    """Read the cutover's report and check the site.
+
+    :param lost_at: when the primary was lost.
+    """
     site = lab.site(DR)
-    report = CutoverFolder(site.catalog, run_id).root / "report.json"
+    path = CutoverFolder(site.catalog, run_id).root / "report.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
+    point = Catalog(site.catalog).get(report["recovery_point"])
     settings = load_settings(site.node(1).home)
     with closing(connect(settings.database)) as session:
         verdict = check(session, site.storage, lab.workload)
     return Evidence(
-        report=json.loads(report.read_text(encoding="utf-8")),
+        report=report,
+        rpo_seconds=round((lost_at - point.opened_at).total_seconds(), 3),
         verdict=verdict,
         ledger_ok=incorta_dr(lab, "ledger", "verify").status == 0,
     )

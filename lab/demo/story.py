@@ -50,12 +50,12 @@ def _on_stage(lab: Lab, requester: AirflowClient, approver: AirflowClient, progr
         requester.unpause(replication.DAG_ID)
         replication.wait_for_points(POINTS, lab, requester, progress)
     with progress.chapter(f"{PRIMARY} is lost in the middle of a load job"):
-        lose_primary(lab, progress)
+        lost = lose_primary(lab, progress)
     with progress.chapter(f"Cutover of {GROUP} to {DR}"):
         requester.unpause(cutover.DAG_ID)
         run_id = cutover.cut_over(requester, approver, progress)
     with progress.chapter(f"What {DR} has"):
-        summary = summarise(checks.gather(lab, run_id))
+        summary = summarise(checks.gather(lab, run_id, lost.at))
         write(summary_file(lab), json.dumps(summary, indent=2) + "\n")
     progress.out(f"\n{table(summary)}\n")
     return summary

@@ -22,7 +22,7 @@ def summarise(evidence: Evidence) -> Summary:
     storage, metadata = report["storage"], report["metadata"]
     return {
         "recovery_point": report["recovery_point"],
-        "rpo_seconds": report["rpo_seconds"],
+        "rpo_seconds": evidence.rpo_seconds,
         "rto_seconds": report["rto_seconds"],
         "steps": [{name: step[name] for name in ("name", "seconds", "done_after_seconds")} for step in report["steps"]],
         "files": storage["files"],
@@ -59,14 +59,14 @@ def table(summary: Mapping[str, Any]) -> str:
     """Return the numbers as a person reads them."""
     rows = [
         ("recovery point", summary["recovery_point"]),
-        ("RPO", f"{summary['rpo_seconds']:.1f} s, from the start of the point's sync to the request"),
+        ("RPO", f"{summary['rpo_seconds']:.1f} s, from the start of the point's sync to the loss of the site"),
         ("RTO", f"{summary['rto_seconds']:.1f} s, from the approval to the verified service"),
         *[(f"  {step['name']}", _step(step)) for step in summary["steps"]],
         ("files", f"{summary['files']} ({summary['bytes'] / 1e6:.1f} MB)"),
         ("metadata", f"{summary['rows']} rows in {summary['tables']} tables"),
         ("compared", "files and metadata equal" if summary["compared_equal"] else "NOT EQUAL"),
         ("commits", _commits(summary)),
-        ("old primary", "not reached, so not fenced by itself" if summary["unfenced"] else "fenced"),
+        ("old primary", "not reached, so not proven stopped" if summary["unfenced"] else "services stopped"),
         ("ledger", "verified" if summary["ledger_ok"] else "DOES NOT VERIFY"),
         ("persons", f"requested by {summary['requested_by']}, approved by {summary['approved_by']}"),
         *[("PROBLEM", problem) for problem in summary["problems"]],

@@ -30,13 +30,13 @@ def evidence(*, verdict: Verdict = WHOLE, ledger_ok: bool = True, **parts: Any) 
     report = copy.deepcopy(REPORT)
     for name, values in parts.items():
         report[name] |= values
-    return Evidence(report, verdict, ledger_ok)
+    return Evidence(report, 31.5, verdict, ledger_ok)
 
 
 def test_the_summary_has_what_was_asked_for() -> None:
     summary = summarise(evidence())
     assert summary["recovery_point"] == "20261125T030405Z-55d41569"
-    assert (summary["rpo_seconds"], summary["rto_seconds"]) == (71.5, 42.25)
+    assert (summary["rpo_seconds"], summary["rto_seconds"]) == (31.5, 42.25)
     assert summary["steps"][0] == {"name": "fence", "seconds": 3.0, "done_after_seconds": 4.5}
     assert [summary[name] for name in ("files", "bytes", "tables", "rows")] == [12, 3_000_000, 16, 345]
     assert [summary[f"commits_{name}"] for name in ("primary", "restored", "lost", "half")] == [3, 2, 1, 0]
