@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from incorta_provider.storage.catalog import Catalog
-
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.catalog import Catalog
 from lab.airflow.client import AirflowClient
 from lab.demo.failure import explain
 from lab.demo.progress import Progress, wait_for

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.catalog import Catalog
 from lab.airflow.client import Question, Task
 from lab.demo import cutover, disaster, replication
 from lab.demo.failure import explain
 from lab.demo.progress import Progress, wait_until_fine
-from lab.layout import Lab
+from lab.layout import GROUP, Lab
 from lab.workload.commit_log import CommitLog, Phase
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -88,6 +89,7 @@ def test_a_run_without_a_failed_task_is_told_as_such() -> None:
 def test_replication_that_only_fails_is_not_waited_for(tmp_path: Path) -> None:
     lab = Lab(tmp_path, 20000)
     lab.site("newyork").catalog.mkdir(parents=True)
+    Catalog(lab.site("newyork").catalog).initialise(GROUP, "newyork")
     airflow = ScriptedAirflow(["failed", "failed", "failed"], {"open": "failed"})
     with pytest.raises(PreconditionError, match="3 replication runs failed and none sealed a point"):
         replication.wait_for_points(2, lab, airflow, Progress(out=lambda _: None))  # type: ignore[arg-type]

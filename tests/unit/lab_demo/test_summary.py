@@ -65,7 +65,7 @@ def test_what_is_wrong_is_a_problem() -> None:
 def test_the_table_shows_the_same_numbers() -> None:
     shown = table(summarise(evidence(ledger_ok=False)))
     for words in (
-        "71.5 s, from the start",
+        "31.5 s, from the start",
         "42.2 s, from the approval",
         "0.2 s, done    6.0 s after the approval",
         "12 (3.0 MB)",
