@@ -3,7 +3,7 @@
 Schema names are compared byte by byte: the information schema by itself does not tell ``Incorta`` from ``incorta``.
 
 :raises PreconditionError: the schema holds a table that no consistent dump can be made of.
-:raises ConfigurationError: the account may not see a definition.
+:raises ConfigurationError: the account may not see a definition, or the schema is gone.
 """
 
 from __future__ import annotations
@@ -86,10 +86,7 @@ def read_definitions(session: Session) -> Definitions:
     by_size = reader.table_names()
     columns = reader.columns()
     names = sorted(by_size)
-    (schema,) = reader.rows(
-        "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA "
-        "WHERE SCHEMA_NAME = DATABASE() AND BINARY SCHEMA_NAME = BINARY DATABASE()"
-    )
+    schema = reader.schema()
     return Definitions(
         server=read_server(session),
         schema_name=schema["SCHEMA_NAME"],
@@ -97,7 +94,7 @@ def read_definitions(session: Session) -> Definitions:
         collation=schema["DEFAULT_COLLATION_NAME"],
         tables={name: split_table(reader.shown("TABLE", name)["Create Table"]) for name in names},
         engines=dict.fromkeys(names, "InnoDB"),
-        columns={name: columns[name] for name in by_size},
+        columns={name: columns.get(name, []) for name in by_size},
         views=reader.views(),
         routines=reader.routines(),
         triggers=reader.triggers(),
@@ -128,6 +125,17 @@ class _Reader:
     def shown(self, kind: str, name: str) -> dict[str, Any]:
         (row,) = self.rows(f"SHOW CREATE {kind} {quote(name)}")
         return row
+
+    def schema(self) -> dict[str, Any]:
+        rows = self.rows(
+            "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA "
+            "WHERE SCHEMA_NAME = DATABASE() AND BINARY SCHEMA_NAME = BINARY DATABASE()"
+        )
+        if not rows:
+            raise ConfigurationError(
+                "the schema was dropped meanwhile", where="metadata schema", fix="Find out by whom."
+            )
+        return rows[0]
 
     def table_names(self) -> list[str]:
         """Return the base tables, the largest first; refuse what is neither an InnoDB table nor a view."""

@@ -94,12 +94,15 @@ def dump(endpoint: Endpoint, folder: Path, references: Sequence[str] = ()) -> Du
     :param references: queries for the files that the metadata name.
     """
     started = time.monotonic()
-    for name in (INVENTORY_FILE, REFERENCES_FILE, DUMP_FILE):
-        (folder / name).unlink(missing_ok=True)
+    forget(folder)
     endpoint.ensure_rights()
-    with endpoint.connect() as control, translated(endpoint.label):
-        ensure_positions(control)
-        taken, attempts = _try_until_proven(endpoint, control, folder, references)
+    try:
+        with endpoint.connect() as control, translated(endpoint.label):
+            ensure_positions(control)
+            taken, attempts = _try_until_proven(endpoint, control, folder, references)
+    except BaseException:
+        forget(folder)
+        raise
     write_references(folder / REFERENCES_FILE, taken.references)
     with replacing(folder / INVENTORY_FILE) as file:
         file.write(taken.inventory.model_dump_json(indent=1).encode())
@@ -115,13 +118,18 @@ def dump(endpoint: Endpoint, folder: Path, references: Sequence[str] = ()) -> Du
     )
 
 
+def forget(folder: Path) -> None:
+    """Remove what a dump wrote, the inventory first: without it, the rest is no dump."""
+    for name in (INVENTORY_FILE, REFERENCES_FILE, DUMP_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
 def _try_until_proven(endpoint: Endpoint, control: Session, folder: Path, queries: Sequence[str]) -> tuple[_Taken, int]:
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _attempt(endpoint, control, folder, queries), attempt
         except _StartOver as cause:
-            (folder / DUMP_FILE).unlink(missing_ok=True)
             reason = str(cause)
             log.info("attempt %d of %d starts over: %s", attempt, ATTEMPTS, reason)
             time.sleep(min(2.0, 0.05 * 2**attempt))
