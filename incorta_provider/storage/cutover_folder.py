@@ -89,9 +89,11 @@ class CutoverFolder:
         return self.root / "previous-metadata"
 
     def _write(self, name: str, document: Any) -> Path:
+        """Write a file below folders that only the worker's account may open: the replaced metadata lie there."""
         self._catalog.ensure_there()
         path = self.root / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.root.parent, self.root, path.parent, self.backup):
+            folder.mkdir(mode=0o700, exist_ok=True)
         write_json(path, document)
         return path
 

@@ -18,12 +18,13 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Replace ``path`` by one atomic rename, on disk before this returns. Its folder must be there.
+    """Replace ``path`` by one atomic rename, on disk before this returns, for the owner only. Its folder must be there.
 
     A folder is never made on the way: one that is gone was thrown away, or its storage is not mounted.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, indent=2, sort_keys=True)
         file.write("\n")
         file.flush()
