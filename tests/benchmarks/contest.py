@@ -6,12 +6,15 @@ disk, so that no one pays for another's writes.
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+log = logging.getLogger(__name__)
 
 ROUNDS = 3
 """A median of fewer says nothing."""
@@ -33,6 +36,11 @@ class Sample:
     cpu_seconds: float
     phases: Mapping[str, float] = field(default_factory=dict)
     peak_mib: float = 0.0
+
+    @property
+    def times(self) -> tuple[float, float]:
+        """Both times."""
+        return self.seconds, self.cpu_seconds
 
 
 def _nothing() -> None: ...
@@ -59,7 +67,9 @@ def compete(*contenders: Contender, before_round: Callable[[], None] = _nothing)
         for contender in (*contenders[first:], *contenders[:first]):
             contender.prepare()
             os.sync()
-            samples[contender.name].append(contender.run())
+            sample = contender.run()
+            samples[contender.name].append(sample)
+            log.info("round %d: %s %.2f s, %.2f s of processors", number + 1, contender.name, *sample.times)
     return samples
 
 

@@ -52,7 +52,6 @@ def first_sync(scratch: Path, tree: Tree) -> dict[str, Contender]:
     tree.make()
     contenders = (
         Contender(OURS, partial(ours, scratch, *ONE_PASS), prepare),
-        Contender(ALL_PASSES, partial(ours, scratch, *EVERY_STEP), prepare),
         Contender("rsync -a", partial(rsync, tree.root, target), prepare_folder),
         Contender("cp -a", partial(cp, tree.root, target), prepare_folder),
     )
@@ -62,7 +61,7 @@ def first_sync(scratch: Path, tree: Tree) -> dict[str, Contender]:
 def test_s1_first_sync_of_many_small_files(scratch: Path, size: Size, storage_report: Report) -> None:
     tree = Tree(scratch / "source", first=size.many_files, size=8 * KIB)
     everyone = first_sync(scratch, tree)
-    samples = compete(everyone[OURS], everyone["rsync -a"], everyone[ALL_PASSES])
+    samples = compete(everyone[OURS], everyone["rsync -a"])
     assert differences(tree.root, scratch / "live") == ""
     storage_report.add(
         "S1",
