@@ -45,10 +45,15 @@ def _newest_role(access: GroupAccess) -> Role | None:
     because that is when they are needed.
     """
     try:
-        return max(roles_that_answer(access).values(), key=lambda role: role.epoch, default=None)
+        return max(roles_that_answer(access).values(), key=_progress, default=None)
     except DrError as error:
         log.warning("the active site of %s is not known: %s", access.name, error)
         return None
+
+
+def _progress(role: Role) -> tuple[int, bool]:
+    """A site that was not told of the end of a promotion is behind one that was, under the same epoch."""
+    return role.epoch, role.state is RoleState.STEADY
 
 
 def _role_of(site: str, role: Role | None) -> str:

@@ -13,6 +13,7 @@ from airflow.api_fastapi.core_api.security import get_user
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from incorta_provider.dr.epoch import RoleState
 from incorta_provider.operators.links import PAGE, CutoverReportLink, RecoveryPointLink
 from incorta_provider.plugin.app import PREFIX, make_app
 from incorta_provider.plugin.recovery_points import IncortaDrPlugin
@@ -154,10 +155,12 @@ class TestOverview:
         )
 
     def test_the_registry_that_is_furthest_ahead_tells_the_active_site(self, bench: Bench, client: TestClient) -> None:
-        promoting(bench)
-        assert "Recovery points at berlin None. Recovery points at newyork active site None." in text_of(
-            client.get(f"{PREFIX}/").text
-        )
+        role = promoting(bench)
+        for told, state in (("being promoted", role.state), ("active site", RoleState.STEADY)):
+            bench.ensembles.set_role("newyork", role.model_copy(update={"state": state}))
+            page = text_of(client.get(f"{PREFIX}/").text)
+            assert f"Recovery points at berlin None. Recovery points at newyork {told} None." in page
+            bench.ensembles.set_role("berlin", role)  # was told of the fence, and not of the promotion
 
     @pytest.mark.parametrize("missing", ["quorum", "connection"])
     def test_points_are_shown_when_no_registry_can_be_asked(
@@ -354,12 +357,12 @@ class TestCutover:
         page = text_of(html)
         assert page.startswith("Cutover of acme to newyork From, to berlin → newyork (unplanned) Recovery point ")
         for told in (
-            "RPO 60.0 s at the request",
+            "RPO 60.0 s to the fence",
             "RTO 120.0 s from approval to verified service",
             "Requested 2026-11-25 12:00:00 UTC by hana: the data centre is on fire",
             "Approved 2026-11-25 12:00:30 UTC by omar",
             "Compared 7 files, 2 tables, 3 rows: equal",
-            "Fence berlin could not be reached whole and is not fenced",
+            "Fence not every service of berlin is proven stopped; keep it shut off",
             "fence berlin 12.0 12.0",
             "verify_service newyork 30.0 120.0",
             "1 2026-11-25 12:00:00 cutover.step.done hana fence",
@@ -373,7 +376,8 @@ class TestCutover:
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({"unfenced": False}, "Fence fenced"),
+            ({"unfenced": False}, "Fence epoch raised, services of berlin stopped"),
+            ({"rpo_met": None}, "RPO 60.0 s to the fence; what berlin did since is not known"),
             ({"storage": {"equal": False, "files": 7, "bytes": 1}}, "rows: not equal"),
             ({"metadata": {"equal": None, "tables": 2, "rows": 3}}, "rows: not equal"),
         ],
