@@ -251,6 +251,13 @@ def test_what_no_snapshot_covers_is_refused_by_name(statement: str, named: str, 
     assert list(folder.iterdir()) == []
 
 
+def test_a_view_that_names_what_is_gone_is_named(nasty: Any, folder: Path) -> None:
+    nasty.run("CREATE TABLE soon_gone (a INT)", "CREATE VIEW broken AS SELECT a FROM soon_gone", "DROP TABLE soon_gone")
+    with pytest.raises(ConfigurationError, match="broken"):
+        dump(nasty.endpoint, folder)
+    assert list(folder.iterdir()) == []
+
+
 def test_references_are_sorted_by_their_bytes(primary: Any, folder: Path) -> None:
     accounts(primary)
     digest = "ab" * 32

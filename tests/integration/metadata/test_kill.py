@@ -8,19 +8,24 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata.backup import BACKUP_FILE, RECORD_FILE
 from incorta_provider.metadata.comparison import differences, take_inventory
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.load import load
 from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.restore import replace_schema
+from lab.layout import Lab
+from lab.servers.server import start_all
+from lab.supervisor import Supervisor
 
 pytestmark = pytest.mark.lab
 
@@ -166,3 +171,47 @@ def test_a_killed_restore_goes_on_and_keeps_what_was_there_first(moment: str, po
     load(dr.endpoint, dr.endpoint.schema, backup / BACKUP_FILE, before.model_copy(update={"events": {}}))
     assert take_inventory(dr.endpoint).tables == before.tables, "the backup is of the schema before the first try"
     assert take_inventory(dr.endpoint).triggers.keys() == {"old_trigger"}
+
+
+@pytest.fixture
+def crash(lab_layout: Lab, places: Any) -> Iterator[Callable[[Any, Callable[[], bool]], None]]:
+    """Kill the database server of a place as soon as a condition holds; it runs again afterwards."""
+    supervisor = Supervisor(lab_layout)
+    threads = []
+
+    def arm(place: Any, condition: Callable[[], bool]) -> None:
+        def work() -> None:
+            while not condition():
+                time.sleep(0.002)
+            supervisor.kill(place.server.name)
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield arm
+    for thread in threads:
+        thread.join()
+    start_all([place.server for place in places], supervisor)
+
+
+def test_a_primary_that_dies_during_the_dump_makes_it_try_later(
+    large: Any, folder: Path, crash: Callable[[Any, Callable[[], bool]], None]
+) -> None:
+    draft = folder / ".metadata.sql.zst.tmp"
+    crash(large, lambda: draft.exists() and draft.stat().st_size > 100_000)
+    with pytest.raises(TransientError):
+        dump(large.endpoint, folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_target_that_dies_during_the_restore_makes_it_try_later(
+    point: tuple[Path, str], dr: Any, lab_layout: Lab, crash: Callable[[Any, Callable[[], bool]], None]
+) -> None:
+    folder, sha256 = point
+    inventory = read_inventory(folder / "inventory.json")
+    arguments = (dr.endpoint, folder / "metadata.sql.zst", inventory, folder / "backup")
+    crash(dr, has_tables(dr, dr.endpoint.schema, "large"))
+    with pytest.raises(TransientError):
+        replace_schema(*arguments, sha256=sha256)
+    start_all([dr.server], Supervisor(lab_layout))
+    assert replace_schema(*arguments, sha256=sha256) == []
