@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.durable import sync_folder
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -30,7 +31,7 @@ def write_json(path: Path, document: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read_json(path: Path) -> Any | None:
@@ -61,11 +62,3 @@ def read_model(path: Path, model: type[Record]) -> Record | None:
             where=str(path),
             fix="Restore it from a backup of the catalog.",
         ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
