@@ -95,7 +95,7 @@ def replicate(root: Path, number: int, steps: tuple[str, ...]) -> Mapping[str, f
     :param number: of the run; a later one has a higher number.
     """
     run = _Run(Pair(root), number)
-    run.pair.catalog.create()
+    run.pair.catalog.initialise("acme", "newyork")
     phases = Phases()
     with phases.splitting(SPLITS):
         for step in steps:
