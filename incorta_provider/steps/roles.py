@@ -13,7 +13,7 @@ from incorta_provider.coordination.ensemble import ensemble_state, quorum_proble
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import Role, first_role, registry_empty
-from incorta_provider.exceptions import DrError, FencingError, PreconditionError, TransientError
+from incorta_provider.exceptions import DrError, FencingError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 
 log = logging.getLogger(__name__)
@@ -80,12 +80,15 @@ def tell(access: GroupAccess, sites: Iterable[str], role: Role) -> dict[str, str
 
 
 def roles_that_answer(access: GroupAccess) -> dict[str, Role]:
-    """Return the role that each site's registry tells, for the sites that can be asked."""
+    """Return the role that each site's registry tells, for the sites that can be asked and whose answer makes sense."""
     found = {}
     for name in access.config.sites:
         site = access.site(name)
-        if quorum_problem(ensemble_state(site.zookeeper)) is None and (role := role_at(access, site)) is not None:
-            found[name] = role
+        try:
+            if quorum_problem(ensemble_state(site.zookeeper)) is None and (role := role_at(access, site)) is not None:
+                found[name] = role
+        except (TransientError, IntegrityError) as error:
+            log.warning("the epoch registry of %s was not read: %s", name, error)
     return found
 
 
@@ -111,15 +114,16 @@ def initialise_roles(access: GroupAccess, *, active: str, by: str) -> dict[str, 
 
 
 def adopt_role(access: GroupAccess, site: SiteAccess, *, confirmation: str, by: str) -> Role:
-    """Give an empty registry its role back while another site may be gone, and return it.
+    """Give an empty registry its role back while another site may be gone, and return it; also mark a new catalog.
 
     The other registries are asked first, and the one that is furthest ahead is right. When none answers, the newest
     recovery point tells source and epoch; a person must confirm that no cutover happened since.
 
     :param confirmation: what was typed: see :func:`adoption_phrase`; not needed when another registry answers.
-    :raises PreconditionError: the registry has a role, there is no recovery point, or the confirmation is missing.
+    :raises PreconditionError: registry and catalog are there already, there is no recovery point, or the confirmation
+        is missing.
     """
-    if (own := role_at(access, site)) is not None:
+    if (own := role_at(access, site)) is not None and _has_catalog(site):
         raise PreconditionError(
             f"the registry has a role: {own.active} is active (epoch {own.epoch})",
             where=f"ZooKeeper of site {site.name}",
@@ -127,7 +131,16 @@ def adopt_role(access: GroupAccess, site: SiteAccess, *, confirmation: str, by: 
         )
     known = roles_that_answer(access).values()
     role = max(known, key=lambda each: each.epoch, default=None) or _role_of_point(access, site, confirmation, by)
-    return _initialise(access, site, role)
+    site.catalog.initialise(access.name, site.name)
+    return own or _initialise(access, site, role)
+
+
+def _has_catalog(site: SiteAccess) -> bool:
+    try:
+        site.catalog.ensure_there()
+    except PreconditionError:
+        return False
+    return True
 
 
 def _role_of_point(access: GroupAccess, site: SiteAccess, confirmation: str, by: str) -> Role:

@@ -91,7 +91,7 @@ def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
         yield "recovery points: none"
         return
     age = points[-1].age(now)
-    verdict = "within" if age <= rpo_seconds else "BEYOND"
+    verdict = "within" if 0 <= age <= rpo_seconds else "BEYOND"
     yield f"recovery points: {len(points)}; newest is {age:.0f} s old, {verdict} the objective of {rpo_seconds} s"
     live = site.catalog.live_point_id()
     for point in points[-RECENT_POINTS:]:

@@ -284,7 +284,7 @@ class Catalog:
             raise IntegrityError(
                 f"the record of a recovery point is damaged: {error.errors()[0]['msg']}",
                 where=str(path),
-                fix="Restore the file from a copy of the catalog, or move the point's folder away.",
+                fix="Restore the file from a copy of the catalog. A cutover to another point can name it by its id.",
             ) from None
 
     def _throw_away(self, workspace: Path) -> None:

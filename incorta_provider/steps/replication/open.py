@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import RoleState, ensure_active, replication_epoch
-from incorta_provider.dr.recovery_point import point_id
+from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.exceptions import DrError, FencingError, NothingToDo, PreconditionError
 from incorta_provider.steps.incorta_release import incorta_release
 from incorta_provider.steps.locking import REPLICATION, give_back, hold
@@ -91,6 +92,7 @@ def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
 def _opened(run: ReplicationRun, epoch: int, release: str) -> RunRecord:
     opened_at = run.access.clock()
     newest = run.catalog.newest()
+    _ensure_clock_moves_on(newest, opened_at)
     record = RunRecord(
         run_id=run.run_id,
         point_id=point_id(opened_at, run.run_id),
@@ -102,6 +104,17 @@ def _opened(run: ReplicationRun, epoch: int, release: str) -> RunRecord:
     run.save(record)
     log.info("opened %s under epoch %d, after %s", record.point_id, epoch, record.previous or "nothing")
     return record
+
+
+def _ensure_clock_moves_on(newest: RecoveryPoint | None, now: datetime) -> None:
+    """Points are ordered by time: one that lies in the future would stay the newest whatever is sealed after it."""
+    if newest is not None and now < newest.sealed_at:
+        raise PreconditionError(
+            f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and recovery point {newest.id} was sealed at "
+            f"{newest.sealed_at:%Y-%m-%d %H:%M:%S} UTC",
+            where="clock of this worker",
+            fix="Set the workers' clocks right. If the point's time is wrong, replication goes on when it has come.",
+        )
 
 
 def _common_release(run: ReplicationRun) -> str:

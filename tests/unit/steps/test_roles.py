@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from incorta_provider.coordination.session import Stored
 from incorta_provider.dr.epoch import Role, RoleState, first_role, promoting_role
 from incorta_provider.exceptions import ConfigurationError, FencingError, PreconditionError, TransientError
 from incorta_provider.steps.roles import adopt_role, copy_role, initialise_roles, role_at, roles_that_answer, tell
@@ -147,3 +150,15 @@ def test_a_registry_that_has_a_role_adopts_none(bench: Bench) -> None:
     with pytest.raises(PreconditionError, match=r"the registry has a role: berlin is active \(epoch 1\)"):
         adopt_role(bench.access, bench.access.site("newyork"), confirmation="", by="dana")
     assert bench.ensembles.role("newyork").epoch == 1
+
+
+def test_a_catalog_on_new_storage_is_marked_and_the_role_kept(bench: Bench) -> None:
+    site = bench.access.site("newyork")
+    shutil.rmtree(site.catalog.root)
+    assert adopt_role(bench.access, site, confirmation="", by="dana") == bench.ensembles.role("newyork")
+    assert site.catalog.ensure_there() == {"group": "acme", "site": "newyork"}
+
+
+def test_a_registry_that_makes_no_sense_is_passed_over(bench: Bench) -> None:
+    bench.ensembles.session("berlin").nodes["/incorta_dr/acme/role"] = Stored(b"garbage", 7)
+    assert list(roles_that_answer(bench.access)) == ["newyork"]

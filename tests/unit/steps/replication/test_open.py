@@ -46,6 +46,16 @@ def test_a_retried_task_goes_on_with_the_same_point_and_the_same_time(bench: Ben
     assert staged.read_text() == "copied before the kill"
 
 
+def test_a_point_from_the_future_stops_replication_loudly(bench: Bench) -> None:
+    """Points are ordered by time: it would stay the newest, and a cutover's default, whatever is sealed after it."""
+    sealed_point(bench.catalog, sealed_at=NOON + timedelta(hours=2), run_id="ahead")
+    with pytest.raises(PreconditionError, match=r"it is 2026-.* here, and recovery point .* was sealed at 2026-"):
+        open_run(replication_run(bench))
+    assert bench.ensembles.lock("newyork").holder() is None
+    bench.clock.go_on(2 * 3600)
+    assert open_run(replication_run(bench)).previous is not None
+
+
 def test_a_target_that_is_not_mounted_is_refused_and_nothing_is_written_in_its_place(bench: Bench) -> None:
     shutil.rmtree(bench.catalog.root)
     bench.catalog.root.mkdir()
