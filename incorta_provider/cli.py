@@ -18,8 +18,9 @@ from incorta_provider import __version__
 from incorta_provider.connection import ConnectionInfo, Connections, connections_from_file
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, DrError
-from incorta_provider.steps.access import GroupAccess, group_access
+from incorta_provider.steps.access import GroupAccess, SiteAccess, group_access
 from incorta_provider.steps.cutover.abort import abort
+from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.locking import release_dead
 from incorta_provider.steps.roles import adopt_role, initialise_roles
 from incorta_provider.steps.status import ledger_faults, status_lines
@@ -77,16 +78,24 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _verify_ledger(arguments: argparse.Namespace) -> int:
-    broken = False
-    for access in _groups(arguments):
-        for site in access.config.sites:
-            ledger = access.site(site).ledger
+    sites = [access.site(name) for access in _groups(arguments) for name in access.config.sites]
+    verdicts = [_is_whole(site) for site in sites]
+    return 0 if all(verdicts) else 1
+
+
+def _is_whole(site: SiteAccess) -> bool:
+    """Verify the ledger of one site; one that cannot be read is told, and does not hide the others."""
+    try:
+        with own_errors():
+            ledger = site.ledger
             entries, faults = ledger_faults(ledger)
-            print(f"{ledger.path}: {entries} entries, {len(faults)} fault(s)")
-            for fault in faults:
-                print(f"  {fault}")
-            broken = broken or bool(faults)
-    return 1 if broken else 0
+    except DrError as error:
+        print(f"{site.name}: {error}")
+        return False
+    print(f"{ledger.path}: {entries} entries, {len(faults)} fault(s)")
+    for fault in faults:
+        print(f"  {fault}")
+    return not faults
 
 
 def _initialise_epoch(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -341,7 +342,18 @@ class TestLedger:
         path.mkdir()
         said = run("ledger", "verify")
         assert said.status == 1
-        assert said.err == f"incorta-dr: Is a directory [{path}]\n"
+        assert said.out[0].endswith("berlin/catalog/ledger.jsonl: 0 entries, 0 fault(s)")
+        assert said.out[1].startswith("newyork: ")
+        assert str(path) in said.out[1]
+
+    def test_a_site_whose_catalog_is_gone_does_not_hide_the_others(
+        self, bench: Bench, written: Path, run: Callable[..., Said]
+    ) -> None:
+        shutil.rmtree(bench.root / "berlin" / "catalog")
+        said = run("ledger", "verify")
+        assert said.status == 1
+        assert said.out[0].startswith("berlin: the catalog is not there")
+        assert said.out[1] == f"{written}: 3 entries, 0 fault(s)"
 
 
 class TestEpoch:
