@@ -42,8 +42,8 @@ _OUR_AFFAIRS = CLIENT.SSL | CLIENT.CONNECT_WITH_DB | CLIENT.CONNECT_ATTRS | CLIE
 def lent(session: Session) -> Iterator[Path]:
     """Lend a session as long as the block lasts; nobody else may use it meanwhile.
 
-    :returns: the path of the socket. Its folder is open to this user only, takes one client, and goes when that has
-        come.
+    :returns: the path of the socket. Its folder is open to this user only, and goes when its one client has come. A
+        kill before that leaves a dead socket, and no secret.
     """
     server = cast("socket.socket", session._sock)  # type: ignore[attr-defined]
     folder = Path(tempfile.mkdtemp(prefix="incorta-dr-"))

@@ -15,6 +15,9 @@ from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
 
+LOCK_SECONDS = 10
+"""How long to wait for a run that was killed: its last statement may still be under way at the server."""
+
 
 @contextmanager
 def holding(endpoint: Endpoint, schema: str) -> Iterator[Session]:
@@ -25,7 +28,7 @@ def holding(endpoint: Endpoint, schema: str) -> Iterator[Session]:
     """
     with endpoint.connect_to(None) as session:
         with translated(endpoint.label), session.cursor() as cursor:
-            cursor.execute("SELECT GET_LOCK(%s, 0)", (lock_name(schema),))
+            cursor.execute("SELECT GET_LOCK(%s, %s)", (lock_name(schema), LOCK_SECONDS))
             (got,) = cursor.fetchone() or (0,)
         if got != 1:
             raise TransientError(

@@ -115,7 +115,10 @@ def test_a_damaged_inventory_proves_nothing(dumped: Any, dr: Any) -> None:
         prove(dr.endpoint, dumped.dump, dumped.inventory_file, scratch_key="inventory")
 
 
-def test_two_runs_do_not_replace_the_same_schema(dumped: Any, dr: Any, tmp_path: Path) -> None:
+def test_two_runs_do_not_replace_the_same_schema(
+    dumped: Any, dr: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incorta_provider.metadata.schema.LOCK_SECONDS", 1)
     with (
         holding(dr.endpoint, dr.endpoint.schema),
         pytest.raises(TransientError, match="another run works on schema"),
