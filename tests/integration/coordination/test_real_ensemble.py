@@ -116,7 +116,7 @@ def test_a_session_ends_with_its_block_also_after_an_error(info, ensemble):
     with pytest.raises(ZeroDivisionError):
         use()
     assert threading.active_count() == before
-    assert sessions_of(ensemble) == sessions
+    wait_until(lambda: sessions_of(ensemble) == sessions)
 
 
 def test_a_lost_ensemble_ends_a_call_in_time(info, ensemble, faults):

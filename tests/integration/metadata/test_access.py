@@ -129,11 +129,12 @@ def facts_of(process: int, name: str) -> bytes:
 
 
 def test_the_password_is_in_no_argument_environment_message_or_file(
-    nasty: Any, folder: Path, caplog: pytest.LogCaptureFixture
+    nasty: Any, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
     password = nasty.endpoint.password
-    before = set(Path(tempfile.gettempdir()).iterdir())
+    own = tempfile.TemporaryDirectory(prefix="own-")  # a socket's path is short, and other runs use the common folder
+    monkeypatch.setattr(tempfile, "tempdir", own.name)
     with running("sql", nasty.endpoint, ["--batch"]) as client:
         for name in ("cmdline", "environ"):
             assert password.encode() not in facts_of(client.process.pid, name)
@@ -142,8 +143,8 @@ def test_the_password_is_in_no_argument_environment_message_or_file(
     with pytest.raises(DrError) as caught:
         dump(wrong, folder)
     assert password not in f"{caplog.text}{caught.value}{nasty.endpoint!r}"
-    left = set(Path(tempfile.gettempdir()).iterdir()) - before
-    assert not [path for path in left if path.name.startswith("incorta-dr-")]
+    assert list(Path(own.name).iterdir()) == []
+    own.cleanup()
 
 
 def test_the_client_reads_nothing_of_the_system_and_keeps_nothing(nasty: Any) -> None:

@@ -6,8 +6,10 @@ belong together.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
@@ -18,11 +20,10 @@ from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.services.cmc import CmcClient
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.services.readiness import agents_reason, analytics_reason, cmc_reason, service_reason
-from lab.incorta.install import install
+from lab.incorta.database import connect
 from lab.incorta.settings import load_settings
 from lab.layout import Lab, Site
 from lab.workload.at_site import prepare_primary
-from lab.workload.dataset import SCHEMAS
 
 pytestmark = pytest.mark.lab
 
@@ -50,14 +51,24 @@ class Access:
 @pytest.fixture(scope="module")
 def access(lab: Lab) -> Iterator[Access]:
     site = lab.sites[0]
-    settings = load_settings(site.node(1).home)
-    install(settings, SCHEMAS)
+    forget(site)
     prepare_primary(site)
     find = connections_from_file(lab.connections_file)
     nodes = tuple(find(node.conn_id) for node in site.nodes)
     made = Access(site, nodes, find("berlin_cmc"), find("berlin_analytics"))
     yield made
     stop_everything(made)
+
+
+def forget(site: Site) -> None:
+    """Remove what other tests left at the site: a load job that was cut off there shows as interrupted."""
+    settings = load_settings(site.node(1).home)
+    shutil.rmtree(site.lab.workload, ignore_errors=True)
+    shutil.rmtree(settings.storage)
+    (settings.storage / settings.tenant).mkdir(parents=True)
+    with closing(connect(settings.database)) as session, session.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {settings.database.schema}")
+        cursor.execute(f"CREATE DATABASE {settings.database.schema}")
 
 
 def start_everything(access: Access) -> None:
