@@ -14,6 +14,7 @@ from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import lock_holder
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
+from incorta_provider.storage.found import is_diverged
 from incorta_provider.storage.ledger_file import LedgerFile
 
 RECENT_POINTS = 5
@@ -94,8 +95,9 @@ def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
     verdict = "within" if 0 <= age <= rpo_seconds else "BEYOND"
     yield f"recovery points: {len(points)}; newest is {age:.0f} s old, {verdict} the objective of {rpo_seconds} s"
     live = site.catalog.live_point_id()
+    state = "live, and written to since" if is_diverged(site.catalog) else "live"
     for point in points[-RECENT_POINTS:]:
-        mark = " (live)" if point.id == live else ""
+        mark = f" ({state})" if point.id == live else ""
         yield f"  {point.id}{mark}: {point.files} files, {point.tables} tables, {point.rows} rows, epoch {point.epoch}"
 
 

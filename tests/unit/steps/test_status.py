@@ -7,6 +7,7 @@ import pytest
 from incorta_provider.dr.topology import Topology
 from incorta_provider.steps.access import group_access
 from incorta_provider.steps.status import ledger_faults, status_lines
+from incorta_provider.storage.found import mark_diverged
 from tests.builders.group import NOON, PASSWORD, Bench, owner, sealed_point, topology_document
 
 ROLE = "    role: epoch 1, active berlin, steady, by dana at 2026-11-25 12:00:00 UTC"
@@ -58,6 +59,14 @@ def test_points_the_live_one_the_lock_and_the_ledger_are_shown(bench: Bench) -> 
         "      2026-11-25 12:00:00 UTC point.sealed by hana (r1)",
         "      2026-11-25 12:00:00 UTC lock.released by unknown (r1)",
     ]
+
+
+def test_a_replica_that_services_write_to_is_no_point_any_more(bench: Bench) -> None:
+    point = sealed_point(bench.catalog)
+    bench.catalog.set_live(point.id)
+    mark_diverged(bench.catalog)
+    shown = next(line for line in lines_of(bench, "newyork") if point.id in line)
+    assert f"{point.id} (live, and written to since): " in shown
 
 
 @pytest.mark.parametrize(("age", "verdict"), [(300, "within"), (301, "BEYOND")])
