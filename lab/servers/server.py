@@ -17,6 +17,8 @@ from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from lab.files import last_lines
 from lab.supervisor import Supervisor
 
+PORT_SECONDS = 3.0
+
 
 class Server(Protocol):
     """One server of one site."""
@@ -89,12 +91,22 @@ def refuse_taken_ports(server: Server) -> None:
     :raises PreconditionError: names the port and the server.
     """
     for port in server.ports:
-        if not port_is_free(port):
+        if not _becomes_free(port):
             raise PreconditionError(
                 f"port {port} of {server.name} is taken by another program",
                 where=f"127.0.0.1:{port}",
                 fix=f"Stop it (`ss -ltnp 'sport = :{port}'` shows it), or choose other ports with --base.",
             )
+
+
+def _becomes_free(port: int) -> bool:
+    """Tell whether a port is free, or soon: a process that was killed may be gone a moment before its port is."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def port_is_free(port: int) -> bool:
