@@ -1,4 +1,4 @@
-"""The approval of a cutover: two persons, signed, bound to what was approved, used once.
+"""The approval of a cutover: two persons, signed, good for one run and one plan only.
 
 The state of an upstream task or a value passed between tasks proves nothing: both can be set through Airflow's API by
 anyone who may edit a run. So the gate signs what was approved with a key that only the workers can read, and the steps
