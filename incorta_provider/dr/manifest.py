@@ -35,6 +35,7 @@ class Entry:
         owners are not replicated.
     :param sha256: 32 raw bytes; only of files, and only once their content was read.
     :param link_target: as it is stored in a symbolic link.
+    :param version: of an object in a versioned bucket: the id under which these bytes stay readable.
     """
 
     path: bytes
@@ -44,11 +45,12 @@ class Entry:
     mode: int
     sha256: bytes | None = None
     link_target: bytes | None = None
+    version: bytes | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as the plain call: four times faster than what a frozen dataclass does by itself."""
-        fields = (self.path, self.kind, self.size, self.mtime_ns, self.mode, self.sha256, self.link_target)
-        return Entry, fields
+        facts = (self.path, self.kind, self.size, self.mtime_ns, self.mode)
+        return Entry, (*facts, self.sha256, self.link_target, self.version)
 
 
 MODE_BITS = 0o777

@@ -25,7 +25,7 @@ from incorta_provider.storage.arrow_columns import digests, integers, strings
 from incorta_provider.storage.cursor import Cursor, Edit
 from incorta_provider.storage.durable import sync_file, sync_folder
 
-FORMAT = "1"
+FORMAT = "2"
 GROUP_ROWS = 16_384
 
 _FORMAT_KEY = b"incorta_dr.manifest"
@@ -42,6 +42,7 @@ _SCHEMA = pa.schema(
         pa.field("mode", pa.int16(), nullable=False),
         pa.field("sha256", pa.binary(_DIGEST_BYTES)),
         pa.field("link_target", pa.binary()),
+        pa.field("version", pa.binary()),
     ],
     metadata={_FORMAT_KEY: FORMAT},
 )
@@ -233,14 +234,15 @@ def _group(entries: list[Entry]) -> pa.Table:
         integers([entry.mode for entry in entries], pa.int16()),
         digests([entry.sha256 for entry in entries], _DIGEST_BYTES),
         strings([entry.link_target for entry in entries]),
+        strings([entry.version for entry in entries]),
     ]
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
 def _entries(group: pa.Table) -> Iterator[Entry]:
     columns = (column.to_pylist() for column in group.columns)
-    for path, code, size, mtime_ns, mode, sha256, link_target in zip(*columns, strict=True):
-        yield Entry(path, _KINDS[code], size, mtime_ns, mode, sha256, link_target)
+    for path, code, size, mtime_ns, mode, sha256, link_target, version in zip(*columns, strict=True):
+        yield Entry(path, _KINDS[code], size, mtime_ns, mode, sha256, link_target, version)
 
 
 def _without(path: Path, left_out: Collection[int]) -> Iterator[Entry]:

@@ -33,7 +33,8 @@ def quoted(path: bytes) -> str:
 def to_line(entry: Entry) -> bytes:
     """Return the line of a staged file: a JSON list, put together by hand because it is written for each file."""
     digest = entry.sha256.hex() if entry.sha256 else ""
-    return f'[{quoted(entry.path)},{entry.size},{entry.mtime_ns},{entry.mode},"{digest}"]\n'.encode()
+    version = (entry.version or b"").decode("ascii")
+    return f'[{quoted(entry.path)},{entry.size},{entry.mtime_ns},{entry.mode},"{digest}","{version}"]\n'.encode()
 
 
 def read_index(path: Path) -> Iterator[Entry]:
@@ -58,7 +59,8 @@ def newest(indexes: Iterable[Path]) -> Iterator[Entry]:
 
 def _parsed(line: bytes) -> Entry | None:
     try:
-        text, size, mtime_ns, mode, digest = json.loads(line)
-        return Entry(from_text(text), Kind.FILE, size, mtime_ns, mode, bytes.fromhex(digest))
+        text, size, mtime_ns, mode, digest, version = json.loads(line)
+        sha256, object_version = bytes.fromhex(digest), version.encode("ascii") or None
+        return Entry(from_text(text), Kind.FILE, size, mtime_ns, mode, sha256, version=object_version)
     except (ValueError, TypeError, AttributeError):
         return None

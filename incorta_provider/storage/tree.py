@@ -36,9 +36,13 @@ class Tree(Protocol):
         :raises PreconditionError: says which.
         """
 
-    def list(self) -> Iterator[Entry]:
-        """Yield everything below the root in path order, without digests.
+    def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:
+        """Yield what is below the root in path order, without digests.
 
+        Ranges of paths can be listed beside each other; put together they are the whole.
+
+        :param begin: the first path that may be yielded.
+        :param end: the first one behind ``begin`` that may not; None for none.
         :raises IntegrityError: a folder cannot be read, a link leads out of the root, or there is a special file.
         """
 

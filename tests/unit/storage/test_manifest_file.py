@@ -165,9 +165,9 @@ def test_an_absent_manifest_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_file, "_SCHEMA", manifest_file._SCHEMA.with_metadata({b"incorta_dr.manifest": "2"}))
+    monkeypatch.setattr(manifest_file, "_SCHEMA", manifest_file._SCHEMA.with_metadata({b"incorta_dr.manifest": "3"}))
     path = written(tmp_path / "m", [file(b"a")])
-    with pytest.raises(IntegrityError, match="has format 2, not 1"):
+    with pytest.raises(IntegrityError, match="has format 3, not 2"):
         list(read_manifest(path))
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
     with pytest.raises(IntegrityError, match="has format none"):

@@ -1,0 +1,135 @@
+"""What the protocol asks of a target, one class per kind of storage.
+
+A target holds the live replica and the bytes of its recovery points: what a run stages, and what an apply displaced.
+Records of points, manifests, journals and the ledger are in the catalog
+(:mod:`incorta_provider.storage.catalog`), which is always a mounted folder; where the bytes lie is the target's matter:
+
+=================  ==================================================================================================
+mounted folder     in the catalog itself, so that sealing and applying are renames
+node (``ssh://``)  in a folder beside the replica at that node, the vault
+bucket (``s3://``) in the versions of the objects: a staged object *is* the newest version of its key
+=================  ==================================================================================================
+
+A new kind of target is one package with a class that fits :class:`Target`, and one line in
+:mod:`incorta_provider.storage.url`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.digests import Reading
+from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.workspace import Workspace
+
+Batch = list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """What an apply did; counts are of files.
+
+    :param moved: put into the replica.
+    :param removed: moved out of it because the point does not have them.
+    :param kept: not touched.
+    """
+
+    moved: int
+    removed: int
+    kept: int
+    seconds: float
+
+
+class Copier(Protocol):
+    """Brings batches of files of one source into the staging of one run; many calls at once, each path in one.
+
+    :ivar workers: how many calls at once pay.
+    :ivar batch_files: a batch has at most so many files, and ends with the file that fills ``batch_bytes``.
+    :ivar in_helpers: it may be pickled, and many small files go faster in processes than in threads.
+    """
+
+    workers: int
+    batch_files: int
+    batch_bytes: int
+    in_helpers: bool
+
+    def __call__(self, batch: Batch) -> list[Entry | Missed]:
+        """Copy a batch, and return for each file what was copied (digest, and version if the target has those).
+
+        :raises DrError: the first failure; what was copied before it may be there, but is not believed.
+        """
+
+
+class Target(Protocol):
+    """One site's live replica with the bytes of its recovery points."""
+
+    @property
+    def label(self) -> str:
+        """Its address, for messages."""
+
+    def check(self) -> None:
+        """Refuse a target that is not there, cannot be written, or cannot keep what it displaces.
+
+        :raises PreconditionError, ConfigurationError: says what is wrong; nothing was changed.
+        """
+
+    def ensure_room(self, *, size: int, files: int) -> None:
+        """Refuse a copy of ``size`` bytes that there is no room for.
+
+        :raises PreconditionError: says what is needed and what is there.
+        """
+
+    def copier(self, source: Tree, workspace: Workspace) -> Copier:
+        """Return what copies from ``source`` into the staging of a run.
+
+        :raises ConfigurationError: there is no way from this kind of source to this kind of target.
+        """
+
+    def staged_reader(self, workspace: Workspace) -> Callable[[Batch], list[Reading]]:
+        """Return what reads staged files again, with the frames of Parquet files."""
+
+    def touched(self, workspace: Workspace, batch: Batch) -> list[bytes]:
+        """Return which staged files are not as they were staged, by their facts alone."""
+
+    def flush(self, workspace: Workspace) -> None:
+        """Bring everything staged to disk; called right before the rename that seals."""
+
+    def discard(self, workspace: Workspace) -> None:
+        """Drop the staged bytes of a run that sealed nothing; nothing staged is fine."""
+
+    def live(self, exclude: Sequence[str] = ()) -> Tree:
+        """Return the live replica as a tree that can be listed."""
+
+    def live_reader(self) -> Callable[[Batch], list[Reading]]:
+        """Return what reads files of the live replica."""
+
+    def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
+        """Make the live replica the point; an apply that was cut off before is finished first.
+
+        The caller holds the catalog's lock ``apply``.
+
+        :param suspects: what a comparison found different: repaired even when it is the point by its record.
+        :raises IntegrityError: a file of the point is nowhere; nothing was changed.
+        """
+
+    def rehearse(self, point_id: str, found: Path | None) -> None:
+        """Plan an apply to the end and do nothing.
+
+        :param found: manifest of what the replica is; None for one that was never applied to.
+        :raises IntegrityError: a file of the point is nowhere.
+        """
+
+    def leftovers(self, retained: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
+        """Yield each kept file or version that no retained manifest needs, as its place and its size in bytes.
+
+        What an apply would need for the way from one retained point to another is never among them.
+
+        :param retained: manifests of the points that stay.
+        """
+
+    def forget(self, places: Iterator[bytes]) -> None:
+        """Delete what :meth:`leftovers` named; what is gone already is fine."""
