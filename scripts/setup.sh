@@ -119,12 +119,12 @@ setup: Next: as root run   apt-get install --no-install-recommends$1   (or your 
     trap allow_services EXIT
     trap 'exit 130' INT TERM HUP
     forbid_services
-    sshd_was_here=$([ -e /usr/sbin/sshd ] && echo yes || echo no)
+    new_services=$(services_of "$1")
     as_root dpkg --configure -a # finishes what an apt run that was killed left half done
     as_root apt-get --quiet update
     # --no-remove: nothing that the machine has may go because of us
     as_root apt-get --quiet --yes --fix-broken --no-remove --no-install-recommends install $1
-    if [ "$sshd_was_here" = no ]; then keep_sshd_off; fi
+    keep_off "$new_services"
     allow_services
     trap - EXIT INT TERM HUP
 }
@@ -148,11 +148,26 @@ as_root() {
     rm -f "$output"
 }
 
-# The lab needs the program, not a server at port 22: a machine that had none does not get one at its next boot either.
-keep_sshd_off() {
-    if command -v systemctl >/dev/null && $ROOT systemctl --quiet disable ssh.service ssh.socket 2>/dev/null; then
-        say "openssh-server is new here: its system service is switched off (systemctl enable ssh.service turns it on)"
-    fi
+# The system services that packages bring along, of those packages that are new here.
+services_of() {
+    for package in $1; do
+        case $package in
+        openssh-server) printf 'ssh.service ssh.socket ' ;;
+        redis-server) printf 'redis-server.service ' ;;
+        ceph-base) printf 'ceph-crash.service ceph.target ' ;;
+        esac
+    done
+}
+
+# The lab needs the programs, not a server at port 22 or 6379: a machine that had none does not get one at its next boot
+# either.
+keep_off() {
+    command -v systemctl >/dev/null || return 0
+    for service in $1; do
+        if $ROOT systemctl --quiet disable "$service" 2>/dev/null; then
+            say "$service is new here: it is switched off (systemctl enable $service turns it on)"
+        fi
+    done
 }
 
 # --- the whole -------------------------------------------------------------------------------------------------------
