@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.rpo import Sealed, ages, percentile
+
+
+def sealed(name: str, opened_at: float, seen_at: float) -> Sealed:
+    return Sealed(name, f"run of {name}", opened_at, seen_at)
+
+
+def test_the_age_counts_from_the_start_of_the_sync_and_is_highest_right_before_the_next_seal() -> None:
+    points = [sealed("A", 100, 110), sealed("B", 112, 119.5)]
+    assert ages(points, 117, 121) == [17, 18, 19, 19.5, 8, 9]
+
+
+def test_a_run_that_makes_no_point_makes_the_last_one_older() -> None:
+    assert ages([sealed("A", 100, 110)], 200, 202) == [100, 101, 102]
+
+
+def test_a_point_that_was_there_before_counts_as_it_is() -> None:
+    assert ages([sealed("A", 100, 150)], 150, 151) == [50, 51]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.95, 4), (0.0, 1), (1.0, 4)])
+def test_a_percentile_is_one_of_the_values(share: float, expected: float) -> None:
+    assert percentile([4, 1, 3, 2], share) == expected
