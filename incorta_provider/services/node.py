@@ -20,7 +20,7 @@ from incorta_provider.connection import ConnectionInfo, parse_port
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.services.ports import Port, probe
 from incorta_provider.services.remote_job import run_once
-from incorta_provider.services.shell import Completed, NodeShell
+from incorta_provider.ssh.shell import Completed, NodeShell
 
 log = logging.getLogger(__name__)
 

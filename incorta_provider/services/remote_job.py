@@ -6,7 +6,7 @@ for the copy that runs. The result belongs to the run that started it (``key``):
 there; another run starts the command anew.
 
 :raises TransientError: the command runs longer than it may, or it was killed; or see
-    :mod:`incorta_provider.services.shell`.
+    :mod:`incorta_provider.ssh.shell`.
 :raises ConfigurationError: the node lacks flock(1) or setsid(1), or the folder cannot be written.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from incorta_provider.exceptions import ConfigurationError, TransientError
-from incorta_provider.services.shell import Completed, NodeShell
+from incorta_provider.ssh.shell import Completed, NodeShell
 
 _MARGIN = 15.0
 """Seconds that the node's own limit ends before ours, so that its answer is heard."""

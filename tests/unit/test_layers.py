@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
         ("exceptions",),
         ("connection",),
         ("dr",),
+        ("ssh",),
         ("storage", "metadata", "coordination", "services"),
         ("steps",),
         ("hooks",),

@@ -11,7 +11,7 @@ import pytest
 
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.services.remote_job import run_once
-from incorta_provider.services.shell import Completed, NodeShell
+from incorta_provider.ssh.shell import Completed, NodeShell
 
 pytestmark = pytest.mark.lab
 

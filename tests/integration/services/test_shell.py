@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
-from incorta_provider.services.shell import Completed, NodeShell
+from incorta_provider.ssh.shell import Completed, NodeShell
 from lab.processes import find, send
 from lab.supervisor import Supervisor
 

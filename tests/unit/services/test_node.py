@@ -7,7 +7,7 @@ from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.services import node as node_module
 from incorta_provider.services.node import IncortaNode, node_port, part_of
 from incorta_provider.services.ports import Port
-from incorta_provider.services.shell import Completed
+from incorta_provider.ssh.shell import Completed
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from paramiko.ssh_exception import IncompatiblePeer, NoValidConnectionsError
 
 from incorta_provider.exceptions import ConfigurationError, TransientError
-from incorta_provider.services.ssh_errors import command_error, connect_error
+from incorta_provider.ssh.ssh_errors import command_error, connect_error
 
 PLACE = "incorta@incorta-1:22"
 

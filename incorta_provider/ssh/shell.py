@@ -3,7 +3,7 @@
 Only pinned host keys are trusted. Neither an SSH agent nor keys that lie around are used: what logs in stands in the
 connection. A command is a list of words; the shell at the node gets them quoted.
 
-:raises ConfigurationError: host key, credential, name or algorithms; see :mod:`incorta_provider.services.ssh_errors`.
+:raises ConfigurationError: host key, credential, name or algorithms; see :mod:`incorta_provider.ssh.ssh_errors`.
 :raises TransientError: the node cannot be reached, does not answer in time, or the connection was lost.
 """
 
@@ -25,8 +25,8 @@ from paramiko.pkey import UnknownKeyType
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
-from incorta_provider.services.host_keys import RefuseUnknown, pinned_keys
-from incorta_provider.services.ssh_errors import command_error, connect_error
+from incorta_provider.ssh.host_keys import RefuseUnknown, pinned_keys
+from incorta_provider.ssh.ssh_errors import command_error, connect_error
 
 log = logging.getLogger(__name__)
 
