@@ -1,7 +1,8 @@
 """The lab's real servers as session fixtures: each test run has servers and ports of its own.
 
-``mariadb_pair``, ``zookeeper_pair`` and ``sshd_nodes`` start only what they name; ``lab`` starts everything. A server
-that is missing or does not start fails the tests that need it, with the reason; nothing is skipped.
+``mariadb_pair``, ``zookeeper_pair``, ``sshd_nodes`` and ``s3_server`` start only what they name; ``lab`` starts
+everything but the S3 server. A server that is missing or does not start fails the tests that need it, with the reason;
+nothing is skipped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 
 from lab.layout import Lab
 from lab.passwords import passwords
+from lab.servers.ceph import CephS3
 from lab.servers.mariadb import MariaDb
 from lab.servers.server import start_all
 from lab.servers.sshd import Sshd, known_nodes
@@ -57,6 +59,14 @@ def sshd_nodes(lab_layout: Lab) -> dict[str, Sshd]:
     nodes = {sshd.node.conn_id: sshd for sshd in known_nodes(lab_layout)}
     start_all(nodes.values(), Supervisor(lab_layout))
     return nodes
+
+
+@pytest.fixture(scope="session")
+def s3_server(lab_layout: Lab) -> CephS3:
+    """Start the S3 server, which keeps its objects in memory."""
+    server = CephS3(lab_layout)
+    server.start(Supervisor(lab_layout))
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pymysql
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from kazoo.client import KazooClient
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -15,6 +18,7 @@ from pymysql.cursors import Cursor
 from incorta_provider.connection import connections_from_file
 from incorta_provider.dr.topology import Topology
 from lab.layout import Lab
+from lab.servers.ceph import REGION, CephS3, Keys
 from lab.servers.mariadb import MariaDb
 from lab.servers.sshd import Sshd
 from lab.servers.zookeeper import Ensemble
@@ -51,6 +55,28 @@ def test_a_session_has_the_clock_and_the_markers_of_its_site(sshd_nodes: dict[st
         answer = _ssh(sshd, "echo $TZ; echo $INCORTA_LAB_SITE")
         site = sshd.node.site
         assert answer.splitlines() == [site.timezone, str(site.root)], name
+
+
+def test_the_s3_server_keeps_the_versions_of_an_object_and_refuses_a_wrong_signature(s3_server: CephS3) -> None:
+    keys = s3_server.user("lab")
+    client = s3_client(s3_server, keys)
+    client.create_bucket(Bucket="proof")
+    client.put_bucket_versioning(Bucket="proof", VersioningConfiguration={"Status": "Enabled"})
+    first = client.put_object(Bucket="proof", Key="one", Body=b"old")["VersionId"]
+    client.put_object(Bucket="proof", Key="one", Body=b"new")
+    assert client.get_object(Bucket="proof", Key="one", VersionId=first)["Body"].read() == b"old"
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        s3_client(s3_server, Keys(keys.access, "wrong")).list_buckets()
+
+
+def s3_client(server: CephS3, keys: Keys) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=keys.access,
+        aws_secret_access_key=keys.secret,
+    )
 
 
 def login(server: MariaDb, user: str, password: str) -> Connection[Cursor]:
