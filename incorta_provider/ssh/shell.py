@@ -16,16 +16,15 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import paramiko
-from paramiko.pkey import UnknownKeyType
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
+from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.ssh.host_keys import RefuseUnknown, pinned_keys
+from incorta_provider.ssh.private_key import private_key
 from incorta_provider.ssh.ssh_errors import command_error, connect_error
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class Completed:
 class NodeShell:
     """A login at one node; a context manager.
 
-    :param info: host, port (22), login; key file or password; pinned host keys. With a key file, the password is the
+    :param info: host, port (22), login; private key or password; pinned host keys. With a key, the password is the
         key's passphrase.
     :param timeout: seconds for each stage of the login.
     """
@@ -106,14 +105,27 @@ class NodeShell:
             return command_error(EOFError("closed by the node"), f"running {command}", self.place)
         return TransientError(f"a signal ended {command}", where=self.place, fix="Find out at the node who sent it.")
 
-    def _open(self, command: str) -> paramiko.Channel:
+    def start(self, argv: Sequence[str]) -> paramiko.Channel:
+        """Start a command that is talked to: what is sent into the channel is its input.
+
+        It gets no time limit, and ends by its own will when its input does: when the channel is closed, or this login.
+
+        :param argv: its words; never a secret, for they stand in the node's process list.
+        """
+        try:
+            return self._open(shlex.join(argv), talk=True)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise command_error(error, f"starting {argv[0]}", self.place) from error
+
+    def _open(self, command: str, *, talk: bool = False) -> paramiko.Channel:
         transport = self._client.get_transport() if self._client else None
         if transport is None:
             raise EOFError("not connected")
         channel = transport.open_session(timeout=self._timeout)
         channel.settimeout(self._timeout)
         channel.exec_command(command)
-        channel.shutdown_write()
+        if not talk:
+            channel.shutdown_write()
         return channel
 
     def _collect(self, channel: paramiko.Channel, command: str, deadline: float) -> tuple[bytearray, bytearray]:
@@ -148,7 +160,9 @@ class NodeShell:
     def _connect(self) -> paramiko.SSHClient:
         info = self._info
         name = info.host if self._port == 22 else f"[{info.host}]:{self._port}"
-        key = _private_key(info)
+        key = private_key(info)
+        if key is None:
+            info.require("password")
         with ExitStack() as cleanup:
             client = paramiko.SSHClient()
             cleanup.callback(client.close)
@@ -187,19 +201,3 @@ def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray) -> b
     if channel.recv_stderr_ready():
         stderr += channel.recv_stderr(65536)
     return len(stdout) + len(stderr) > before
-
-
-def _private_key(info: ConnectionInfo) -> paramiko.PKey | None:
-    file = info.extra.get("key_file")
-    if not file:
-        info.require("password")
-        return None
-    passphrase: Any = info.password.encode() if info.password else None  # bytes, whatever paramiko's types say
-    try:
-        return paramiko.PKey.from_path(Path(str(file)), passphrase)
-    except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
-        raise ConfigurationError(
-            f"cannot use the private key {file}: {str(error) or type(error).__name__}",
-            where=f"connection {info.conn_id}",
-            fix="Correct key_file in its extra field; a passphrase goes into the password.",
-        ) from None
