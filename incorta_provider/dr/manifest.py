@@ -12,8 +12,8 @@ Paths are bytes: names on disk are no text. They are relative to the storage roo
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -24,18 +24,19 @@ class Kind(StrEnum):
     LINK = "link"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file, folder or symbolic link.
 
-    :param path: relative to the storage root.
-    :param size: bytes; 0 unless a file.
-    :param mtime_ns: nanoseconds since 1970; as coarse as the storage that it was read from.
-    :param mode: permission bits, without set-uid, set-gid and sticky: these mean something only with the owner, and
+    A tuple and no dataclass, because a pass makes millions: it takes a quarter of the time to make and to unpickle.
+
+    :ivar path: relative to the storage root.
+    :ivar size: bytes; 0 unless a file.
+    :ivar mtime_ns: nanoseconds since 1970; as coarse as the storage that it was read from.
+    :ivar mode: permission bits, without set-uid, set-gid and sticky: these mean something only with the owner, and
         owners are not replicated.
-    :param sha256: 32 raw bytes; only of files, and only once their content was read.
-    :param link_target: as it is stored in a symbolic link.
-    :param version: of an object in a versioned bucket: the id under which these bytes stay readable.
+    :ivar sha256: 32 raw bytes; only of files, and only once their content was read.
+    :ivar link_target: as it is stored in a symbolic link.
+    :ivar version: of an object in a versioned bucket: the id under which these bytes stay readable.
     """
 
     path: bytes
@@ -46,11 +47,6 @@ class Entry:
     sha256: bytes | None = None
     link_target: bytes | None = None
     version: bytes | None = None
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle as the plain call: four times faster than what a frozen dataclass does by itself."""
-        facts = (self.path, self.kind, self.size, self.mtime_ns, self.mode)
-        return Entry, (*facts, self.sha256, self.link_target, self.version)
 
 
 MODE_BITS = 0o777
