@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,35 +19,18 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from incorta_provider.dr.manifest import Entry, Kind, shown
+from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.arrow_columns import digests, integers, strings
 from incorta_provider.storage.cursor import Cursor, Edit
-from incorta_provider.storage.durable import sync_file, sync_folder
+from incorta_provider.storage.manifest_columns import FIELDS, FILE_CODE, to_columns, to_entries
+from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 
 FORMAT = "2"
 GROUP_ROWS = 16_384
 
 _FORMAT_KEY = b"incorta_dr.manifest"
 _TOTALS_KEY = b"incorta_dr.totals"
-_DIGEST_BYTES = 32
-_KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
-_CODES = {kind: code for code, kind in enumerate(_KINDS)}
-_SCHEMA = pa.schema(
-    [
-        pa.field("path", pa.binary(), nullable=False),
-        pa.field("kind", pa.uint8(), nullable=False),
-        pa.field("size", pa.int64(), nullable=False),
-        pa.field("mtime_ns", pa.int64(), nullable=False),
-        pa.field("mode", pa.int16(), nullable=False),
-        pa.field("sha256", pa.binary(_DIGEST_BYTES)),
-        pa.field("link_target", pa.binary()),
-        pa.field("version", pa.binary()),
-    ],
-    metadata={_FORMAT_KEY: FORMAT},
-)
-_DICTIONARIES = ["kind", "mode"]
-_ENCODINGS = {name: "PLAIN" for name in _SCHEMA.names if name not in _DICTIONARIES} | {"path": "DELTA_BYTE_ARRAY"}
+_SCHEMA = pa.schema(FIELDS, metadata={_FORMAT_KEY: FORMAT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +55,21 @@ class ManifestWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.totals = Totals(0, 0, 0)
-        self._draft = path.with_name(f".{path.name}.draft")
         self._entries: list[Entry] = []
         self._last = b""
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = pq.ParquetWriter(
-            self._draft,
-            _SCHEMA,
-            compression="zstd",
-            use_dictionary=_DICTIONARIES,
-            column_encoding=_ENCODINGS,
-            write_page_checksum=True,
-        )
+        self._draft = ParquetDraft(self.path, _SCHEMA)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._file.close()
-            self._draft.unlink()
+            self._draft.discard()
             return
         self._flush()
-        self._file.add_key_value_metadata({_TOTALS_KEY: json.dumps(asdict(self.totals))})
-        self._file.close()
-        sync_file(self._draft)
-        self._draft.rename(self.path)
-        sync_folder(self.path.parent)
+        self._draft.publish({_TOTALS_KEY: asdict(self.totals)})
 
     def add(self, entry: Entry) -> None:
         """Write one entry; each path must sort behind the one before."""
@@ -131,8 +100,8 @@ class ManifestWriter:
             self._entries.clear()
 
     def _write(self, group: pa.Table) -> None:
-        self._file.write_table(group)
-        files = group["kind"].to_pylist().count(_CODES[Kind.FILE])
+        self._draft.file.write_table(group)
+        files = group["kind"].to_pylist().count(FILE_CODE)
         size = sum(group["size"].to_pylist())
         self.totals = Totals(self.totals.entries + group.num_rows, self.totals.files + files, self.totals.bytes + size)
 
@@ -226,23 +195,11 @@ def _merged(entries: Iterator[Entry], edits: Iterator[Edit]) -> Iterator[Entry]:
 
 
 def _group(entries: list[Entry]) -> pa.Table:
-    columns = [
-        strings([entry.path for entry in entries]),
-        integers([_CODES[entry.kind] for entry in entries], pa.uint8()),
-        integers([entry.size for entry in entries], pa.int64()),
-        integers([entry.mtime_ns for entry in entries], pa.int64()),
-        integers([entry.mode for entry in entries], pa.int16()),
-        digests([entry.sha256 for entry in entries], _DIGEST_BYTES),
-        strings([entry.link_target for entry in entries]),
-        strings([entry.version for entry in entries]),
-    ]
-    return pa.Table.from_arrays(columns, schema=_SCHEMA)
+    return pa.Table.from_arrays(to_columns(entries), schema=_SCHEMA)
 
 
 def _entries(group: pa.Table) -> Iterator[Entry]:
-    columns = (column.to_pylist() for column in group.columns)
-    for path, code, size, mtime_ns, mode, sha256, link_target, version in zip(*columns, strict=True):
-        yield Entry(path, _KINDS[code], size, mtime_ns, mode, sha256, link_target, version)
+    return to_entries(group)
 
 
 def _without(path: Path, left_out: Collection[int]) -> Iterator[Entry]:
@@ -266,20 +223,5 @@ def _first_path(file: pq.ParquetFile, number: int) -> bytes:
     return first
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a manifest, and turn whatever is wrong with the file into one clear error."""
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            found = (file.metadata.metadata or {}).get(_FORMAT_KEY, b"none").decode(errors="replace")
-            if found != FORMAT:
-                raise _unreadable(path, f"has format {found}, not {FORMAT}")
-            yield file
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, f"cannot be read: {error}") from None
-
-
-def _unreadable(path: Path, what: str) -> IntegrityError:
-    return IntegrityError(
-        f"the manifest {what}", where=str(path), fix="Use another recovery point, or start the run again."
-    )
+def _opened(path: Path) -> AbstractContextManager[pq.ParquetFile]:
+    return opened(path, "manifest", _FORMAT_KEY, FORMAT)

@@ -69,6 +69,11 @@ class Workspace:
         return self.root / "manifest.parquet"
 
     @property
+    def delta(self) -> Path:
+        """How the point to be differs from the one before; there after the final copy."""
+        return self.root / "delta.parquet"
+
+    @property
     def dump(self) -> Path:
         """The metadata, dumped and compressed."""
         return self.root / "metadata.sql.zst"
@@ -94,11 +99,11 @@ class Workspace:
         return self.root / "proof.json"
 
     def withdraw(self) -> None:
-        """Take back manifest, check and proof: what they are about is going to be replaced.
+        """Take back manifest, delta, check and proof: what they are about is going to be replaced.
 
         The caller holds the lock.
         """
-        for path in (self.check, self.proof, self.manifest):
+        for path in (self.check, self.proof, self.manifest, self.delta):
             path.unlink(missing_ok=True)
 
     def create(self) -> None:

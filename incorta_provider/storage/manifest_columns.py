@@ -1,0 +1,59 @@
+"""Entries as Arrow columns: what manifests and deltas are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.storage.arrow_columns import digests, integers, strings
+
+KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
+"""A kind's code is its place here."""
+
+CODES = {kind: code for code, kind in enumerate(KINDS)}
+FILE_CODE = CODES[Kind.FILE]
+
+_DIGEST_BYTES = 32
+
+FIELDS = (
+    pa.field("path", pa.binary(), nullable=False),
+    pa.field("kind", pa.uint8(), nullable=False),
+    pa.field("size", pa.int64(), nullable=False),
+    pa.field("mtime_ns", pa.int64(), nullable=False),
+    pa.field("mode", pa.int16(), nullable=False),
+    pa.field("sha256", pa.binary(_DIGEST_BYTES)),
+    pa.field("link_target", pa.binary()),
+    pa.field("version", pa.binary()),
+)
+_DICTIONARIES = ["kind", "mode"]
+_SINGLE = {"path": "DELTA_BYTE_ARRAY"}
+
+PARQUET = {
+    "compression": "zstd",
+    "use_dictionary": _DICTIONARIES,
+    "column_encoding": {field.name: "PLAIN" for field in FIELDS if field.name not in _DICTIONARIES} | _SINGLE,
+    "write_page_checksum": True,
+}
+"""How the columns are written, for :class:`pyarrow.parquet.ParquetWriter`."""
+
+
+def to_columns(entries: Sequence[Entry]) -> list[pa.Array]:
+    """Return the columns of ``FIELDS``."""
+    return [
+        strings([entry.path for entry in entries]),
+        integers([CODES[entry.kind] for entry in entries], pa.uint8()),
+        integers([entry.size for entry in entries], pa.int64()),
+        integers([entry.mtime_ns for entry in entries], pa.int64()),
+        integers([entry.mode for entry in entries], pa.int16()),
+        digests([entry.sha256 for entry in entries], _DIGEST_BYTES),
+        strings([entry.link_target for entry in entries]),
+        strings([entry.version for entry in entries]),
+    ]
+
+
+def to_entries(rows: pa.Table) -> Iterator[Entry]:
+    """Yield the entries that the columns of ``FIELDS`` hold; other columns are not looked at."""
+    path, code, *rest = (rows[field.name].to_pylist() for field in FIELDS)
+    return map(Entry, path, map(KINDS.__getitem__, code), *rest)
