@@ -19,10 +19,10 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.dr.manifest import FILE_CODE, Entry, shown
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.cursor import Cursor, Edit
-from incorta_provider.storage.manifest_columns import FIELDS, FILE_CODE, to_columns, to_entries
+from incorta_provider.storage.manifest_columns import FIELDS, to_columns, to_entries
 from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 
 FORMAT = "2"
@@ -141,12 +141,17 @@ def differing(one: Path, other: Path) -> tuple[Iterator[Entry], Iterator[Entry]]
 
 
 def select(path: Path, wanted: Iterable[bytes]) -> Iterator[Entry]:
-    """Yield the entries of the ``wanted`` paths, which are sorted, as far as the manifest has them."""
+    """Yield the entries of the ``wanted`` paths, which are sorted, as far as the manifest has them.
+
+    Groups without such a path are not read.
+    """
     ahead = Cursor((name, None) for name in wanted)
-    for group in _groups(path):
-        last = group["path"][-1].as_py()
-        if ahead.reaches(last):
-            yield from _chosen(_entries(group), ahead.until(last))
+    with _opened(path) as file:
+        for number in range(file.num_row_groups):
+            is_last = number + 1 == file.num_row_groups
+            if is_last or ahead.reaches(_first_path(file, number + 1)):
+                group = _read_group(file, number)
+                yield from _chosen(_entries(group), ahead.until(group["path"][-1].as_py()))
 
 
 def edit(source: Path | None, target: Path, edits: Iterable[Edit]) -> Totals:
