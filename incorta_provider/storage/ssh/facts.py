@@ -1,0 +1,98 @@
+"""What the file system knows of files, before and after a copy: the proof that they did not change meanwhile.
+
+rsync reads a file some time after it looked at it, and cannot tell. So size, time and change time are taken before it
+starts and after it ended, at the source's side. The standard library is all that this module needs.
+"""
+# Names are bytes, which pathlib does not take.
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from incorta_provider.dr.manifest import MODE_BITS
+from incorta_provider.storage.faults import GONE, NO_FILE, source_fault
+
+SECOND_NS = 1_000_000_000
+_TICK_NS = 20_000_000
+"""Linux stamps files with the time of its last tick, every 1 to 10 ms; some file systems keep whole seconds."""
+
+
+class State(IntEnum):
+    """What is at a path."""
+
+    FILE = 0
+    GONE = 1
+    OTHER = 2
+
+
+class Facts(NamedTuple):
+    """What ``lstat`` says."""
+
+    state: int
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    mode: int = 0
+    names: int = 0
+
+    def is_same_file(self, after: Facts) -> bool:
+        """Tell whether the content is the same: a change of the number of names moves the change time too."""
+        if (self.state, self.size, self.mtime_ns) != (after.state, after.size, after.mtime_ns):
+            return False
+        return self.ctime_ns == after.ctime_ns or self.names != after.names
+
+
+WIDTH = len(Facts._fields)
+
+
+def facts_of(root: bytes, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
+    """Return the facts of files below ``root``.
+
+    :param rest: wait until each is older than one tick of the clock that stamps it: a write of the same size in the
+        tick in which it is read would leave no trace.
+    :raises IntegrityError, TransientError: a path cannot be looked at.
+    """
+    found = [_facts(root, path) for path in paths]
+    if rest and (pause := max(map(_unrest, found), default=0.0)):
+        time.sleep(pause)
+        return [_facts(root, path) for path in paths]
+    return found
+
+
+def ensure_readable(root: bytes, paths: Sequence[bytes]) -> None:
+    """Open each file, as rsync does; for files that it did not bring.
+
+    :raises IntegrityError: names the first one that may not be read.
+    :raises TransientError: the storage does not let us.
+    """
+    for path in paths:
+        try:
+            os.close(os.open(root + b"/" + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno not in GONE | NO_FILE:
+                raise source_fault(error, path, os.fsdecode(root)) from None
+
+
+def _facts(root: bytes, path: bytes) -> Facts:
+    try:
+        found = os.lstat(root + b"/" + path)
+    except OSError as error:
+        if error.errno in GONE:
+            return Facts(State.GONE)
+        raise source_fault(error, path, os.fsdecode(root)) from None
+    if not stat.S_ISREG(found.st_mode):
+        return Facts(State.OTHER)
+    mode = found.st_mode & MODE_BITS
+    return Facts(State.FILE, found.st_size, found.st_mtime_ns, found.st_ctime_ns, mode, found.st_nlink)
+
+
+def _unrest(facts: Facts) -> float:
+    """Return for how many seconds a file may still change without a trace."""
+    tick = _TICK_NS if facts.mtime_ns % SECOND_NS else SECOND_NS
+    age = time.time_ns() - facts.mtime_ns
+    return (tick - age) / SECOND_NS if facts.state == State.FILE and 0 <= age < tick else 0.0

@@ -1,0 +1,52 @@
+"""What the OpenSSH client complains about, in words that a person can act upon."""
+
+from __future__ import annotations
+
+from incorta_provider.exceptions import ConfigurationError, DrError
+
+_FAULTS = (
+    (
+        "HOST IDENTIFICATION HAS CHANGED",
+        "the host key CHANGED",
+        "Do not go on before you know why: the node was set up anew, or somebody stands in between.",
+    ),
+    (
+        "Host key verification failed",
+        "the host key is not the pinned one",
+        "Compare the fingerprint at the node itself, then pin the key in the connection.",
+    ),
+    (
+        "UNPROTECTED PRIVATE KEY FILE",
+        "others can read the private key, so OpenSSH does not use it",
+        "Set the mode of the key file to 0600.",
+    ),
+    (
+        "Permission denied (",
+        "the node refuses the login",
+        "Let authorized_keys at the node list the key, and allow commands with it.",
+    ),
+    (
+        "no such identity",
+        "the private key is not there",
+        "Correct the path of the key.",
+    ),
+    (
+        "ssh: not found",
+        "there is no OpenSSH client",
+        "Install openssh-client where rsync runs.",
+    ),
+    (
+        "Failed to exec ssh",
+        "there is no OpenSSH client",
+        "Install openssh-client where rsync runs.",
+    ),
+)
+"""What stands in the message, what it means, and what to do. The order counts: a message may hold several."""
+
+
+def login_fault(complaint: str, place: str) -> DrError | None:
+    """Return the error for a login that trying again cannot mend; None for any other trouble."""
+    for sign, what, fix in _FAULTS:
+        if sign.lower() in complaint.lower():
+            return ConfigurationError(f"{what}: {complaint[-300:]}", where=place, fix=fix)
+    return None

@@ -1,0 +1,109 @@
+"""Run rsync, and judge what it says: only a closed list of exit statuses is success.
+
+Of a batch it is told exactly which files to bring, by their names, to a folder that is its own. Times and modes are not
+its business: they are set from the facts that the digest was taken with. The standard library is all that this module
+needs, for it is used at nodes too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError, TransientError
+from incorta_provider.storage.ssh.openssh_faults import login_fault
+
+FLAGS = (
+    "--files-from=-",
+    "--from0",
+    "--no-implied-dirs",
+    "--protect-args",
+    "--whole-file",
+    "--sparse",
+    "--chmod=D700,F600",
+    "--timeout=60",
+)
+"""``--protect-args``: no shell at the node sees a name. ``--timeout``: seconds without a byte, at both ends, so that an
+rsync whose connection is dead ends."""
+
+_MAX_COMPLAINT = 2000
+_INSTALL = "Install rsync 3.1 or newer at both ends."
+_PER_FILE = frozenset({0, 23, 24})
+"""Done; some files were not brought; some vanished. Which ones is found by looking, not by reading messages."""
+
+_ERRNO = re.compile(r"\((\d+)\)(?: at |$)", re.MULTILINE)
+_UNUSABLE: Mapping[int, str] = {1: "its options", 2: "its protocol", 4: "what is asked of it"}
+_DIE_WITH_PARENT = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9);"
+    "os.getppid() == int(sys.argv[1]) or sys.exit(20); os.execvp(sys.argv[2], sys.argv[2:])"
+)
+"""The kernel kills rsync when the process that started it dies."""
+
+
+class Ended(NamedTuple):
+    """How an rsync ended."""
+
+    status: int
+    complaint: str
+
+
+def run(argv: Sequence[str], paths: Sequence[bytes], *, keep: Sequence[int] = ()) -> Ended:
+    """Run an rsync with :data:`FLAGS` to its end; it dies with the thread that calls this.
+
+    :param paths: what to bring, relative to the source.
+    :param keep: descriptors that stay open in it: locks.
+    """
+    names = b"".join(b"./" + path + b"\0" for path in paths)  # a name that begins with # would be a comment
+    words = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("RSYNC_")} | {"LC_ALL": "C"}
+    done = subprocess.run(
+        words, input=names, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, check=False, pass_fds=keep
+    )
+    return Ended(done.returncode, done.stderr.decode(errors="replace").strip()[-_MAX_COMPLAINT:])
+
+
+def ensure_ended_well(ended: Ended, place: str) -> None:
+    """Refuse an rsync that did not come to its end; files that it did not bring are another matter.
+
+    :param place: the two ends, for messages.
+    :raises TransientError, ConfigurationError, PreconditionError: says what happened and what to do.
+    """
+    if ended.status not in _PER_FILE:
+        raise fault(ended, place)
+
+
+def fault(ended: Ended, place: str) -> DrError:
+    """Return the error for an rsync that did not bring what it should."""
+    told = ended.complaint[-500:] or "no message"
+    if (login := login_fault(ended.complaint, place)) is not None:
+        return login
+    if ended.status == 127 or "command not found" in told or "rsync: not found" in told:
+        return ConfigurationError(f"there is no rsync: {told}", where=place, fix=_INSTALL)
+    if (known := _known(ended.complaint, told, place)) is not None:
+        return known
+    if ended.status in _UNUSABLE:
+        return ConfigurationError(
+            f"rsync refuses {_UNUSABLE[ended.status]}: {told}",
+            where=place,
+            fix=_INSTALL,
+        )
+    return TransientError(f"rsync ended with status {ended.status}: {told}", where=place, fix="Trying again is safe.")
+
+
+def _known(complaint: str, told: str, place: str) -> DrError | None:
+    """Return the error for what the operating system of the receiving end refused, which rsync names by number."""
+    numbers = {int(number) for number in _ERRNO.findall(complaint)}
+    if numbers & {errno.ENOSPC, errno.EDQUOT}:
+        return PreconditionError(f"no room left: {told}", where=place, fix="Free space at the target, then retry.")
+    if numbers & {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return ConfigurationError(
+            f"cannot write: {told}",
+            where=place,
+            fix="Give the account the right to write at the target, and mount it read-write.",
+        )
+    return None

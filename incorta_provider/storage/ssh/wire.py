@@ -1,0 +1,185 @@
+"""How worker and agent talk: messages of a short JSON head and a body of bytes, over any stream.
+
+Nothing of what the far end sends can run code here. Entries travel in columns, because a million of them are listed.
+The standard library is all that this module needs.
+
+:raises WireError: what came is no message of this kind.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+from incorta_provider.dr.manifest import Entry, Kind
+
+MAX_HEAD = 4 << 20
+MAX_BODY = 64 << 20
+_SIZES = struct.Struct(">II")
+_KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
+_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
+_NONE = 0xFFFFFFFF
+_LEVEL = 1
+"""Paths shrink to a tenth at the cheapest level; what more costs is not won back even on a slow line."""
+
+_DIGEST = 32
+
+
+class WireError(Exception):
+    """The far end does not keep to the protocol."""
+
+
+class Message(NamedTuple):
+    """One message."""
+
+    head: dict[str, Any]
+    body: bytes = b""
+
+
+def encode(head: dict[str, Any], body: bytes = b"") -> bytes:
+    """Return a message as bytes."""
+    text = json.dumps(head).encode("ascii")
+    if len(text) > MAX_HEAD or len(body) > MAX_BODY:
+        raise WireError(f"a message of {len(text)} and {len(body)} bytes is too long")
+    return _SIZES.pack(len(text), len(body)) + text + body
+
+
+def receive(read: Callable[[int], bytes]) -> Message | None:
+    """Take one message; None at the end of the stream.
+
+    :param read: returns exactly as many bytes as asked for, fewer only at the end.
+    """
+    sizes = read(_SIZES.size)
+    if not sizes:
+        return None
+    if len(sizes) < _SIZES.size:
+        raise WireError("the stream ended within a message")
+    head_size, body_size = _SIZES.unpack(sizes)
+    if head_size > MAX_HEAD or body_size > MAX_BODY:
+        raise WireError(f"a message of {head_size} and {body_size} bytes is too long")
+    text, body = read(head_size), read(body_size) if body_size else b""
+    if len(text) < head_size or len(body) < body_size:
+        raise WireError("the stream ended within a message")
+    try:
+        head = json.loads(text)
+    except ValueError:
+        raise WireError("a message has no JSON head") from None
+    if not isinstance(head, dict):
+        raise WireError("the head of a message is no object")
+    return Message(head, body)
+
+
+def pack_entries(entries: Sequence[Entry]) -> bytes:
+    """Return entries as compressed columns."""
+    count = len(entries)
+    numbers = struct.pack(
+        f"<I{count}B{count}H{count}q{count}q",
+        count,
+        *(_NUMBERS[entry.kind] for entry in entries),
+        *(entry.mode for entry in entries),
+        *(entry.size for entry in entries),
+        *(entry.mtime_ns for entry in entries),
+    )
+    texts = (
+        _pack_texts([entry.path for entry in entries]),
+        _pack_texts([entry.sha256 for entry in entries]),
+        _pack_texts([entry.link_target for entry in entries]),
+        _pack_texts([entry.version for entry in entries]),
+    )
+    return zlib.compress(numbers + b"".join(texts), _LEVEL)
+
+
+def unpack_entries(packed: bytes) -> list[Entry]:
+    """Return the entries that :func:`pack_entries` was given."""
+    if not packed:
+        return []
+    data = _inflated(packed)
+    try:
+        (count,) = struct.unpack_from("<I", data)
+        numbers = struct.unpack_from(f"<{count}B{count}H{count}q{count}q", data, 4)
+        place = 4 + count * (1 + 2 + 8 + 8)
+        columns = []
+        for _ in range(4):
+            texts, place = _unpack_texts(data, place)
+            columns.append(texts)
+        kinds = [_KINDS[number] for number in numbers[:count]]
+    except (struct.error, IndexError) as error:
+        raise WireError(f"a list of entries is damaged: {error}") from None
+    paths, digests, links, versions = columns
+    modes, sizes, times = (numbers[part * count : (part + 1) * count] for part in (1, 2, 3))
+    if {len(column) for column in columns} != {count} or None in paths:
+        raise WireError("a list of entries is damaged: its columns differ in length")
+    return list(map(Entry, paths, kinds, sizes, times, modes, digests, links, versions))
+
+
+def pack_texts(texts: Sequence[bytes | None]) -> bytes:
+    """Return byte strings, any of which may be None, compressed."""
+    return zlib.compress(_pack_texts(texts), _LEVEL)
+
+
+def unpack_texts(packed: bytes) -> list[bytes | None]:
+    """Return what :func:`pack_texts` was given."""
+    try:
+        return _unpack_texts(_inflated(packed), 0)[0]
+    except struct.error as error:
+        raise WireError(f"a list of texts is damaged: {error}") from None
+
+
+def pack_paths(paths: Sequence[bytes]) -> bytes:
+    """Return paths, compressed."""
+    return pack_texts(paths)
+
+
+def unpack_paths(packed: bytes) -> list[bytes]:
+    """Return what :func:`pack_paths` was given."""
+    return [path for path in unpack_texts(packed) if path is not None]
+
+
+def pack_numbers(rows: Sequence[Sequence[int]]) -> bytes:
+    """Return rows of equally many signed 64-bit numbers."""
+    return struct.pack(f"<{sum(map(len, rows))}q", *(number for row in rows for number in row))
+
+
+def unpack_numbers(packed: bytes, width: int) -> list[tuple[int, ...]]:
+    """Return rows of ``width`` numbers."""
+    try:
+        return list(struct.iter_unpack(f"<{width}q", packed))
+    except struct.error as error:
+        raise WireError(f"a list of numbers is damaged: {error}") from None
+
+
+def _pack_texts(texts: Sequence[bytes | None]) -> bytes:
+    count = len(texts)
+    lengths = (_NONE if text is None else len(text) for text in texts)
+    return struct.pack(f"<I{count}I", count, *lengths) + b"".join(text for text in texts if text is not None)
+
+
+def _unpack_texts(data: bytes, place: int) -> tuple[list[bytes | None], int]:
+    (count,) = struct.unpack_from("<I", data, place)
+    lengths = struct.unpack_from(f"<{count}I", data, place + 4)
+    begin = place + 4 + 4 * count
+    ends = accumulate((0 if length == _NONE else length for length in lengths), initial=begin)
+    texts = [
+        None if length == _NONE else data[start:end]
+        for length, (start, end) in zip(lengths, pairwise(ends), strict=True)
+    ]
+    end = begin + sum(length for length in lengths if length != _NONE)
+    if end > len(data):
+        raise WireError("a list of texts is damaged: it is too short")
+    return texts, end
+
+
+def _inflated(packed: bytes) -> bytes:
+    """Return what was packed, but never more than a message may have: a small one could unfold to fill the memory."""
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(packed, 4 * MAX_BODY)
+    except zlib.error as error:
+        raise WireError(f"a body is damaged: {error}") from None
+    if inflater.unconsumed_tail or not inflater.eof:
+        raise WireError("a body is damaged or too long")
+    return data
