@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, chain
+from airflow.sdk import DAG, Asset, chain
 
 from incorta_provider.dr.topology import Group
 from incorta_provider.operators.base import topology_path
@@ -20,6 +20,7 @@ from incorta_provider.operators.replication import (
     PreCopyOperator,
     ProveMetadataOperator,
     ReleaseLockOperator,
+    ReplicateOperator,
     SealRecoveryPointOperator,
     recovery_point_asset,
 )
@@ -31,6 +32,9 @@ comparison and published by one atomic write.
 
 A failed run publishes nothing; the last sealed recovery point stays good, and the next run starts over.
 """
+
+WITHOUT_PAUSE = "@continuous"
+"""The schedule of near-real-time replication: the next run starts when the one before it has ended."""
 
 
 def replication_dag(name: str, group: Group, target: str) -> DAG:
@@ -48,21 +52,29 @@ def replication_dag(name: str, group: Group, target: str) -> DAG:
         dagrun_timeout=timedelta(hours=12),
         tags=["incorta", "disaster recovery", "replication"],
     ) as dag:
-        opened = OpenRecoveryPointOperator(task_id="open", **site)
-        sealed = SealRecoveryPointOperator(task_id="seal", outlets=[recovery_point_asset(name, target)], **site)
-        released = ReleaseLockOperator(task_id="release", **site)
-        chain(
-            opened,
-            PreCopyOperator(task_id="pre_copy", **site),
-            DumpMetadataOperator(task_id="dump", **site),
-            FinalCopyOperator(task_id="final_copy", **site),
-            CheckRecoveryPointOperator(task_id="check", **site),
-            ProveMetadataOperator(task_id="prove", **site),
-            sealed,
-            ApplyRecoveryPointOperator(task_id="apply", **site),
-            released.as_teardown(setups=opened),
-        )
+        if group.replication.schedule == WITHOUT_PAUSE:
+            ReplicateOperator(task_id="replicate", outlets=[recovery_point_asset(name, target)], **site)
+        else:
+            one_task_a_step(recovery_point_asset(name, target), site)
     return dag
+
+
+def one_task_a_step(asset: Asset, site: dict[str, str]) -> None:
+    """Wire the steps of the protocol, each a task that can be seen, cleared and retried."""
+    opened = OpenRecoveryPointOperator(task_id="open", **site)
+    sealed = SealRecoveryPointOperator(task_id="seal", outlets=[asset], **site)
+    released = ReleaseLockOperator(task_id="release", **site)
+    chain(
+        opened,
+        PreCopyOperator(task_id="pre_copy", **site),
+        DumpMetadataOperator(task_id="dump", **site),
+        FinalCopyOperator(task_id="final_copy", **site),
+        CheckRecoveryPointOperator(task_id="check", **site),
+        ProveMetadataOperator(task_id="prove", **site),
+        sealed,
+        ApplyRecoveryPointOperator(task_id="apply", **site),
+        released.as_teardown(setups=opened),
+    )
 
 
 for group_name, protection_group in read_topology(topology_path()).groups.items():

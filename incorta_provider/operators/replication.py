@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.operators.base import DrOperator, run_of
 from incorta_provider.operators.links import RecoveryPointLink
 from incorta_provider.steps.replication.apply import apply
@@ -14,6 +15,7 @@ from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import final_copy, pre_copy
 from incorta_provider.steps.replication.dump import dump_metadata
 from incorta_provider.steps.replication.open import open_run
+from incorta_provider.steps.replication.protocol import replicate
 from incorta_provider.steps.replication.prove import prove_dump
 from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
@@ -126,7 +128,7 @@ class SealRecoveryPointOperator(ReplicationOperator):
 
     def take(self, run: ReplicationRun) -> dict[str, Any]:
         """Seal and return the point's facts."""
-        point = seal(run)
+        point = self.make(run)
         self.log.info("%s", point.summary())
         return {
             "recovery_point": point.id,
@@ -135,6 +137,23 @@ class SealRecoveryPointOperator(ReplicationOperator):
             "opened_at": point.opened_at.isoformat(),
             "summary": point.summary(),
         }
+
+    def make(self, run: ReplicationRun) -> RecoveryPoint:
+        """Make the point exist."""
+        return seal(run)
+
+
+class ReplicateOperator(SealRecoveryPointOperator):
+    """The whole protocol in one task, for replication without a pause.
+
+    Airflow starts a process for each task, which takes a second or more of a processor; with nine tasks that is most of
+    the time that a recovery point of few changes takes. A retry does what the single tasks would: each step asks what
+    is done.
+    """
+
+    def make(self, run: ReplicationRun) -> RecoveryPoint:
+        """Take all steps, from the lock to its release."""
+        return replicate(run)
 
 
 class ApplyRecoveryPointOperator(ReplicationOperator):

@@ -1,15 +1,10 @@
-"""Where the time of a replication run goes: what its tasks do, and what Airflow needs to have them done.
-
-Of each task: ``work`` is what the step itself took, by its own log line; ``start`` what the task took beyond that (a
-process of its own, imports, the report of its end); ``wait`` the time from the end of the task before to its start,
-which is the scheduler's.
-"""
+"""Where the time of a replication run goes: what its steps do, and what Airflow needs to have them done."""
 
 from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,28 +14,30 @@ _TOOK = re.compile(r"^(\w+) took ([0-9.]+) s$")
 
 
 @dataclass(frozen=True, slots=True)
-class TaskTime:
-    """Seconds of one task of one run."""
+class RunTime:
+    """Seconds of one run, from the end of the run before to its own.
 
-    task_id: str
+    :param wait: until a task began, which is the scheduler's: behind the run before, and behind each task.
+    :param start: what the tasks took beyond their steps: a process for each, imports, the report of its end.
+    :param steps: what each step itself took, by its own log line.
+    """
+
     wait: float
     start: float
-    work: float
+    steps: Mapping[str, float]
 
 
-def run_times(tasks: Iterable[Task], work: Mapping[str, float], before: float | None) -> list[TaskTime]:
-    """Return the times of a run's tasks in their order.
+def run_time(tasks: Iterable[Task], steps: Mapping[str, float], before: float | None) -> RunTime:
+    """Return the times of a run.
 
-    :param work: what each step took; none for one that says nothing.
-    :param before: when the run before ended, seconds since the epoch; None when there was none.
+    :param before: when the run before ended, seconds since the epoch; None when that is not known.
     """
-    times, ended = [], before
-    for task in sorted((task for task in tasks if task.duration is not None), key=lambda task: task.start):
-        began = datetime.fromisoformat(task.start).timestamp()
-        own = min(work.get(task.task_id, 0.0), task.duration or 0.0)
-        times.append(TaskTime(task.task_id, began - (ended or began), (task.duration or 0.0) - own, own))
-        ended = began + (task.duration or 0.0)
-    return times
+    ran = sorted((task for task in tasks if task.duration is not None), key=lambda task: task.start)
+    began = [datetime.fromisoformat(task.start).timestamp() for task in ran]
+    ended = [start + (task.duration or 0.0) for start, task in zip(began, ran, strict=True)]
+    former = [before if before is not None else began[0], *ended[:-1]]
+    wait = sum(start - end for start, end in zip(began, former, strict=True))
+    return RunTime(wait, sum(task.duration or 0.0 for task in ran) - sum(steps.values()), steps)
 
 
 def end_of(tasks: Iterable[Task]) -> float:
@@ -54,17 +51,10 @@ def step_seconds(airflow: AirflowClient, dag_id: str, run_id: str, tasks: Iterab
     return {found[1]: float(found[2]) for line in lines if (found := _TOOK.match(line))}
 
 
-def medians(runs: Iterable[list[TaskTime]]) -> dict[str, dict[str, float]]:
-    """Return the medians of each task, and of whole runs as ``run``."""
-    runs = list(runs)
-    by_task: dict[str, list[TaskTime]] = {}
-    for task in (task for run in runs for task in run):
-        by_task.setdefault(task.task_id, []).append(task)
-    whole = [TaskTime("run", *(sum(getattr(task, part) for task in run) for part in _PARTS)) for run in runs]
-    return {
-        name: {f"{part}_s": round(statistics.median(getattr(time, part) for time in times), 2) for part in _PARTS}
-        for name, times in {**by_task, "run": whole}.items()
-    }
-
-
-_PARTS = ("wait", "start", "work")
+def medians(runs: Sequence[RunTime]) -> dict[str, float]:
+    """Return the medians of all runs: of the scheduler, of the tasks' start, and of each step."""
+    phases = {"scheduler": [run.wait for run in runs], "task start": [run.start for run in runs]}
+    for run in runs:
+        for step, seconds in run.steps.items():
+            phases.setdefault(step, []).append(seconds)
+    return {name: round(statistics.median(seconds), 2) for name, seconds in phases.items() if seconds}

@@ -22,7 +22,7 @@ from lab.files import write
 from lab.layout import DR, GROUP, Lab
 from lab.up import up
 from tests.benchmarks.rpo import Sealed, Watch, ages, percentile
-from tests.benchmarks.rpo_phases import TaskTime, end_of, medians, run_times, step_seconds
+from tests.benchmarks.rpo_phases import RunTime, end_of, medians, run_time, step_seconds
 
 RESULT = Path(__file__).parents[2] / ".bench" / "rpo.json"
 MINUTES = float(os.environ.get("BENCH_MINUTES", "20"))
@@ -78,7 +78,7 @@ def test_the_rpo_under_load(airflow: AirflowClient, lab_layout: Lab) -> None:
         "exceptions": [*(f"run {run} failed" for run in failed), *named_exceptions(points)],
         "minutes": MINUTES,
         "load": round(os.getloadavg()[2], 1),
-        "phases": medians(times_of(airflow, [point.run_id for point in points])),
+        "phases": medians(list(times_of(airflow, [point.run_id for point in points]))),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -101,10 +101,10 @@ def named_exceptions(points: list[Sealed]) -> list[str]:
     return [f"{point.id}: {exception}" for point in points for exception in point.exceptions]
 
 
-def times_of(airflow: AirflowClient, run_ids: list[str]) -> Iterator[list[TaskTime]]:
+def times_of(airflow: AirflowClient, run_ids: list[str]) -> Iterator[RunTime]:
     """Yield the times of the runs, which follow each other."""
     before = None
     for run_id in run_ids:
         tasks = airflow.tasks(DAG_ID, run_id)
-        yield run_times(tasks, step_seconds(airflow, DAG_ID, run_id, tasks), before)
+        yield run_time(tasks, step_seconds(airflow, DAG_ID, run_id, tasks), before)
         before = end_of(tasks)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from lab.airflow.client import Task
 from tests.benchmarks.rpo import Sealed, ages, percentile
+from tests.benchmarks.rpo_phases import end_of, medians, run_time
 
 
 def sealed(name: str, opened_at: float, seen_at: float) -> Sealed:
@@ -25,3 +27,19 @@ def test_a_point_that_was_there_before_counts_as_it_is() -> None:
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.95, 4), (0.0, 1), (1.0, 4)])
 def test_a_percentile_is_one_of_the_values(share: float, expected: float) -> None:
     assert percentile([4, 1, 3, 2], share) == expected
+
+
+def task(name: str, second: int, duration: float | None) -> Task:
+    return Task(name, -1, "success", 1, duration, f"2026-11-28T12:00:{second:02d}+00:00")
+
+
+def test_a_run_is_split_into_the_scheduler_the_start_of_tasks_and_the_steps() -> None:
+    tasks = [task("seal", 16, 4.0), task("open", 10, 5.0), task("release", 22, None)]
+    before = end_of([task("release", 3, 2.0)])
+    found = run_time(tasks, {"open": 2.0, "seal": 1.0}, before)
+    assert (found.wait, found.start) == (5 + 1, 9 - 3)
+    assert medians([found]) == {"scheduler": 6, "task start": 6, "open": 2, "seal": 1}
+
+
+def test_the_first_run_waits_for_nobody() -> None:
+    assert run_time([task("replicate", 10, 5.0)], {}, None).wait == 0

@@ -24,8 +24,9 @@ REPLICATION = [
 ]  # fmt: skip
 
 
-def topology(tmp_path: Path, *sites: str) -> Path:
-    text = "groups:\n  acme:\n    primary: berlin\n    approval: {conn_id: acme_approval}\n    sites:\n"
+def topology(tmp_path: Path, *sites: str, schedule: str = "*/15 * * * *") -> Path:
+    text = "groups:\n  acme:\n    primary: berlin\n    approval: {conn_id: acme_approval}\n"
+    text += f'    replication: {{schedule: "{schedule}"}}\n    sites:\n'
     path = tmp_path / "incorta_dr.yaml"
     path.write_text(text + "".join(SITE.format(name=name) for name in sites))
     return path
@@ -53,6 +54,15 @@ def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(found: di
         assert before in dag["tasks"][after]
     assert dag["rules"]["release"] == "all_done_setup_success"
     assert all(dag["rules"][task] == "all_success" for task in REPLICATION[:-1])
+
+
+def test_replication_without_a_pause_is_one_task(tmp_path: Path, read_dags: Callable[..., dict]) -> None:
+    found = read_dags(topology(tmp_path, "berlin", "newyork", schedule="@continuous"))
+    assert found["errors"] == {}
+    dag = found["dags"]["incorta_replication__acme__newyork"]
+    assert dag["tasks"] == {"replicate": []}
+    assert dag["max_active_runs"] == 1
+    assert dag["retries"]["replicate"] > 0
 
 
 def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_done(found: dict) -> None:
