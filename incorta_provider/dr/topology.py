@@ -14,6 +14,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from incorta_provider.dr.breaker import Limits
+from incorta_provider.dr.retention import Retention
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 """A group's or a site's name: part of DAG ids, ZooKeeper paths and file names, so it is kept plain."""
 
@@ -66,10 +69,13 @@ class Site(_Part):
 
     :ivar values: strings that differ between the sites, by name (tenant paths, hosts, URLs). A cutover rewrites the
         source's value to the target's wherever a rewrite rule says so, and proves that none of the source's is left.
+    :ivar catalog: a folder that is mounted at every worker, whatever the storage is.
+    :ivar vault: of a storage that only a node reaches: the folder there for what is staged and displaced.
     """
 
     storage: Url
     catalog: Url
+    vault: Url | None = None
     metadata: Metadata
     zookeeper: ZooKeeper
     nodes: tuple[Node, ...] = Field(min_length=1)
@@ -85,10 +91,22 @@ class Site(_Part):
         return self
 
     @model_validator(mode="after")
-    def _catalog_outside_the_replica(self) -> Self:
-        if _overlap(self.storage, self.catalog):
-            raise ValueError(f"catalog {self.catalog} and storage {self.storage} must not lie inside each other")
+    def _catalog_is_mounted(self) -> Self:
+        if not self.catalog.startswith("file://"):
+            raise ValueError(f"catalog {self.catalog} must be a folder mounted at the workers, file:///...")
         return self
+
+    @model_validator(mode="after")
+    def _catalog_and_vault_outside_the_replica(self) -> Self:
+        for name, folder in (("catalog", self.catalog), ("vault", self.vault)):
+            if folder is not None and _overlap(self.storage, folder):
+                raise ValueError(f"{name} {folder} and storage {self.storage} must not lie inside each other")
+        return self
+
+    @property
+    def folders(self) -> list[str]:
+        """The URLs of all that belongs to this site alone."""
+        return [url for url in (self.storage, self.catalog, self.vault) if url is not None]
 
     @property
     def conn_ids(self) -> set[str]:
@@ -130,6 +148,20 @@ class Objectives(_Part):
     rto_seconds: int = Field(default=3600, gt=0)
 
 
+class Verify(_Part):
+    """When the live replica is compared with its recovery point, and how much of it is read each time.
+
+    :ivar schedule: of the maintenance DAG, which prunes and compares.
+    :ivar sample_days: names, sizes and times of all files are compared each time, and the content of so many that all
+        have been read within this number of days; 1 reads everything each time.
+    :ivar repair: bring back what differs, by itself; else it is reported, and a person decides.
+    """
+
+    schedule: Text = "0 3 * * *"
+    sample_days: int = Field(default=30, ge=1, le=366)
+    repair: bool = False
+
+
 class ApprovalRules(_Part):
     """The connection whose password is the signing key, and how long a gate waits before silence is a refusal."""
 
@@ -142,6 +174,9 @@ class Group(_Part):
 
     :ivar primary: the site that was active when the epoch registry was initialised. Which one is active *now* stands in
         that registry, never here.
+    :ivar retention: which recovery points stay. Without it nothing is dropped by itself: what the defaults would drop
+        is reported.
+    :ivar breaker: how much a recovery point may differ from the one before it without a person's word.
     """
 
     primary: Name
@@ -149,6 +184,9 @@ class Group(_Part):
     replication: Replication = Replication()
     metadata: MetadataRules = MetadataRules()
     objectives: Objectives = Objectives()
+    retention: Retention | None = None
+    breaker: Limits = Limits()
+    verify: Verify = Verify()
     approval: ApprovalRules
 
     @model_validator(mode="after")
@@ -226,7 +264,7 @@ class Topology(_Part):
 
 def _shared_folder(first: Site, second: Site) -> str | None:
     """Say which folders of two sites are one, or lie inside each other: one site's files would count as the other's."""
-    for one, other in product((first.storage, first.catalog), (second.storage, second.catalog)):
+    for one, other in product(first.folders, second.folders):
         if _overlap(one, other):
             return f"{one} and {other} must not be the same or lie inside each other"
     return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from incorta_provider.connection import ConnectionInfo, Connections
 from incorta_provider.dr.topology import Group, Node, Site, Topology
@@ -18,8 +17,9 @@ from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
-from incorta_provider.storage.url import local_path, open_tree
+from incorta_provider.storage.url import local_path, open_target, open_tree
 
 Clock = Callable[[], datetime]
 
@@ -37,14 +37,14 @@ class SiteAccess:
     config: Site
     connections: Connections
 
-    @property
-    def storage_root(self) -> Path:
-        """The folder of the shared storage."""
-        return local_path(self.config.storage)
-
     def tree(self, exclude: tuple[str, ...]) -> Tree:
         """Return the shared storage as a tree of files."""
-        return open_tree(self.config.storage, exclude)
+        return open_tree(self.config.storage, self.connections, exclude)
+
+    @property
+    def target(self) -> Target:
+        """The shared storage as the live replica that recovery points are applied to."""
+        return open_target(self.config.storage, self.catalog, self.connections, self.config.vault)
 
     @property
     def catalog(self) -> Catalog:

@@ -4,7 +4,8 @@
 ``catalog.json``       whose catalog it is; a folder without it is a mount that is not there
 ``workspaces/<run>/``  what a run stages; becomes the point's folder by one rename
 ``bin/``               workspaces that are being removed
-``points/<id>/``       sealed points: ``point.json``, manifest, metadata, and the files not yet applied
+``points/<id>/``       sealed points: ``point.json``, manifest, metadata, and the files not yet applied; of a point
+                       that is being dropped ``dropped.json`` in its place
 ``history/<id>/``      what an apply moved out of the live replica when it left point ``<id>``
 ``journal/``           the apply that is under way
 ``live.json``          which point the live replica is
@@ -14,14 +15,16 @@
 Nothing here needs Airflow, and each file of a point can be read with standard tools.
 
 :raises PreconditionError: the catalog was never initialised, or its storage is not mounted.
-:raises IntegrityError: a ``point.json`` is damaged.
+:raises IntegrityError: the ``point.json`` that was asked for is damaged.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import uuid
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -38,7 +41,13 @@ from incorta_provider.storage.json_file import read_json, write_json
 from incorta_provider.storage.names import folder_name
 from incorta_provider.storage.workspace import Workspace
 
-_POINT = "point.json"
+log = logging.getLogger(__name__)
+
+POINT = "point.json"
+DROPPED = "dropped.json"
+"""What the record of a point is called from the moment on that it is no point any more."""
+
+_STAGED = "files"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -111,17 +120,22 @@ class Catalog:
         workspace.create()
         return workspace
 
-    def discard(self, run_key: str) -> None:
+    def workspaces(self) -> list[Workspace]:
+        """Return the workspaces of all runs that have sealed nothing, under way or left behind."""
+        return [Workspace(folder) for folder in sorted(self._workspaces.glob("*"))]
+
+    def discard(self, run_key: str, staged: Callable[[Workspace], None] = lambda _: None) -> None:
         """Remove a run's workspace; none is fine.
 
+        :param staged: drops what the run staged outside of the workspace: the target's ``discard``.
         :raises TransientError: a task is at work in it; nothing was removed.
         """
         home = self._workspaces / folder_name(run_key)
         if home.exists():
             self._throw_away(home)
-        self._empty_bin()
+        self._empty_bin(staged)
 
-    def discard_others(self, run_key: str) -> None:
+    def discard_others(self, run_key: str, staged: Callable[[Workspace], None] = lambda _: None) -> None:
         """Remove the workspaces of all runs but this one: what is left of runs that never sealed.
 
         :raises TransientError: a task of another run is at work in its workspace.
@@ -129,13 +143,29 @@ class Catalog:
         for folder in self._workspaces.iterdir():
             if folder.name != folder_name(run_key):
                 self._throw_away(folder)
-        self._empty_bin()
+        self._empty_bin(staged)
 
     def points(self) -> list[RecoveryPoint]:
-        """Return the sealed points, oldest first."""
+        """Return the sealed points, oldest first. One whose record is damaged is not among them: it holds up nothing.
+
+        See :meth:`damaged`.
+        """
         self.ensure_there()
-        found = [self._read(path) for path in self._points.glob(f"*/{_POINT}")]
+        found = []
+        for path in self._points.glob(f"*/{POINT}"):
+            try:
+                found.append(self._read(path))
+            except FileNotFoundError:  # dropped at this very moment
+                continue
+            except IntegrityError as error:
+                log.warning("%s", error)
         return sorted(found, key=lambda point: (point.opened_at, point.id))
+
+    def damaged(self) -> dict[str, str]:
+        """Return the points whose record is gone or cannot be read, by the name of the folder, each with the reason."""
+        self.ensure_there()
+        faults = {folder.name: self._fault(folder) for folder in sorted(self._points.glob("*"))}
+        return {name: fault for name, fault in faults.items() if fault is not None}
 
     def newest(self) -> RecoveryPoint | None:
         """Return the newest sealed point; None when there is none yet."""
@@ -150,7 +180,7 @@ class Catalog:
         if point_id is None:
             found = self.newest()
         else:
-            path = self.point_dir(point_id) / _POINT
+            path = self.point_dir(point_id) / POINT
             found = self._read(path) if path.exists() else None
         if found is None:
             raise self._unknown(point_id)
@@ -177,13 +207,6 @@ class Catalog:
         """Return the inventory of a point's metadata."""
         return Workspace(self.point_dir(point_id)).inventory
 
-    def content_folders(self, point_id: str) -> list[Path]:
-        """Return where files of a point may lie that are not live: its own folder, then the newest of the others."""
-        own = Workspace(self.point_dir(point_id)).files
-        points = sorted(self._points.glob(f"*/{own.name}"), reverse=True)
-        kept = sorted(self.history.glob("*/*"), reverse=True)
-        return [own, *(folder for folder in (*points, *kept) if folder != own)]
-
     def seal(self, workspace: Workspace, point: RecoveryPoint) -> RecoveryPoint:
         """Make the point exist: everything reaches the disk, then one rename. Killed before it, there is no point.
 
@@ -199,7 +222,7 @@ class Catalog:
         _ensure_complete(workspace)
         try:
             workspace.clear_passes()
-            write_json(workspace.root / _POINT, point.model_dump(mode="json"))
+            write_json(workspace.root / POINT, point.model_dump(mode="json"))
             sync_filesystem(workspace.root)
             workspace.root.rename(home)
             sync_folder(home.parent)
@@ -279,24 +302,45 @@ class Catalog:
 
     def _read(self, path: Path) -> RecoveryPoint:
         try:
-            return RecoveryPoint.model_validate(read_json(path))
+            if (found := read_json(path)) is None and not path.exists():
+                raise FileNotFoundError(path)
+            point = RecoveryPoint.model_validate(found)
         except ValidationError as error:
-            raise IntegrityError(
-                f"the record of a recovery point is damaged: {error.errors()[0]['msg']}",
-                where=str(path),
-                fix="Restore the file from a copy of the catalog. A cutover to another point can name it by its id.",
-            ) from None
+            raise _damaged(path, error.errors()[0]["msg"]) from None
+        except IntegrityError as error:
+            raise _damaged(path, error.what) from None
+        except IsADirectoryError:
+            raise _damaged(path, "it is a folder") from None
+        if point.id != path.parent.name:
+            raise _damaged(path, f"it is the record of {point.id}")
+        return point
+
+    def _fault(self, folder: Path) -> str | None:
+        """Return what is wrong with the record of a point; None when nothing is, or when it is being dropped."""
+        try:
+            self._read(folder / POINT)
+        except IntegrityError as error:
+            return error.what
+        except FileNotFoundError:
+            parts = {part.name for part in folder.glob("*")}
+            return None if DROPPED in parts or parts <= {_STAGED} else "its record is gone"
+        return None
 
     def _throw_away(self, workspace: Path) -> None:
         """Move a workspace to the bin, by one rename, so that a half removed one never looks like one that is whole."""
         try:
             with Workspace(workspace).lock():
-                self._bin.mkdir(mode=0o700, exist_ok=True)
-                workspace.rename(self._bin / f"{workspace.name}.{uuid.uuid4().hex[:8]}")
+                place = self._bin / uuid.uuid4().hex
+                place.mkdir(mode=0o700, parents=True)
+                workspace.rename(place / workspace.name)
         except OSError as error:
             raise target_fault(error, str(workspace)) from None
 
-    def _empty_bin(self) -> None:
+    def _empty_bin(self, staged: Callable[[Workspace], None]) -> None:
+        """Remove what was thrown away; what was staged elsewhere first, for the names of the runs are only here."""
+        for thrown in self._bin.glob("*/*"):
+            if not (self._workspaces / thrown.name).exists():
+                staged(Workspace(thrown))
         try:
             remove_tree(os.fsencode(self._bin))
         except OSError as error:
@@ -314,6 +358,14 @@ class Catalog:
             where=str(self.root),
             fix="Let the replication DAG finish a run; it ends with the first recovery point.",
         )
+
+
+def _damaged(path: Path, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"the record of a recovery point is damaged: {what}",
+        where=str(path),
+        fix="Restore the file from a copy of the catalog. Until then the point does not count; nothing removes it.",
+    )
 
 
 def _ensure_complete(workspace: Workspace) -> None:

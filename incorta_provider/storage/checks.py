@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import tee
 
-from incorta_provider.dr.diff import align, same_mtime
+from incorta_provider.dr.diff import align
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.digests import Reader
-from incorta_provider.storage.faults import GONE, target_fault
 from incorta_provider.storage.manifest_file import edit, select
 from incorta_provider.storage.staged_index import newest
-from incorta_provider.storage.work_pool import in_order
+from incorta_provider.storage.target import Target
+from incorta_provider.storage.volume import STEPS
+from incorta_provider.storage.work_pool import chunks, in_order
 from incorta_provider.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -38,7 +36,7 @@ class StagedReport:
     framing_faults: tuple[bytes, ...]
 
 
-def verify_staged(workspace: Workspace) -> StagedReport:
+def verify_staged(target: Target, workspace: Workspace) -> StagedReport:
     """Read every staged file that the manifest names, and compare digests.
 
     :raises IntegrityError: the manifest cannot be read.
@@ -46,8 +44,8 @@ def verify_staged(workspace: Workspace) -> StagedReport:
     files, size = 0, 0
     damaged: list[bytes] = []
     faults = set(workspace.left_out())
-    reader = Reader(os.fsencode(workspace.files), framing=True)
-    for batch, readings in in_order(reader, _staged(workspace)):
+    reader = target.staged_reader(workspace)
+    for batch, readings in in_order(reader, _staged(workspace), reader.limits):
         for entry, reading in zip(batch, readings, strict=True):
             files, size = files + 1, size + entry.size
             if not reading.holds(entry):
@@ -58,28 +56,19 @@ def verify_staged(workspace: Workspace) -> StagedReport:
     return StagedReport(files, size, tuple(damaged), tuple(sorted(faults)))
 
 
-def ensure_staged(workspace: Workspace) -> None:
+def ensure_staged(target: Target, workspace: Workspace) -> None:
     """Refuse staged files that were touched since they were read: an apply believes their size and time.
 
     :raises IntegrityError: names the first of them.
     """
-    touched = [entry.path for entry in _staged(workspace) if not _is_as_staged(workspace, entry)]
+    batches = chunks(_staged(workspace), STEPS)
+    touched = [path for batch in batches for path in target.touched(workspace, batch)]
     if touched:
         raise IntegrityError(
             f"{len(touched)} staged file(s) were replaced since they were checked, the first is {shown(touched[0])}",
             where=str(workspace.root),
             fix="Nothing was published. Find out what else writes there; the next run starts over.",
         )
-
-
-def _is_as_staged(workspace: Workspace, entry: Entry) -> bool:
-    try:
-        facts = os.lstat(os.fsencode(workspace.files) + b"/" + entry.path)
-    except OSError as error:
-        if error.errno in GONE:
-            return False
-        raise target_fault(error, str(workspace.files)) from None
-    return stat.S_ISREG(facts.st_mode) and facts.st_size == entry.size and same_mtime(facts.st_mtime_ns, entry.mtime_ns)
 
 
 def drop_from_manifest(workspace: Workspace, paths: Iterable[bytes]) -> None:

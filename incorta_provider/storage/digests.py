@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.faults import GONE, NO_FILE, target_fault
 from incorta_provider.storage.parquet_framing import framing_fault, is_parquet
+from incorta_provider.storage.work_pool import LIMITS
 
 BUFFER_BYTES = 1024 * 1024
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -50,6 +51,8 @@ class Reader:
 
     :param framing: look at the frames of Parquet files too.
     """
+
+    limits = LIMITS
 
     def __init__(self, root: bytes, *, framing: bool = False) -> None:
         self._root = root

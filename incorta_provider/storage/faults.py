@@ -7,6 +7,8 @@ need a person. Everything else (a network file system that hangs, an I/O error) 
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError, TransientError
@@ -61,3 +63,12 @@ def target_fault(error: OSError, where: str) -> DrError:
             fix="Shorten the path of the catalog, or exclude the file in the topology.",
         )
     return TransientError(f"writing failed: {error.strerror}", where=where, fix="Check the mount, then retry.")
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn what the operating system refuses at the target, in the block, into the error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise target_fault(error, where) from None

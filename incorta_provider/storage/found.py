@@ -7,17 +7,16 @@ looks like the wanted one, by size and time, is believed to be it; one that only
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from incorta_provider.dr.diff import align, looks_unchanged
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.digests import read
 from incorta_provider.storage.json_file import read_json, write_json
-from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
+from incorta_provider.storage.volume import LIVE, STEPS, Volume
+from incorta_provider.storage.work_pool import chunks
 
 
 def found_path(catalog: Catalog) -> Path:
@@ -25,7 +24,7 @@ def found_path(catalog: Catalog) -> Path:
     return catalog.journal.with_name("found.parquet")
 
 
-def write_found(path: Path, live_root: Path, wanted: Path, suspects: Collection[bytes] = ()) -> None:
+def write_found(path: Path, volume: Volume, wanted: Path, suspects: Collection[bytes] = ()) -> None:
     """List the replica into a manifest at ``path``, with the digests of what may be the wanted file already.
 
     :param wanted: the manifest that the replica is to become.
@@ -33,7 +32,7 @@ def write_found(path: Path, live_root: Path, wanted: Path, suspects: Collection[
     :raises IntegrityError: the replica holds what no recovery point can: a special file, or a link out of it.
     """
     with ManifestWriter(path) as writer:
-        writer.extend(_found(live_root, wanted, frozenset(suspects)))
+        writer.extend(_found(volume, wanted, frozenset(suspects)))
 
 
 def mark_diverged(catalog: Catalog) -> None:
@@ -55,17 +54,25 @@ def _mark(catalog: Catalog) -> Path:
     return catalog.root / "diverged.json"
 
 
-def _found(live_root: Path, wanted: Path, suspects: Collection[bytes]) -> Iterator[Entry]:
-    root = os.fsencode(live_root)
-    for found, entry in align(LocalTree(live_root).list(), read_manifest(wanted)):
+def _found(volume: Volume, wanted: Path, suspects: Collection[bytes]) -> Iterator[Entry]:
+    reader = volume.reader(LIVE)
+    for some in chunks(_judged(volume, wanted, suspects), STEPS):
+        readings = iter(reader([found for found, is_known in some if not is_known]))
+        for found, is_known in some:
+            yield found if is_known else _with_digest(found, next(readings).sha256)
+
+
+def _judged(volume: Volume, wanted: Path, suspects: Collection[bytes]) -> Iterator[tuple[Entry, bool]]:
+    """Yield what the replica holds, and of each whether enough is known without reading it."""
+    for found, entry in align(volume.live().list(), read_manifest(wanted)):
         if found is None:
             continue
         if entry is None or not found.kind is entry.kind is Kind.FILE or found.size != entry.size:
-            yield found
+            yield found, True
         elif looks_unchanged(found, entry) and found.path not in suspects:
-            yield _with_digest(found, entry.sha256)
+            yield _with_digest(found, entry.sha256), True
         else:
-            yield _with_digest(found, read(root + b"/" + found.path).sha256)
+            yield found, False
 
 
 def _with_digest(found: Entry, sha256: bytes | None) -> Entry:

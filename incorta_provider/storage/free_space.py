@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from incorta_provider.exceptions import PreconditionError
@@ -14,23 +15,40 @@ RESERVE_BYTES = 64 * 1024 * 1024
 """Room for the manifest, the index and the journal of a run."""
 
 
-def ensure_room(folder: Path, *, size: int, files: int) -> None:
-    """Check the file system that holds ``folder``.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a file system has left.
 
+    :param size: bytes.
+    :param files: inodes; None where it does not count them.
+    """
+
+    size: int
+    files: int | None
+
+
+def room(folder: Path) -> Room:
+    """Ask the file system that holds ``folder``."""
+    facts = os.statvfs(folder)
+    return Room(facts.f_bavail * facts.f_frsize, facts.f_favail if facts.f_files else None)
+
+
+def ensure_room(left: Room, where: str, *, size: int, files: int) -> None:
+    """Compare what is left with what a copy needs.
+
+    :param where: the file system, for the error.
     :param size: bytes that are about to be written.
     :param files: how many files; some file systems run out of inodes first.
     """
-    facts = os.statvfs(folder)
-    free = facts.f_bavail * facts.f_frsize
-    if size and free < size + RESERVE_BYTES:
-        raise _no_room(folder, f"{size} bytes are needed and {RESERVE_BYTES} kept in reserve, {free} are free")
-    if facts.f_files and facts.f_favail < files:
-        raise _no_room(folder, f"{files} files are to be made, and inodes are left for {facts.f_favail}")
+    if size and left.size < size + RESERVE_BYTES:
+        raise _no_room(where, f"{size} bytes are needed and {RESERVE_BYTES} kept in reserve, {left.size} are free")
+    if left.files is not None and left.files < files:
+        raise _no_room(where, f"{files} files are to be made, and inodes are left for {left.files}")
 
 
-def _no_room(folder: Path, what: str) -> PreconditionError:
+def _no_room(where: str, what: str) -> PreconditionError:
     return PreconditionError(
         f"the target has no room: {what}",
-        where=str(folder),
+        where=where,
         fix="Nothing was copied. Free space there or enlarge the file system, then retry.",
     )

@@ -11,12 +11,10 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
 
-from incorta_provider.dr.manifest import MODE_BITS, Entry, parent_of, shown
+from incorta_provider.dr.manifest import MODE_BITS, parent_of, shown
 from incorta_provider.storage.folders import make_folders
 from incorta_provider.storage.redo_journal import Step, Verb
 
@@ -29,14 +27,14 @@ _OPEN = 0o700
 class Replica:
     """The live replica at ``root``.
 
-    :param catalog: where files to place are found.
+    :param vault: where files to place are found.
     :param history: the folder that takes what is moved out; this apply's own.
     """
 
-    def __init__(self, root: Path, catalog: Path, history: Path) -> None:
-        self._root = os.fsencode(root)
-        self._catalog = os.fsencode(catalog)
-        self._history = os.fsencode(history)
+    def __init__(self, root: bytes, vault: bytes, history: bytes) -> None:
+        self._root = root
+        self._vault = vault
+        self._history = history
         self._folders: set[bytes] = set()
         self._changed: set[bytes] = set()
         self._do = {
@@ -59,12 +57,6 @@ class Replica:
         """The folders whose time and mode must be set again, because steps made or used them; sorted."""
         return sorted(self._changed - {b""})
 
-    def finish(self, folders: Iterable[Entry]) -> None:
-        """Set time and mode of folders, as the point has them; deepest first, for a mode may lock out what is below."""
-        for entry in reversed(list(folders)):
-            os.chmod(self._live(entry.path), entry.mode)
-            os.utime(self._live(entry.path), ns=(entry.mtime_ns, entry.mtime_ns))
-
     def _remove(self, step: Step) -> None:
         """Move a path out, once: what stands there while the history has it already came later."""
         if not os.path.lexists(self._history + b"/files/" + step.path):
@@ -83,7 +75,7 @@ class Replica:
 
     def _place(self, step: Step) -> None:
         """Move a file in; where its source is gone, a former try did."""
-        source = self._catalog + b"/" + step.source
+        source = self._vault + b"/" + step.source
         facts = _facts(source)
         if facts is None:
             return

@@ -17,12 +17,17 @@ from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.tree import Missed, Tree
-from incorta_provider.storage.work_pool import Batch
+from incorta_provider.storage.work_pool import LIMITS, Batch
 from incorta_provider.storage.workspace import Workspace
 
 
 class Staging:
-    """Copies files of one source into one workspace; for many threads and processes, each path given to one."""
+    """Copies files of one source into one workspace that is mounted here.
+
+    It fits :class:`incorta_provider.storage.target.Copier`.
+    """
+
+    limits = LIMITS
 
     def __init__(self, source: Tree, workspace: Workspace) -> None:
         self._source = source
@@ -30,10 +35,7 @@ class Staging:
         self._partial = os.fsencode(workspace.partial)
 
     def __call__(self, batch: Batch) -> list[Entry | Missed]:
-        """Copy a batch of files and return what came of each.
-
-        :raises DrError: the first failure; what was copied before it is there, but not in the index.
-        """
+        """Copy a batch of files and return what came of each."""
         outcomes: list[Entry | Missed] = []
         made: bytes | None = None
         try:

@@ -10,23 +10,23 @@ node (``ssh://``)  in a folder beside the replica at that node, the vault
 bucket (``s3://``) in the versions of the objects: a staged object *is* the newest version of its key
 =================  ==================================================================================================
 
-A new kind of target is one package with a class that fits :class:`Target`, and one line in
-:mod:`incorta_provider.storage.url`.
+The first two are a :class:`~incorta_provider.storage.volume_target.VolumeTarget` each, and differ in their
+:mod:`~incorta_provider.storage.volume`. A new kind of target is one package with a class that fits :class:`Target`, and
+one line in :mod:`incorta_provider.storage.url`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.volume import AreaReader
+from incorta_provider.storage.work_pool import Batch, Limits
 from incorta_provider.storage.workspace import Workspace
-
-Batch = list[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,11 @@ class ApplyReport:
 
 
 class Copier(Protocol):
-    """Brings batches of files of one source into the staging of one run; many calls at once, each path in one.
+    """Brings batches of files of one source into the staging of one run; many calls at once, each path in one."""
 
-    :ivar workers: how many calls at once pay.
-    :ivar batch_files: a batch has at most so many files, and ends with the file that fills ``batch_bytes``.
-    :ivar in_helpers: it may be pickled, and many small files go faster in processes than in threads.
-    """
-
-    workers: int
-    batch_files: int
-    batch_bytes: int
-    in_helpers: bool
+    @property
+    def limits(self) -> Limits:
+        """How it is called best by :func:`incorta_provider.storage.work_pool.in_order`."""
 
     def __call__(self, batch: Batch) -> list[Entry | Missed]:
         """Copy a batch, and return for each file what was copied (digest, and version if the target has those).
@@ -84,12 +78,12 @@ class Target(Protocol):
         """
 
     def copier(self, source: Tree, workspace: Workspace) -> Copier:
-        """Return what copies from ``source`` into the staging of a run.
+        """Return what copies from any ``source``, by its ``fetch``, into the staging of a run.
 
-        :raises ConfigurationError: there is no way from this kind of source to this kind of target.
+        Faster ways between two kinds of storage are in :mod:`incorta_provider.storage.routes`, which is asked first.
         """
 
-    def staged_reader(self, workspace: Workspace) -> Callable[[Batch], list[Reading]]:
+    def staged_reader(self, workspace: Workspace) -> AreaReader:
         """Return what reads staged files again, with the frames of Parquet files."""
 
     def touched(self, workspace: Workspace, batch: Batch) -> list[bytes]:
@@ -99,13 +93,25 @@ class Target(Protocol):
         """Bring everything staged to disk; called right before the rename that seals."""
 
     def discard(self, workspace: Workspace) -> None:
-        """Drop the staged bytes of a run that sealed nothing; nothing staged is fine."""
+        """Drop the staged bytes of a run that sealed nothing; nothing staged is fine.
+
+        :param workspace: names the run by its last part; the folder itself may be gone or lie in the catalog's bin.
+        """
 
     def live(self, exclude: Sequence[str] = ()) -> Tree:
         """Return the live replica as a tree that can be listed."""
 
-    def live_reader(self) -> Callable[[Batch], list[Reading]]:
+    def live_reader(self) -> AreaReader:
         """Return what reads files of the live replica."""
+
+    def find_out(self, path: Path, point_id: str, suspects: Collection[bytes] = ()) -> None:
+        """Write a manifest of what the live replica is to ``path``, whatever its record says.
+
+        A file that looks like the point's, by size and time, is believed to be it; one that only may be it is read.
+
+        :param suspects: files that must be read, however they look.
+        :raises IntegrityError: the replica holds what no recovery point can: a special file, or a link out of it.
+        """
 
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live replica the point; an apply that was cut off before is finished first.
@@ -119,16 +125,18 @@ class Target(Protocol):
     def rehearse(self, point_id: str, found: Path | None) -> None:
         """Plan an apply to the end and do nothing.
 
-        :param found: manifest of what the replica is; None for one that was never applied to.
+        :param found: what :meth:`find_out` wrote; None for a replica that was never applied to.
         :raises IntegrityError: a file of the point is nowhere.
         """
 
-    def leftovers(self, retained: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
+    def leftovers(self, retained: Sequence[Path], dropped: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
         """Yield each kept file or version that no retained manifest needs, as its place and its size in bytes.
 
-        What an apply would need for the way from one retained point to another is never among them.
+        Never among them is what an apply would need for the way from one retained point to another, what runs under way
+        have staged, and what no point ever named: written at the site by hand or by services, it may be the only copy.
 
-        :param retained: manifests of the points that stay.
+        :param retained: manifests of the points that stay, in the folders of these points.
+        :param dropped: manifests of the points that go.
         """
 
     def forget(self, places: Iterator[bytes]) -> None:

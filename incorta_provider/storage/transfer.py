@@ -1,7 +1,7 @@
 """Bring what changed at the source into a workspace: one pass of the recovery point protocol.
 
 A pass lists the source and decides (:mod:`~incorta_provider.storage.survey`), checks the room, copies with digests
-(:mod:`~incorta_provider.storage.staging`), and ends with a manifest of everything seen whose bytes are at the target.
+(:mod:`~incorta_provider.storage.routes`), and ends with a manifest of everything seen whose bytes are at the target.
 Nothing is deleted and nothing outside of the workspace is written. A pass that was cut off is started again, and what
 it had copied is not copied twice.
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.cursor import as_edits, layered, removals
-from incorta_provider.storage.free_space import ensure_room
 from incorta_provider.storage.manifest_file import edit, read_manifest, read_totals, select
+from incorta_provider.storage.routes import copier_for
 from incorta_provider.storage.staged_index import newest, read_index, to_line
-from incorta_provider.storage.staging import Staging
 from incorta_provider.storage.survey import Survey, survey
+from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.work_pool import in_order
 from incorta_provider.storage.workspace import Pass, Workspace
@@ -49,7 +49,9 @@ class CopyReport:
     seconds: float
 
 
-def copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *, final: bool) -> CopyReport:
+def copy_delta(
+    source: Tree, target: Target, base_manifest: Path | None, workspace: Workspace, *, final: bool
+) -> CopyReport:
     """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
 
     A file that cannot be copied because it vanished or keeps changing is no error here. When an earlier pass of this
@@ -65,10 +67,12 @@ def copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *
     """
     with workspace.lock():
         workspace.withdraw()
-        return _copy_delta(source, base_manifest, workspace, final=final)
+        return _copy_delta(source, target, base_manifest, workspace, final=final)
 
 
-def _copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, *, final: bool) -> CopyReport:
+def _copy_delta(
+    source: Tree, target: Target, base_manifest: Path | None, workspace: Workspace, *, final: bool
+) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
     seen = workspace.last_seen()
@@ -76,8 +80,8 @@ def _copy_delta(source: Tree, base_manifest: Path | None, workspace: Workspace, 
     staged = newest(workspace.indexes(after=seen))
     found = survey(source.list(), read_manifest(base) if base else (), staged, files, carry=seen is not None)
     _refuse_emptied(found, base, source)
-    ensure_room(workspace.root, size=found.pending_bytes, files=found.pending_files)
-    done = _copy_pending(Staging(source, workspace), files)
+    target.ensure_room(size=found.pending_bytes, files=found.pending_files)
+    done = _copy_pending(copier_for(source, target, workspace), files)
     _complete(base, files)
     vanished, unsettled = (_without_fallback(paths, files.seen) for paths in (done.vanished, done.unsettled))
     if final:
@@ -113,11 +117,11 @@ class _Done:
             self.unsettled.append(asked.path)
 
 
-def _copy_pending(staging: Staging, files: Pass) -> _Done:
+def _copy_pending(copier: Copier, files: Pass) -> _Done:
     """Copy what is pending; a batch's lines are written behind its files."""
     done = _Done()
     with files.index.open("wb") as index:
-        for batch, outcomes in in_order(staging, read_manifest(files.pending)):
+        for batch, outcomes in in_order(copier, read_manifest(files.pending), copier.limits):
             for asked, outcome in zip(batch, outcomes, strict=True):
                 done.add(asked, outcome)
             index.write(b"".join(to_line(outcome) for outcome in outcomes if isinstance(outcome, Entry)))

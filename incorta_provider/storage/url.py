@@ -1,4 +1,4 @@
-"""From the storage URL of a topology to the tree behind it.
+"""From the storage URL of a topology to what is behind it: a tree to copy from, or a target.
 
 :raises ConfigurationError: a scheme that has no backend, or a ``file://`` URL that names no absolute path.
 """
@@ -10,14 +10,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from incorta_provider.connection import Connections
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
 
 
-def open_tree(url: str, exclude: Sequence[str] = ()) -> Tree:
-    """Return the tree at ``url``; nothing is read yet."""
+def open_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -> Tree:
+    """Return the tree at ``url``; nothing is read yet.
+
+    :param connections: finds the connection that a URL names in the place of a host.
+    """
     return LocalTree(local_path(url), exclude)
+
+
+def open_target(url: str, catalog: Catalog, connections: Connections, vault: str | None = None) -> Target:
+    """Return the target at ``url``; nothing is read yet.
+
+    :param vault: URL of the folder for what is staged and displaced, where that cannot be the catalog.
+    """
+    if vault is not None:
+        raise _refused(vault, "a vault is only for a storage that is not mounted here; the catalog is one")
+    return LocalTarget(local_path(url), catalog)
 
 
 def local_path(url: str) -> Path:

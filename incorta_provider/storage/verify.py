@@ -1,4 +1,4 @@
-"""Compare a tree with a manifest: proof instead of belief.
+"""Compare the live replica with a manifest: proof instead of belief.
 
 Shallow compares kind, size, time, mode and link target of everything, and costs a listing. Deep compares digests
 instead of times, and costs reading everything. Times of folders are not compared: they say when names in a folder
@@ -7,17 +7,16 @@ changed, and two sites reach the same names on different ways.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from incorta_provider.dr.diff import align, same_content, same_mtime
 from incorta_provider.dr.manifest import Entry, Kind, OpenFolders
-from incorta_provider.storage.digests import Reader, Reading
+from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.target import Target
 from incorta_provider.storage.work_pool import in_order
 
 _Paths = tuple[bytes, ...]
@@ -45,16 +44,17 @@ class VerifyReport:
         return not (self.missing or self.unexpected or self.different)
 
 
-def verify_tree(root: Path, manifest: Path, *, deep: bool, exclude: Sequence[str] = ()) -> VerifyReport:
-    """Compare the tree at ``root`` with a manifest; both without what ``exclude`` leaves out.
+def verify_replica(target: Target, manifest: Path, *, deep: bool, exclude: Sequence[str] = ()) -> VerifyReport:
+    """Compare the live replica with a manifest; both without what ``exclude`` leaves out.
 
     :param deep: read every file and compare digests.
     :raises IntegrityError: the tree holds what no recovery point can: a special file, or a link out of it.
     """
     comparison = _Comparison(Exclude(exclude))
-    pairs = comparison.pairs(LocalTree(root, exclude).list(), read_manifest(manifest), deep=deep)
+    pairs = comparison.pairs(target.live(exclude).list(), read_manifest(manifest), deep=deep)
     if deep:
-        for batch, readings in in_order(Reader(os.fsencode(root)), pairs):
+        reader = target.live_reader()
+        for batch, readings in in_order(reader, pairs, reader.limits):
             comparison.judge(batch, readings)
     else:
         for _ in pairs:

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from incorta_provider.dr.manifest import Entry
@@ -20,32 +22,52 @@ from incorta_provider.storage.helpers import Helpers
 
 Batch = list[Entry]
 R = TypeVar("R")
+T = TypeVar("T")
 
 WORKERS = min(max(4, os.cpu_count() or 1), 8)
 """More than processors: on a network file system most of the time is waiting."""
 
-BATCH_FILES = 64
-BATCH_BYTES = 4 * 1024 * 1024
 MANY_FILES = 1_000
 """Behind so many, starting helper processes (about 0.1 s) pays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How one kind of work is handed out.
+
+    :param workers: how many calls at once pay.
+    :param batch_files: a batch has at most so many files, and ends with the file that fills ``batch_bytes``.
+    :param helpers: many files go faster in processes than in threads, and the work can be pickled.
+    """
+
+    workers: int = WORKERS
+    batch_files: int = 64
+    batch_bytes: int = 4 * 1024 * 1024
+    helpers: bool = True
+
+
+LIMITS = Limits()
+"""What does for files of a mounted file system."""
 
 _AHEAD = 512
 """How many batches may be unfinished behind a slow one; bounds memory."""
 
 
-def in_order(work: Callable[[Batch], R], entries: Iterable[Entry]) -> Iterator[tuple[Batch, R]]:
+def in_order(
+    work: Callable[[Batch], R], entries: Iterable[Entry], limits: Limits = LIMITS
+) -> Iterator[tuple[Batch, R]]:
     """Yield each batch with ``work(batch)``, in the order of the entries.
 
     The first error ends it: what has not begun is dropped, what runs is waited for.
 
-    :param work: picklable, for when there are many files.
+    :param work: picklable, if the limits allow helper processes.
     """
     running: deque[tuple[Batch, Future[R]]] = deque()
     begun = 0
-    with ExitStack() as stack, _threads() as threads:
-        for batch in batches(entries):
-            if begun < MANY_FILES <= begun + len(batch):
-                work = stack.enter_context(Helpers(work, WORKERS))
+    with ExitStack() as stack, _threads(limits.workers) as threads:
+        for batch in batches(entries, limits):
+            if limits.helpers and begun < MANY_FILES <= begun + len(batch):
+                work = stack.enter_context(Helpers(work, limits.workers))
             begun += len(batch)
             running.append((batch, threads.submit(work, batch)))
             while running and (running[0][1].done() or len(running) > _AHEAD):
@@ -55,8 +77,8 @@ def in_order(work: Callable[[Batch], R], entries: Iterable[Entry]) -> Iterator[t
 
 
 @contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(WORKERS)
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(count)
     try:
         yield pool
     finally:
@@ -68,15 +90,22 @@ def _finished(running: deque[tuple[Batch, Future[R]]]) -> tuple[Batch, R]:
     return batch, future.result()
 
 
-def batches(entries: Iterable[Entry]) -> Iterator[Batch]:
+def batches(entries: Iterable[Entry], limits: Limits) -> Iterator[Batch]:
     """Group entries, so that handing a batch over costs little beside the work on it."""
     batch: Batch = []
     size = 0
     for entry in entries:
         batch.append(entry)
         size += entry.size
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+        if len(batch) >= limits.batch_files or size >= limits.batch_bytes:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Group items, ``size`` at a time."""
+    ahead = iter(items)
+    while chunk := list(islice(ahead, size)):
+        yield chunk

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from incorta_provider.storage import apply as apply_module
 from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import checks as checks_module
 from incorta_provider.storage import transfer as transfer_module
 from incorta_provider.storage import workspace as workspace_module
 from incorta_provider.storage.checks import drop_from_manifest, verify_staged
+from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.redo_journal import RedoJournal
-from incorta_provider.storage.replica import Replica
 from incorta_provider.storage.workspace import Workspace
 from tests.benchmarks.phases import Phases, Split
 from tests.builders.storage import Pair, complete, make_point
@@ -32,9 +31,9 @@ SPLITS: tuple[Split, ...] = (
     (workspace_module, "remove_tree", "seal: remove what the passes left"),
     (catalog_module, "sync_filesystem", "seal: flush to disk"),
     (RedoJournal, "write", "apply: compare manifests, journal"),
-    (Replica, "do", "apply: renames"),
-    (Replica, "finish", "apply: times of folders"),
-    (apply_module, "sync_filesystem", "apply: flush to disk"),
+    (LocalVolume, "do", "apply: renames"),
+    (LocalVolume, "finish", "apply: times of folders"),
+    (LocalVolume, "sync", "apply: flush to disk"),
 )
 
 
@@ -62,7 +61,7 @@ class _Run:
 
     def check(self) -> None:
         """Read everything staged again, and leave out what is not whole."""
-        staged = verify_staged(self.workspace)
+        staged = verify_staged(self.pair.target, self.workspace)
         assert not staged.damaged
         assert not staged.framing_faults
         drop_from_manifest(self.workspace, staged.framing_faults)

@@ -40,6 +40,7 @@ from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.manifest_file import ManifestWriter, read_totals
+from incorta_provider.storage.url import local_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -226,7 +227,7 @@ class Bench:
         return self.access.site("newyork").catalog
 
     def storage(self, site: str) -> Path:
-        return self.access.site(site).storage_root
+        return local_path(self.access.site(site).config.storage)
 
     def changed(self, **group_fields: Any) -> GroupAccess:
         """Return the group with other settings."""

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.storage.apply import ApplyReport, apply_point
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.manifest_file import read_totals
+from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.transfer import CopyReport, copy_delta
 from incorta_provider.storage.workspace import Workspace
 
@@ -153,6 +154,10 @@ class Pair:
     def tree(self) -> LocalTree:
         return LocalTree(self.source)
 
+    @property
+    def target(self) -> LocalTarget:
+        return LocalTarget(self.live, self.catalog)
+
     def base(self) -> Path | None:
         """Return the newest point's manifest."""
         newest = self.catalog.newest()
@@ -160,7 +165,7 @@ class Pair:
 
     def copy(self, workspace: Workspace, *, final: bool = False) -> CopyReport:
         """Do one pass."""
-        return copy_delta(self.tree, self.base(), workspace, final=final)
+        return copy_delta(self.tree, self.target, self.base(), workspace, final=final)
 
     def seal(self, point_id: str, *, minute: int = 0) -> Workspace:
         """Copy the source as it is and seal it; nothing is applied."""
@@ -173,7 +178,7 @@ class Pair:
 
     def apply(self, point_id: str) -> ApplyReport:
         """Roll the live replica to a point."""
-        return apply_point(self.catalog, self.live, point_id)
+        return self.target.apply(point_id)
 
 
 def make_pair(root: Path) -> Pair:

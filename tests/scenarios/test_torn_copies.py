@@ -14,7 +14,6 @@ import pytest
 from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.rewrite import Rule, rewrite
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
-from incorta_provider.storage.apply import apply_point
 from lab.incorta.checker import check as check_commits
 from lab.incorta.consistency import check
 from lab.incorta.database import connect
@@ -48,7 +47,7 @@ def promote_newest(stage, folder: Path) -> None:
     point = catalog.newest()
     assert point is not None
     ensure_point_whole(catalog, point)
-    apply_point(catalog, target.storage_root, point.id)
+    target.target.apply(point.id)
     inventory = point_inventory(catalog, point)
     dump = catalog.dump_path(point.id)
     assert replace_schema(target.database, dump, inventory, folder, sha256=point.dump_sha256) == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.storage.apply import apply_point
 
 
 def apply(run: CutoverRun) -> Result:
@@ -16,7 +15,7 @@ def apply(run: CutoverRun) -> Result:
 
     def action(plan: Plan) -> Result:
         with run.target.catalog.lock("apply"):
-            report = apply_point(run.target.catalog, run.target.storage_root, plan.recovery_point)
+            report = run.target.target.apply(plan.recovery_point)
         return {"moved": report.moved, "removed": report.removed, "kept": report.kept}
 
     return run.perform(StepName.APPLY, action)

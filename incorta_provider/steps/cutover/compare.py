@@ -12,8 +12,7 @@ from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.storage.apply import apply_point
-from incorta_provider.storage.verify import VerifyReport, verify_tree
+from incorta_provider.storage.verify import VerifyReport, verify_replica
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +49,18 @@ def faults(report: VerifyReport) -> list[str]:
 
 def _verify(run: CutoverRun, plan: Plan) -> VerifyReport:
     manifest = run.target.catalog.manifest_path(plan.recovery_point)
-    return verify_tree(run.target.storage_root, manifest, deep=True, exclude=run.access.config.replication.exclude)
+    return verify_replica(run.target.target, manifest, deep=True, exclude=run.access.config.replication.exclude)
 
 
 def _repair(run: CutoverRun, plan: Plan, report: VerifyReport) -> None:
-    catalog = run.target.catalog
-    with catalog.lock("apply"):
-        apply_point(catalog, run.target.storage_root, plan.recovery_point, suspects=report.different)
+    with run.target.catalog.lock("apply"):
+        run.target.target.apply(plan.recovery_point, suspects=report.different)
 
 
 def _still_different(run: CutoverRun, left: list[str]) -> IntegrityError:
     return IntegrityError(
         f"the replica differs from the recovery point in {len(left)} file(s):\n  {_first(left)}",
-        where=str(run.target.storage_root),
+        where=run.target.target.label,
         fix="It was repaired and changed again: find out what writes there, stop it, and clear this task.",
     )
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.storage.apply import rehearse_apply
-from incorta_provider.storage.found import is_diverged, write_found
-from incorta_provider.storage.verify import verify_tree
+from incorta_provider.storage.found import is_diverged
+from incorta_provider.storage.verify import verify_replica
 
 SHOWN = 3
 """How many paths of a kind the plan names."""
@@ -25,14 +24,14 @@ SHOWN = 3
 
 def rehearse(run: CutoverRun, point: RecoveryPoint) -> list[str]:
     """Prove that the point can be reached, and return in words how the replica differs from its record."""
-    catalog, root = run.target.catalog, run.target.storage_root
+    catalog, target = run.target.catalog, run.target.target
     live = catalog.live_point_id()
     with catalog.lock("apply"), tempfile.TemporaryDirectory(prefix="incorta_dr_") as folder:
         found = None
         if live is not None:
             found = Path(folder) / "found.parquet"
-            write_found(found, root, catalog.manifest_path(point.id))
-        rehearse_apply(catalog, root, point.id, found)
+            target.find_out(found, point.id)
+        target.rehearse(point.id, found)
         return [] if live is None else _drift(run, live)
 
 
@@ -43,7 +42,7 @@ def _drift(run: CutoverRun, live: str) -> list[str]:
     if is_diverged(catalog):
         return [f"services ran on the replica since it was {live}; what they wrote goes to the history"]
     exclude = run.access.config.replication.exclude
-    report = verify_tree(run.target.storage_root, catalog.manifest_path(live), deep=False, exclude=exclude)
+    report = verify_replica(run.target.target, catalog.manifest_path(live), deep=False, exclude=exclude)
     kinds = {"missing": report.missing, "different": report.different, "unexpected": report.unexpected}
     return [
         f"{len(paths)} {what} since {live}, will be mended: {', '.join(map(shown, paths[:SHOWN]))}"

@@ -141,7 +141,7 @@ def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]
     yield "CMC", partial(_asked, lambda: target.cmc)
     yield "Analytics", partial(_asked, lambda: target.analytics)
     yield "connections of the source", partial(_source_connections, run.access.site(point.source))
-    yield "catalog", partial(_file_system_problem, run)
+    yield "storage", target.target.check
     yield "rewrite rules", partial(_rewrite_problem, run, point)
 
 
@@ -160,14 +160,6 @@ def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
     database = run.target.database
     inventory = point_inventory(run.target.catalog, point)
     return database_problem(database) or "; ".join(restore_findings(database, inventory)) or None
-
-
-def _file_system_problem(run: CutoverRun) -> str | None:
-    """Files are moved by renames, which one file system allows."""
-    replica, catalog = run.target.storage_root, run.target.catalog.root
-    if replica.exists() and replica.stat().st_dev != catalog.stat().st_dev:
-        return f"{catalog} and {replica} are on different file systems"
-    return None
 
 
 def _rewrite_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:

@@ -14,7 +14,7 @@ from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.roles import role_at
-from incorta_provider.storage.apply import ApplyReport, apply_point
+from incorta_provider.storage.target import ApplyReport
 
 
 def apply(run: ReplicationRun) -> ApplyReport:
@@ -22,7 +22,7 @@ def apply(run: ReplicationRun) -> ApplyReport:
     with run.step("apply"), run.catalog.lock("apply"):
         point = _point(run)
         ensure_still_active(run, point.epoch)
-        return apply_point(run.catalog, run.target.storage_root, point.id)
+        return run.target.target.apply(point.id)
 
 
 def _point(run: ReplicationRun) -> RecoveryPoint:

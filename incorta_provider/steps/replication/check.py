@@ -31,7 +31,7 @@ def check(run: ReplicationRun) -> CheckReport:
         run.ensure_dumped()
         run.save_check(None)
         workspace = run.workspace
-        staged = verify_staged(workspace)
+        staged = verify_staged(run.target.target, workspace)
         _void_if([shown(path) for path in staged.damaged], "staged file(s) do not hold what was copied", run)
         drop_from_manifest(workspace, staged.framing_faults)
         exceptions = (

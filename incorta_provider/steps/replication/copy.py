@@ -48,7 +48,7 @@ def final_copy(run: ReplicationRun) -> CopyReport:
 def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
     tree = run.source.tree(run.access.config.replication.exclude)
     tree.check()
-    report = copy_delta(tree, run.base_manifest(), run.workspace, final=final)
+    report = copy_delta(tree, run.target.target, run.base_manifest(), run.workspace, final=final)
     log.info(
         "%s copy: %d listed, %d copied (%d bytes), %d reused, %d vanished, %.2f s",
         "final" if final else "pre",

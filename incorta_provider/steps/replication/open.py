@@ -31,11 +31,12 @@ def open_run(run: ReplicationRun) -> RunRecord:
     with run.step("open"):
         run.catalog.ensure_is(run.access.name, run.target.name)
         run.catalog.create()
+        run.target.target.check()
         if (point := run.sealed()) is not None:
             raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")
         epoch, release = _epoch(run), _common_release(run)
         with _lock(run):
-            run.catalog.discard_others(run.run_id)
+            run.catalog.discard_others(run.run_id, run.target.target.discard)
             return _resumed(run, epoch) or _opened(run, epoch, release)
 
 

@@ -39,7 +39,9 @@ def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
         run.proven()
         point = _point(run, record)
         run.ensure_same(point)
-        ensure_staged(workspace)
+        target = run.target.target
+        ensure_staged(target, workspace)
+        target.flush(workspace)
         return run.catalog.seal(workspace, point)
 
 

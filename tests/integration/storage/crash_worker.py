@@ -76,7 +76,7 @@ def copy(pair: Pair) -> None:
 def check(pair: Pair) -> None:
     """Check what run B staged, and leave out what is not whole."""
     workspace = pair.catalog.workspace("run of B")
-    report = verify_staged(workspace)
+    report = verify_staged(pair.target, workspace)
     assert report.damaged == (), report
     drop_from_manifest(workspace, report.framing_faults)
 

@@ -17,7 +17,7 @@ from incorta_provider.dr.diff import diff
 from incorta_provider.storage.checks import verify_staged
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.verify import verify_tree
+from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import HOSTILE_NAMES, Pair, complete, make_pair, make_point, put, snapshot
 
 NAMES = st.sampled_from([b"a", b"a-", b"a.b", *HOSTILE_NAMES[:8]])
@@ -79,7 +79,7 @@ def seal(pair: Pair, number: int, before_final: list[Change]) -> None:
     pair.copy(workspace)
     change(pair.source, before_final)
     pair.copy(workspace, final=True)
-    assert verify_staged(workspace).damaged == ()
+    assert verify_staged(pair.target, workspace).damaged == ()
     complete(workspace)
     pair.catalog.seal(workspace, make_point(f"P{number}", workspace, minute=number))
 
@@ -87,7 +87,7 @@ def seal(pair: Pair, number: int, before_final: list[Change]) -> None:
 def ensure_is(pair: Pair, number: int) -> None:
     """The replica is the point: by its manifest, deep, and its listing leads nowhere else."""
     manifest = pair.catalog.manifest_path(f"P{number}")
-    report = verify_tree(pair.live, manifest, deep=True)
+    report = verify_replica(pair.target, manifest, deep=True)
     assert report.equal, report
     expected = [entry for entry in read_manifest(manifest) if entry.kind != "link"]
     found = [entry for entry in LocalTree(pair.live).list() if entry.kind != "link"]

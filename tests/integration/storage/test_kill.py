@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.verify import verify_tree
+from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import Pair, complete, make_pair, make_point, put, snapshot
 
 KILLED = -9
@@ -147,7 +147,7 @@ def ensure_bytes_are_kept(pair: Pair, story: Story) -> None:
     for target, state in (("A", story.at_a), ("B", story.at_b), ("A", story.at_a)):
         pair.apply(target)
         assert live(pair) == state
-        assert verify_tree(pair.live, pair.catalog.manifest_path(target), deep=True).equal
+        assert verify_replica(pair.target, pair.catalog.manifest_path(target), deep=True).equal
 
 
 def test_a_copy_that_was_killed(story: Story, worker: Worker) -> None:

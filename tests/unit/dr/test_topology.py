@@ -299,3 +299,18 @@ def test_overlap_is_what_a_naive_walk_finds(document: Fresh, storage: str, catal
         assert f"catalog {catalog} and storage {storage} must not lie inside each other" in refusal(drawn)
     else:
         assert Topology.model_validate(drawn).groups["acme"].sites["newyork"].storage == storage
+
+
+@pytest.mark.parametrize("catalog", ["s3://bucket/catalog", "ssh://node/catalog"])
+def test_a_catalog_that_is_not_mounted_is_refused(document: Fresh, catalog: str) -> None:
+    spoiled = document()
+    site_of(spoiled)["catalog"] = catalog
+    assert "must be a folder mounted at the workers" in refusal(spoiled)
+
+
+def test_a_vault_inside_the_replica_or_shared_with_a_site_is_refused(document: Fresh) -> None:
+    spoiled = document()
+    site_of(spoiled).update(storage="ssh://node/srv/Tenants", vault="ssh://node/srv/Tenants/vault")
+    assert "vault ssh://node/srv/Tenants/vault and storage ssh://node/srv/Tenants must not lie" in refusal(spoiled)
+    site_of(spoiled).update(vault=site_of(spoiled, "berlin")["storage"])
+    assert "must not be the same or lie inside each other" in refusal(spoiled)

@@ -50,7 +50,7 @@ from incorta_provider.operators.replication import (
 from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.cutover.run import REPEATABLE, CutoverRun
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun, RunRecord
-from incorta_provider.storage.apply import ApplyReport
+from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.transfer import CopyReport
 from tests.builders.group import NOON, PASSWORD, Bench, cutover_run, done_before, frozen_plan, report_of, sealed_point
 
@@ -187,7 +187,7 @@ def test_a_replication_task_takes_its_step_and_returns_a_small_reference(
     (run,) = runs
     assert (run.access.name, run.source.name, run.target.name) == ("acme", "berlin", "newyork")
     assert (run.run_id, run.actor) == ("scheduled__1", "dag replicate")
-    assert run.target.storage_root == bench.storage("newyork")
+    assert run.target.target.label == str(bench.storage("newyork"))
 
 
 def sealing(monkeypatch: pytest.MonkeyPatch, bench: Bench, *outlets: Any) -> SealRecoveryPointOperator:

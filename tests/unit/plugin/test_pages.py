@@ -220,7 +220,7 @@ class TestOverview:
         monkeypatch.delenv("AIRFLOW__INCORTA_DR__TOPOLOGY")
         assert "the path of the topology is not set" in text_of(client.get(f"{PREFIX}/").text)
 
-    @pytest.mark.parametrize("damage", ["no JSON", "a folder", "s3"])
+    @pytest.mark.parametrize("damage", ["no JSON", "a folder", "elsewhere"])
     def test_one_group_that_is_damaged_does_not_hide_the_others(
         self, bench: Bench, client: TestClient, damage: str
     ) -> None:
@@ -234,8 +234,8 @@ class TestOverview:
             folder = bench.root / "other" / name / "catalog"
             folder.parent.mkdir(parents=True)
             Catalog(folder).initialise("other", name)
-        if damage == "s3":
-            other["sites"]["newyork"]["catalog"] = "s3://bucket/catalog"
+        if damage == "elsewhere":
+            other["sites"]["newyork"]["catalog"] = "file://elsewhere/catalog"
         elif damage == "a folder":
             live.mkdir()
         else:
@@ -248,7 +248,7 @@ class TestOverview:
         reason = {
             "no JSON": "the file holds no JSON",
             "a folder": "Is a directory",
-            "s3": "there is no backend for 's3'",
+            "elsewhere": "file:// names a host, 'elsewhere'",
         }
         assert reason[damage] in text_of(answer.text)
 

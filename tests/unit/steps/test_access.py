@@ -26,7 +26,7 @@ def test_an_unknown_site_is_told_with_those_there_are(bench: Bench) -> None:
 
 def test_a_site_leads_to_its_own_folders_and_connections(bench: Bench) -> None:
     site = bench.access.site("newyork")
-    assert site.storage_root == bench.root / "newyork" / "storage"
+    assert site.target.label == str(bench.root / "newyork" / "storage")
     assert site.catalog.root == bench.root / "newyork" / "catalog"
     assert site.ledger.path == bench.root / "newyork" / "catalog" / "ledger.jsonl"
     assert [info.conn_id for info in (site.zookeeper, site.cmc, site.analytics)] == [
@@ -52,8 +52,9 @@ def test_a_secret_is_in_no_repr(bench: Bench) -> None:
 
 def test_a_storage_that_is_not_supported_is_refused_when_it_is_used(bench: Bench) -> None:
     document = topology_document(bench.root)
-    document["groups"]["acme"]["sites"]["newyork"]["catalog"] = "s3://bucket/catalog"
+    document["groups"]["acme"]["sites"]["newyork"]["storage"] = "gopher://bucket/tenants"
     access = group_access(Topology.model_validate(document), "acme", bench.access.connections)
     site = access.site("newyork")
-    with pytest.raises(ConfigurationError, match="s3"):
-        _ = site.catalog
+    for use in (lambda: site.target, lambda: site.tree(())):
+        with pytest.raises(ConfigurationError, match="gopher"):
+            use()

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
-from incorta_provider.storage import apply as apply_module
-from incorta_provider.storage.content import Content
+from incorta_provider.storage import local_volume
+from incorta_provider.storage.areas import CatalogAreas
+from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
-from incorta_provider.storage.verify import verify_tree
+from incorta_provider.storage.vault import Vault
+from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import HOSTILE_NAMES, NS, Pair, complete, file, make_pair, make_point, put, snapshot
 
 State = dict[bytes, tuple[object, ...]]
@@ -223,12 +225,18 @@ def test_content_is_found_in_the_points_own_folder_first(pair: Pair, seal: Calla
     put(pair.source, {"a": b"1"})
     seal("A")
     entry = next(read_manifest(pair.catalog.manifest_path("A")))
-    content = Content(pair.catalog, "A")
-    assert content.find(entry) == b"points/A/files/a"
+    vault = Vault(pair.catalog, pair.target.volume, CatalogAreas())
+
+    def find() -> bytes | None:
+        own = vault.own_area("A")
+        (place,) = pair.target.volume.find(own, vault.other_areas(own), [entry])
+        return place
+
+    assert find() == b"points/A/files/a"
     (pair.catalog.point_dir("A") / "files" / "a").rename(pair.catalog.root / "moved")
-    assert content.find(entry) is None
+    assert find() is None
     put(pair.catalog.history, {"Z/by-hand-1/a": b"1"})
-    assert Content(pair.catalog, "A").find(entry) == b"history/Z/by-hand-1/a"
+    assert find() == b"history/Z/by-hand-1/a"
 
 
 def test_a_manifest_that_leads_out_of_the_replica_is_refused(pair: Pair, tmp_path: Path) -> None:
@@ -271,7 +279,7 @@ def test_a_replica_on_another_file_system_is_a_setting_to_correct(
     shared_memory = Path("/dev/shm")
     assert shared_memory.stat().st_dev != tmp_path.stat().st_dev, "this test needs two file systems"
     with pytest.raises(ConfigurationError, match="different file systems"):
-        apply_module.apply_point(pair.catalog, shared_memory, "A")
+        LocalTarget(shared_memory, pair.catalog).apply("A")
 
 
 def test_everything_is_on_disk_before_the_point_counts_as_live(
@@ -281,12 +289,12 @@ def test_everything_is_on_disk_before_the_point_counts_as_live(
     seal("A")
     seen = []
     monkeypatch.setattr(
-        apply_module,
+        local_volume,
         "sync_filesystem",
-        lambda path: seen.append((path, (path / "a").exists(), pair.catalog.live_point_id())),
+        lambda path: seen.append((path, (pair.live / "a").exists(), pair.catalog.live_point_id())),
     )
     pair.apply("A")
-    assert seen == [(pair.live, True, None)]
+    assert seen == [(pair.catalog.root, True, None)]
 
 
 def test_5000_deletes_in_nested_folders_are_done_exactly(pair: Pair, seal: Callable[[str], State]) -> None:
@@ -304,4 +312,4 @@ def test_5000_deletes_in_nested_folders_are_done_exactly(pair: Pair, seal: Calla
     report = pair.apply("A")
     assert (report.removed, report.moved, report.kept) == (0, 5000, 10)
     assert live(pair) == first
-    assert verify_tree(pair.live, pair.catalog.manifest_path("A"), deep=True).equal
+    assert verify_replica(pair.target, pair.catalog.manifest_path("A"), deep=True).equal

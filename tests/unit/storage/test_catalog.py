@@ -13,10 +13,10 @@ import pytest
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import file_lock
-from incorta_provider.storage.apply import apply_point
-from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.catalog import DROPPED, Catalog
 from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.manifest_file import read_manifest
 from tests.builders.storage import (
     Pair,
@@ -56,7 +56,7 @@ def test_an_empty_catalog_says_what_to_do(pair: Pair) -> None:
         lambda catalog: catalog.workspace("run"),
         lambda catalog: catalog.lock("apply").__enter__(),
         lambda catalog: CutoverFolder(catalog.root, "m1").save_report({}),
-        lambda catalog: apply_point(catalog, catalog.root.parent / "live", "A"),
+        lambda catalog: LocalTarget(catalog.root.parent / "live", catalog).apply("A"),
     ],
 )
 @pytest.mark.parametrize("mount_point", [True, False])
@@ -174,14 +174,47 @@ def test_a_folder_without_its_record_is_no_point(pair: Pair) -> None:
         pair.catalog.get("B")
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"id": "A"}', "null"])
-def test_a_damaged_record_is_named(pair: Pair, content: str) -> None:
+@pytest.mark.parametrize("content", ["{}", "[]", '{"id": "A"}', "null", "no JSON", b"\xff\xfe", None])
+def test_a_damaged_record_is_named_and_holds_up_nothing(pair: Pair, content: str | bytes | None) -> None:
     pair.seal("A")
-    path = pair.catalog.point_dir("A") / "point.json"
-    path.write_text(content)
-    with pytest.raises(IntegrityError) as caught:
-        pair.catalog.points()
+    pair.seal("B", minute=2)
+    path = pair.catalog.point_dir("B") / "point.json"
+    path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(IntegrityError, match="the record of a recovery point is damaged: ") as caught:
+        pair.catalog.get("B")
     assert caught.value.where == str(path)
+    assert [point.id for point in pair.catalog.points()] == ["A"]
+    newest = pair.catalog.newest()
+    assert newest is not None
+    assert newest.id == "A"
+    assert pair.catalog.damaged() == {"B": caught.value.what}
+    pair.seal("C", minute=3)
+    assert path.exists()
+
+
+def test_a_record_of_another_point_is_damage(pair: Pair) -> None:
+    pair.seal("A")
+    pair.seal("B", minute=2)
+    pair.catalog.point_dir("A").joinpath("point.json").write_bytes(
+        pair.catalog.point_dir("B").joinpath("point.json").read_bytes()
+    )
+    assert [point.id for point in pair.catalog.points()] == ["B"]
+    assert pair.catalog.damaged() == {"A": "the record of a recovery point is damaged: it is the record of B"}
+
+
+def test_a_record_that_is_gone_is_damage_and_what_is_dropped_is_none(pair: Pair) -> None:
+    pair.seal("A")
+    pair.seal("B", minute=2)
+    pair.catalog.point_dir("A").joinpath("point.json").unlink()
+    record = pair.catalog.point_dir("B") / "point.json"
+    record.rename(record.with_name(DROPPED))
+    (pair.catalog.root / "points" / "C" / "files").mkdir(parents=True)
+    assert pair.catalog.damaged() == {"A": "its record is gone"}
+    assert pair.catalog.points() == []
 
 
 def test_a_workspace_is_found_again_by_its_run_and_removed_by_name(pair: Pair) -> None:

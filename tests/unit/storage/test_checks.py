@@ -34,7 +34,7 @@ def names(workspace: Workspace) -> list[bytes]:
 
 def test_whole_copies_pass(pair: Pair, workspace: Workspace) -> None:
     pair.copy(workspace, final=True)
-    assert verify_staged(workspace) == StagedReport(files=2, size=3, damaged=(), framing_faults=())
+    assert verify_staged(pair.target, workspace) == StagedReport(files=2, size=3, damaged=(), framing_faults=())
 
 
 def test_each_kind_of_damage_is_named(pair: Pair, workspace: Workspace) -> None:
@@ -48,7 +48,7 @@ def test_each_kind_of_damage_is_named(pair: Pair, workspace: Workspace) -> None:
     (workspace.files / "link").symlink_to(workspace.files / "longer")
     (workspace.files / "longer").write_bytes(b"abcd")
     (workspace.files / "shorter").write_bytes(b"ab")
-    assert verify_staged(workspace).damaged == (b"flipped", b"gone", b"link", b"longer", b"shorter")
+    assert verify_staged(pair.target, workspace).damaged == (b"flipped", b"gone", b"link", b"longer", b"shorter")
 
 
 def test_only_what_this_run_staged_is_read(pair: Pair, workspace: Workspace) -> None:
@@ -57,7 +57,7 @@ def test_only_what_this_run_staged_is_read(pair: Pair, workspace: Workspace) -> 
     put(pair.source, {"new": b"333"})
     following = pair.catalog.workspace("next")
     pair.copy(following, final=True)
-    assert verify_staged(following).files == 1
+    assert verify_staged(pair.target, following).files == 1
 
 
 def test_a_staged_version_that_the_manifest_does_not_name_does_not_matter(
@@ -77,7 +77,7 @@ def test_a_staged_version_that_the_manifest_does_not_name_does_not_matter(
     os.utime(pair.source / "a", ns=(1, was))
     pair.copy(workspace, final=True)
     (workspace.files / "a").write_bytes(b"damaged")
-    assert verify_staged(workspace) == StagedReport(files=0, size=0, damaged=(), framing_faults=())
+    assert verify_staged(pair.target, workspace) == StagedReport(files=0, size=0, damaged=(), framing_faults=())
 
 
 def test_parquet_that_is_not_whole_is_told_and_can_be_dropped(pair: Pair, workspace: Workspace) -> None:
@@ -85,7 +85,7 @@ def test_parquet_that_is_not_whole_is_told_and_can_be_dropped(pair: Pair, worksp
     content = (pair.source / "whole.parquet").read_bytes()
     put(pair.source, {"half.parquet": content[:-1], "half.txt": content[:-1]})
     pair.copy(workspace, final=True)
-    report = verify_staged(workspace)
+    report = verify_staged(pair.target, workspace)
     assert report.damaged == ()
     assert report.framing_faults == (b"half.parquet",)
     drop_from_manifest(workspace, report.framing_faults)
@@ -95,8 +95,8 @@ def test_parquet_that_is_not_whole_is_told_and_can_be_dropped(pair: Pair, worksp
 def test_a_check_that_is_run_again_still_knows_what_was_dropped(pair: Pair, workspace: Workspace) -> None:
     put(pair.source, {"half\n.parquet": b"PAR1"})
     pair.copy(workspace, final=True)
-    drop_from_manifest(workspace, verify_staged(workspace).framing_faults)
-    again = verify_staged(workspace)
+    drop_from_manifest(workspace, verify_staged(pair.target, workspace).framing_faults)
+    again = verify_staged(pair.target, workspace)
     assert again.framing_faults == (b"half\n.parquet",)
     drop_from_manifest(workspace, again.framing_faults)
     assert names(workspace) == [b"a", b"t", b"t/b"]
@@ -111,7 +111,7 @@ def test_a_check_that_dies_before_the_manifest_is_written_still_knows(
         dying.setattr(checks, "edit", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             drop_from_manifest(workspace, [b"half.parquet"])
-    report = verify_staged(workspace)
+    report = verify_staged(pair.target, workspace)
     assert report.framing_faults == (b"half.parquet",)
 
 
@@ -120,10 +120,10 @@ def test_a_file_that_was_left_out_and_is_whole_by_the_next_final_copy_is_in_agai
 ) -> None:
     put(pair.source, {"x.parquet": b"PAR1"})
     pair.copy(workspace, final=True)
-    drop_from_manifest(workspace, verify_staged(workspace).framing_faults)
+    drop_from_manifest(workspace, verify_staged(pair.target, workspace).framing_faults)
     pq.write_table(pa.table({"a": [1]}), pair.source / "x.parquet")
     pair.copy(workspace, final=True)
-    report = verify_staged(workspace)
+    report = verify_staged(pair.target, workspace)
     assert (report.damaged, report.framing_faults) == ((), ())
     assert b"x.parquet" in names(workspace)
 
@@ -131,11 +131,11 @@ def test_a_file_that_was_left_out_and_is_whole_by_the_next_final_copy_is_in_agai
 def test_a_torn_file_that_does_not_change_stays_out_of_each_point(pair: Pair, workspace: Workspace) -> None:
     put(pair.source, {"half.parquet": b"PAR1"})
     pair.copy(workspace, final=True)
-    drop_from_manifest(workspace, verify_staged(workspace).framing_faults)
+    drop_from_manifest(workspace, verify_staged(pair.target, workspace).framing_faults)
     pair.copy(workspace, final=True)
-    assert verify_staged(workspace).framing_faults == (b"half.parquet",)
+    assert verify_staged(pair.target, workspace).framing_faults == (b"half.parquet",)
 
 
-def test_without_a_manifest_there_is_nothing_to_check(workspace: Workspace) -> None:
+def test_without_a_manifest_there_is_nothing_to_check(pair: Pair, workspace: Workspace) -> None:
     with pytest.raises(IntegrityError, match="the manifest cannot be read"):
-        verify_staged(workspace)
+        verify_staged(pair.target, workspace)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage import apply as apply_module
-from incorta_provider.storage.apply import apply_point
+from incorta_provider.storage import local_volume
+from incorta_provider.storage.digests import Reader
 from incorta_provider.storage.found import found_path, is_diverged, mark_diverged
 from incorta_provider.storage.redo_journal import Step
 from incorta_provider.storage.replica import Replica
@@ -75,8 +76,8 @@ def test_what_the_services_did_not_touch_is_neither_moved_nor_read(
 ) -> None:
     mark_diverged(pair.catalog)
     before = (pair.live / "same").stat()
-    read: list[bytes] = []
-    monkeypatch.setattr("incorta_provider.storage.found.read", read.append)
+    read: list[Entry] = []
+    monkeypatch.setattr(Reader, "__call__", lambda _, batch: read.extend(batch) or [])
     pair.apply("B")
     assert read == []
     assert (pair.live / "same").stat().st_ino == before.st_ino
@@ -94,9 +95,9 @@ def test_a_suspect_is_read_however_it_looks(pair: Pair, states: dict[str, State]
     (pair.live / "same").write_bytes(b"X")
     os.utime(pair.live / "same", ns=(facts.st_mtime_ns, facts.st_mtime_ns))
     put(pair.catalog.history / "elsewhere" / "files", {"same": b"0"})
-    apply_point(pair.catalog, pair.live, "B", suspects=())
+    pair.target.apply("B", suspects=())
     assert (pair.live / "same").read_bytes() == b"X"
-    apply_point(pair.catalog, pair.live, "B", suspects=(b"same",))
+    pair.target.apply("B", suspects=(b"same",))
     assert snapshot(pair.live, times=True) == states["B"]
 
 
@@ -115,7 +116,7 @@ def test_killed_after_any_step_it_goes_on_from_the_same_findings(
             super().do(step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(apply_module, "Replica", Dying)
+        patch.setattr(local_volume, "Replica", Dying)
         try:
             pair.apply("A")
         except KeyboardInterrupt:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.redo_journal import Step, Verb
 from incorta_provider.storage.replica import Replica
 from tests.builders.storage import NS, folder, folder_for_nobody, give_to_nobody, put, run_as_nobody, snapshot
@@ -17,7 +19,7 @@ class Site:
         put(root, {"live": None, "catalog/history": None})
 
     def do(self, *steps: Step) -> Replica:
-        replica = Replica(self.live, self.catalog, self.history)
+        replica = Replica(*map(os.fsencode, (self.live, self.catalog, self.history)))
         for step in steps:
             replica.do(step)
         return replica
@@ -145,7 +147,8 @@ def test_folders_get_time_and_mode_in_the_end_deepest_first(site: Site) -> None:
     put(site.live, {"untouched": None})
     replica = site.do(Step(Verb.FOLDER, b"a"), Step(Verb.FOLDER, b"a/b"), place(b"a/b/c"), place(b"x/y", b"new-2"))
     assert replica.changed_folders == [b"a", b"a/b", b"x"]
-    replica.finish([folder(b"a", mode=0o500), folder(b"a/b", mode=0o711), folder(b"x", mode=0o755)])
+    deepest_first = [folder(b"x", mode=0o755), folder(b"a/b", mode=0o711), folder(b"a", mode=0o500)]
+    LocalVolume(site.live, site.catalog).finish(deepest_first)
     found = {name: (site.live / name).stat() for name in ("a", "a/b", "x")}
     assert {name: facts.st_mode & 0o777 for name, facts in found.items()} == {"a": 0o500, "a/b": 0o711, "x": 0o755}
     assert {facts.st_mtime_ns for facts in found.values()} == {NS}
@@ -164,12 +167,14 @@ def test_folders_that_lock_us_out_are_opened_and_closed_again() -> None:
         give_to_nobody(root)
         program = (
             "from incorta_provider.storage.replica import Replica; "
+            "from incorta_provider.storage.local_volume import LocalVolume; "
             "from incorta_provider.storage.redo_journal import Step, Verb; "
-            "replica = Replica(root / 'live', root / 'catalog', root / 'catalog' / 'history' / 'A'); "
+            "catalog = os.fsencode(root / 'catalog'); "
+            "replica = Replica(os.fsencode(root / 'live'), catalog, catalog + b'/history/A'); "
             "replica.do(Step(Verb.PLACE, b'back', b'history/A/files/v/back', 0o600, 1)); "
             "replica.do(Step(Verb.REMOVE, b'locked')); "
             "replica.do(Step(Verb.PLACE, b't/u/a', b'new', 0o600, 1)); "
-            "replica.finish([folder(b't', mode=0), folder(b't/u', mode=0o500)]); "
+            "LocalVolume(root / 'live', root / 'catalog').finish([folder(b't/u', mode=0o500), folder(b't', mode=0)]); "
             "print(replica.changed_folders)"
         )
         assert run_as_nobody(program, root) == "[b't', b't/u']\n"

@@ -15,8 +15,10 @@ from incorta_provider.storage import free_space, local_copy, transfer, work_pool
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.staged_index import read_index
+from incorta_provider.storage.staging import Staging
 from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.tree import Missed
+from incorta_provider.storage.work_pool import Limits
 from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import HOSTILE_NAMES, Pair, folder_for_nobody, give_to_nobody, make_pair, put, run_as_nobody
 
@@ -258,8 +260,7 @@ def test_a_pass_that_was_cut_off_costs_only_what_it_was_copying(
     pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(pair.source, {f"f{number}": b"%d" % number for number in range(10)})
-    monkeypatch.setattr(work_pool, "BATCH_FILES", 1)
-    monkeypatch.setattr(work_pool, "WORKERS", 1)
+    monkeypatch.setattr(Staging, "limits", Limits(workers=1, batch_files=1))
 
     def fail(path: bytes) -> None:
         if path == b"f7":
@@ -318,8 +319,8 @@ def test_many_files_are_copied_by_helper_processes(
 ) -> None:
     put(pair.source, {f"t{number % 7}/f{number}": b"%d" % number for number in range(500)})
     monkeypatch.setattr(work_pool, "MANY_FILES", 100)
-    monkeypatch.setattr(work_pool, "WORKERS", 2)
-    report = copy_delta(pair.tree, None, workspace, final=True)
+    monkeypatch.setattr(Staging, "limits", Limits(workers=2))
+    report = copy_delta(pair.tree, pair.target, None, workspace, final=True)
     assert report.copied_files == 500
     copied = {path.name: path.read_bytes() for path in workspace.files.rglob("f*")}
     assert copied == {f"f{number}": b"%d" % number for number in range(500)}

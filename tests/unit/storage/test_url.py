@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.url import local_path, open_tree
+from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.url import local_path, open_target, open_tree
+
+
+def no_connections(conn_id: str) -> ConnectionInfo:
+    raise AssertionError(f"{conn_id} was asked for")
 
 
 @pytest.mark.parametrize(
@@ -41,11 +48,24 @@ def test_localhost_is_here() -> None:
 )
 def test_a_url_that_names_no_folder_is_refused(url: str, what: str) -> None:
     with pytest.raises(ConfigurationError, match=what) as caught:
-        open_tree(url)
+        open_tree(url, no_connections)
+    with pytest.raises(ConfigurationError, match=what):
+        open_target(url, Catalog(Path("/catalog")), no_connections)
     assert caught.value.where == url
 
 
 def test_a_tree_is_opened_without_touching_it(tmp_path: Path) -> None:
-    tree = open_tree((tmp_path / "absent").as_uri(), ("*.log",))
+    tree = open_tree((tmp_path / "absent").as_uri(), no_connections, ("*.log",))
     assert isinstance(tree, LocalTree)
     assert tree.root == tmp_path / "absent"
+
+
+def test_a_target_is_opened_without_touching_it(tmp_path: Path) -> None:
+    target = open_target((tmp_path / "absent").as_uri(), Catalog(tmp_path / "catalog"), no_connections)
+    assert isinstance(target, LocalTarget)
+    assert target.label == str(tmp_path / "absent")
+
+
+def test_a_vault_beside_the_catalog_is_refused_for_a_storage_that_is_mounted_here(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="only for a storage that is not mounted here"):
+        open_target(tmp_path.as_uri(), Catalog(tmp_path / "catalog"), no_connections, vault="file:///vault")

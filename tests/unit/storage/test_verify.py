@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.verify import VerifyReport, verify_tree
+from incorta_provider.storage.verify import VerifyReport, verify_replica
 from tests.builders.storage import Pair, make_pair, put
 
 
@@ -25,7 +25,7 @@ def pair(tmp_path: Path) -> Pair:
 
 
 def compared(pair: Pair, *exclude: str, deep: bool) -> VerifyReport:
-    return verify_tree(pair.live, pair.catalog.manifest_path("A"), deep=deep, exclude=exclude)
+    return verify_replica(pair.target, pair.catalog.manifest_path("A"), deep=deep, exclude=exclude)
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -14,9 +14,8 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import DrError, IntegrityError, TransientError
-from incorta_provider.storage import work_pool
 from incorta_provider.storage.helpers import Helpers
-from incorta_provider.storage.work_pool import BATCH_BYTES, BATCH_FILES, batches, in_order
+from incorta_provider.storage.work_pool import LIMITS, Limits, batches, in_order
 from tests.builders.storage import file
 
 
@@ -47,7 +46,7 @@ def open_pipes() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("count", [0, 1, BATCH_FILES, 999, 1000, 2500])
+@pytest.mark.parametrize("count", [0, 1, LIMITS.batch_files, 999, 1000, 2500])
 def test_each_file_once_and_in_order(count: int) -> None:
     done = [
         (entry, size)
@@ -64,8 +63,7 @@ def test_few_files_stay_in_this_process_and_many_do_not() -> None:
     assert len(many) > 1
 
 
-def test_results_are_in_order_when_the_first_batch_is_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_pool, "BATCH_FILES", 1)
+def test_results_are_in_order_when_the_first_batch_is_the_slowest() -> None:
     second_is_done = threading.Event()
 
     def work(batch: list[Entry]) -> bytes:
@@ -75,12 +73,12 @@ def test_results_are_in_order_when_the_first_batch_is_the_slowest(monkeypatch: p
             second_is_done.set()
         return batch[0].path
 
-    assert [path for _, path in in_order(work, entries(5))] == [b"%05d" % number for number in range(5)]
+    assert [path for _, path in in_order(work, entries(5), Limits(batch_files=1))] == [
+        b"%05d" % number for number in range(5)
+    ]
 
 
-def test_the_first_error_ends_it_and_what_has_not_begun_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_pool, "BATCH_FILES", 1)
-    monkeypatch.setattr(work_pool, "WORKERS", 1)
+def test_the_first_error_ends_it_and_what_has_not_begun_is_dropped() -> None:
     begun = []
 
     def work(batch: list[Entry]) -> None:
@@ -90,13 +88,14 @@ def test_the_first_error_ends_it_and_what_has_not_begun_is_dropped(monkeypatch: 
             raise TransientError("third")
 
     with pytest.raises(TransientError, match="third"):
-        list(in_order(work, entries(200)))
+        list(in_order(work, entries(200), Limits(workers=1, batch_files=1)))
     assert len(begun) < 20
 
 
 def test_a_batch_is_bounded_by_files_and_by_bytes() -> None:
-    large = Entry(b"large", file(b"").kind, BATCH_BYTES, 0, 0)
-    assert [len(batch) for batch in batches([large, large, *entries(BATCH_FILES + 1)])] == [1, 1, BATCH_FILES, 1]
+    few = LIMITS.batch_files
+    large = Entry(b"large", file(b"").kind, LIMITS.batch_bytes, 0, 0)
+    assert [len(batch) for batch in batches([large, large, *entries(few + 1)], LIMITS)] == [1, 1, few, 1]
 
 
 def test_errors_of_a_helper_arrive_whole() -> None:

@@ -13,7 +13,6 @@ from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.rewrite import Change, Finding, Rule
-from incorta_provider.steps.cutover import compare as compare_module
 from incorta_provider.steps.cutover import restore as restore_module
 from incorta_provider.steps.cutover import rewrite as rewrite_module
 from incorta_provider.steps.cutover.apply import apply
@@ -25,6 +24,7 @@ from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
+from incorta_provider.storage.local_target import LocalTarget
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, replication_run, write_dump
 
 FILES = {b"notes.txt": b"twelve bytes", b"source/a": b"aaaa", b"source/caf\xe9\n": b"a hostile name"}
@@ -140,7 +140,7 @@ class TestCompare:
         run = applied(bench)
         for number in range(30):
             (bench.storage("newyork") / f"extra{number:02}").touch()
-        monkeypatch.setattr(compare_module, "apply_point", lambda *args, **kwargs: None)
+        monkeypatch.setattr(LocalTarget, "apply", lambda *args, **kwargs: None)
         with pytest.raises(IntegrityError) as caught:
             compare(run)
         assert caught.value.what.startswith("the replica differs from the recovery point in 30 file(s):")

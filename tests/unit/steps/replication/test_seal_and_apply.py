@@ -11,7 +11,6 @@ from incorta_provider.dr.inventory import Difference, Inventory
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
-from incorta_provider.steps.replication import apply as apply_module
 from incorta_provider.steps.replication import dump as dump_module
 from incorta_provider.steps.replication import protocol
 from incorta_provider.steps.replication import prove as prove_module
@@ -26,6 +25,7 @@ from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage import catalog as catalog_module
+from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.manifest_file import ManifestWriter
 from tests.builders.group import ACTOR, NOON, Bench, digest, owner, replication_run, sealed_point, write_dump
 
@@ -392,6 +392,6 @@ class TestProtocol:
 
 def test_the_apply_is_of_the_own_point(bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch) -> None:
     point, asked = seal(ready), []
-    monkeypatch.setattr(apply_module, "apply_point", lambda catalog, root, point_id: asked.append((root, point_id)))
+    monkeypatch.setattr(LocalTarget, "apply", lambda target, point_id: asked.append((target.label, point_id)))
     apply(ready)
-    assert asked == [(bench.storage("newyork"), point.id)]
+    assert asked == [(str(bench.storage("newyork")), point.id)]

@@ -1,0 +1,90 @@
+"""What the vault keeps and no point needs any more.
+
+A kept file is needed when a manifest has its bytes under its path: by size and time, or, where only the time differs,
+by its digest. What no retained point needs goes when a point that is being dropped needed it, or when it was staged for
+a point and is not in it. What no point ever named stays: somebody wrote it at this site, and nobody else may have it.
+
+The vault is listed in path order, some files at a time, and of the manifests only the parts with these paths are read.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from incorta_provider.dr.diff import same_mtime
+from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.areas import HISTORY
+from incorta_provider.storage.catalog import DROPPED, POINT
+from incorta_provider.storage.json_file import read_model
+from incorta_provider.storage.manifest_file import select
+from incorta_provider.storage.vault import Vault
+from incorta_provider.storage.work_pool import chunks
+
+AT_ONCE = 20_000
+"""How many kept files are held against the manifests together."""
+
+_Kept = tuple[Entry, bytes]
+"""A kept file and the area where it lies."""
+
+_Version = tuple[int, int, bytes | None]
+"""Size, time and digest."""
+
+
+def leftovers(vault: Vault, retained: Sequence[Path], dropped: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
+    """Yield each kept file that goes, as its place in the vault and its size in bytes.
+
+    Of the staging areas only those of the points that are named here are looked at: a run may stage or seal meanwhile.
+    """
+    staged = _staged_areas(vault, (*retained, *dropped))
+    areas = [*staged, *vault.volume.areas(f"{HISTORY}/*/*")]
+    kept = heapq.merge(*(_located(vault, area) for area in areas), key=lambda found: found[0].path)
+    for some in chunks(kept, AT_ONCE):
+        free = _not_named(vault, some, retained)
+        foreign = set(_not_named(vault, [found for found in free if found[1] not in staged], dropped))
+        for entry, area in free:
+            if (entry, area) not in foreign:
+                yield area + b"/" + entry.path, entry.size
+
+
+def _staged_areas(vault: Vault, manifests: Iterable[Path]) -> frozenset[bytes]:
+    """Return the staging areas of points; that of one whose record is damaged is not known, and nothing of it goes."""
+    return frozenset(vault.areas.of_point(point) for path in manifests if (point := _record(path)) is not None)
+
+
+def _record(manifest: Path) -> RecoveryPoint | None:
+    try:
+        return read_model(manifest.with_name(POINT), RecoveryPoint) or read_model(
+            manifest.with_name(DROPPED), RecoveryPoint
+        )
+    except IntegrityError:
+        return None
+
+
+def _located(vault: Vault, area: bytes) -> Iterator[_Kept]:
+    return ((entry, area) for entry in vault.volume.kept(area))
+
+
+def _not_named(vault: Vault, kept: Sequence[_Kept], manifests: Sequence[Path]) -> list[_Kept]:
+    """Return the files whose bytes none of the manifests has under their path."""
+    paths = sorted({entry.path for entry, _ in kept})
+    versions: defaultdict[bytes, set[_Version]] = defaultdict(set)
+    for manifest in manifests if paths else ():
+        for entry in select(manifest, paths):
+            if entry.kind is Kind.FILE:
+                versions[entry.path].add((entry.size, entry.mtime_ns, entry.sha256))
+    return [(entry, area) for entry, area in kept if not _is_one_of(versions[entry.path], entry, area, vault)]
+
+
+def _is_one_of(versions: Iterable[_Version], kept: Entry, area: bytes, vault: Vault) -> bool:
+    alike = [version for version in versions if version[0] == kept.size]
+    if any(same_mtime(mtime_ns, kept.mtime_ns) for _, mtime_ns, _ in alike):
+        return True
+    if not alike:
+        return False
+    (reading,) = vault.volume.reader(area)([kept])
+    return any(reading.sha256 == sha256 for _, _, sha256 in alike)

@@ -1,0 +1,22 @@
+"""Which way bytes take from one kind of storage to another.
+
+A way of its own is one line in ``_ROUTES``; every other pair takes the target's own copier, which needs nothing of the
+source but its ``fetch``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from incorta_provider.storage.target import Copier, Target
+from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.workspace import Workspace
+
+_ROUTES: Mapping[tuple[type, type], Callable[..., Copier]] = {}
+"""By the classes of source and target: what makes the copier, called as ``copier_for`` is."""
+
+
+def copier_for(source: Tree, target: Target, workspace: Workspace) -> Copier:
+    """Return what copies from ``source`` into the staging of a run."""
+    route = _ROUTES.get((type(source), type(target)))
+    return route(source, target, workspace) if route else target.copier(source, workspace)

@@ -1,0 +1,90 @@
+"""A target whose replica and vault are folders on one file system, here or at a node.
+
+All that :class:`incorta_provider.storage.target.Target` asks for but the copier, which is where the kinds differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from incorta_provider.storage.apply import apply_point, ensure_fit, rehearse_apply
+from incorta_provider.storage.areas import Areas
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.found import write_found
+from incorta_provider.storage.free_space import ensure_room
+from incorta_provider.storage.leftovers import leftovers
+from incorta_provider.storage.target import ApplyReport
+from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.vault import Vault
+from incorta_provider.storage.volume import LIVE, STEPS, AreaReader, Volume
+from incorta_provider.storage.work_pool import Batch, chunks
+from incorta_provider.storage.workspace import Workspace
+
+
+class VolumeTarget:
+    """The target on ``volume``, with its records in ``catalog``."""
+
+    def __init__(self, catalog: Catalog, volume: Volume, areas: Areas) -> None:
+        self.catalog = catalog
+        self.volume = volume
+        self._areas = areas
+        self._vault = Vault(catalog, volume, areas)
+
+    @property
+    def label(self) -> str:
+        """Where the replica is."""
+        return self.volume.label
+
+    def check(self) -> None:
+        """Refuse a replica that cannot be made, or that no rename from the vault can reach."""
+        ensure_fit(self._vault)
+
+    def ensure_room(self, *, size: int, files: int) -> None:
+        """Refuse a copy of ``size`` bytes that there is no room for."""
+        ensure_room(self.volume.room(), self.volume.vault_label, size=size, files=files)
+
+    def staged_reader(self, workspace: Workspace) -> AreaReader:
+        """Return what reads staged files again, with the frames of Parquet files."""
+        return self.volume.reader(self._areas.of_run(workspace), framing=True)
+
+    def touched(self, workspace: Workspace, batch: Batch) -> list[bytes]:
+        """Return which staged files are not as they were staged, by their facts alone."""
+        return self.volume.touched(self._areas.of_run(workspace), batch)
+
+    def flush(self, workspace: Workspace) -> None:
+        """Bring everything staged to disk, with all else on its file system: files were not synced one by one."""
+        self.volume.sync()
+
+    def discard(self, workspace: Workspace) -> None:
+        """Drop the staged bytes of a run that sealed nothing."""
+        self.volume.remove(self._areas.of_run(workspace))
+
+    def live(self, exclude: Sequence[str] = ()) -> Tree:
+        """Return the live replica as a tree that can be listed."""
+        return self.volume.live(exclude)
+
+    def live_reader(self) -> AreaReader:
+        """Return what reads files of the live replica."""
+        return self.volume.reader(LIVE)
+
+    def find_out(self, path: Path, point_id: str, suspects: Collection[bytes] = ()) -> None:
+        """Write a manifest of what the live replica is to ``path``, whatever its record says."""
+        write_found(path, self.volume, self.catalog.manifest_path(point_id), suspects)
+
+    def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
+        """Make the live replica the point; an apply that was cut off before is finished first."""
+        return apply_point(self._vault, point_id, suspects=suspects)
+
+    def rehearse(self, point_id: str, found: Path | None) -> None:
+        """Plan an apply to the end and do nothing."""
+        rehearse_apply(self._vault, point_id, found)
+
+    def leftovers(self, retained: Sequence[Path], dropped: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
+        """Yield each kept file that only dropped points need, as its place in the vault and its size in bytes."""
+        return leftovers(self._vault, retained, dropped)
+
+    def forget(self, places: Iterator[bytes]) -> None:
+        """Delete what :meth:`leftovers` named; what is gone already is fine."""
+        for some in chunks(places, STEPS):
+            self.volume.forget(some)
