@@ -24,6 +24,16 @@ class Kind(StrEnum):
     LINK = "link"
 
 
+KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
+"""In files and between processes a kind is its place here."""
+
+FILE_CODE, DIR_CODE, LINK_CODE = range(len(KINDS))
+
+Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
+"""What a listing shows of an entry: path, code of the kind, size, time, mode, link target, version. It is no object of
+a class, because millions are compared with those of a manifest, and nearly all are equal."""
+
+
 class Entry(NamedTuple):
     """One file, folder or symbolic link.
 
@@ -47,6 +57,12 @@ class Entry(NamedTuple):
     sha256: bytes | None = None
     link_target: bytes | None = None
     version: bytes | None = None
+
+
+def from_row(row: Row) -> Entry:
+    """Return the entry of a row."""
+    path, code, size, mtime_ns, mode, link_target, version = row
+    return Entry(path, KINDS[code], size, mtime_ns, mode, None, link_target, version)
 
 
 MODE_BITS = 0o777

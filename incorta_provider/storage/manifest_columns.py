@@ -6,14 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.dr.manifest import KINDS, Entry
 from incorta_provider.storage.arrow_columns import digests, integers, strings
 
-KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
-"""A kind's code is its place here."""
-
 CODES = {kind: code for code, kind in enumerate(KINDS)}
-FILE_CODE = CODES[Kind.FILE]
 
 _DIGEST_BYTES = 32
 

@@ -6,11 +6,15 @@ A new kind of source is one module with a class that fits :class:`Tree`, and one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from incorta_provider.dr.manifest import Entry
+from incorta_provider.dr.manifest import Entry, Row
+
+Parallel = Literal["processes", "threads"]
+Rows = Generator[Row, Sequence[bytes] | None, None]
+"""A listing. The answer to the row of a folder names what is looked at in it, where not all is."""
 
 
 class Missed(StrEnum):
@@ -53,3 +57,25 @@ class Tree(Protocol):
         :raises FileExistsError: there is one already.
         :raises IntegrityError: the file may not be read.
         """
+
+
+@runtime_checkable
+class RangedTree(Tree, Protocol):
+    """A source whose ranges are listed beside each other.
+
+    :ivar parallel: ``processes``: it can be pickled, and listing takes a processor's time; ``threads``: it waits.
+    """
+
+    parallel: Parallel
+
+    def pinned(self) -> RangedTree:
+        """Return the same tree, whose listings refuse another root than the one that is there now.
+
+        Without it a source that is unmounted between two ranges looks as if it had lost what is in the second.
+        """
+
+    def cuts(self, wanted: int) -> Sequence[bytes]:
+        """Return sorted paths that cut the tree into about as many parts as are ``wanted``; none if it takes long."""
+
+    def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
+        """Yield what ``list`` does, as rows; who answers the row of a folder with names has only these looked at."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
+import tempfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import DrError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.storage import local_walk
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.local import LocalTree
 from tests.builders.storage import HOSTILE_NAMES, folder_for_nobody, give_to_nobody, put, run_as_nobody
@@ -29,6 +35,64 @@ def refusal(root: Path) -> DrError:
 def test_everything_is_listed_once_in_path_order(tmp_path: Path) -> None:
     put(tmp_path, {"a/x": b"1", "a/y/z": b"22", "a-b": b"", "a.c/d": b"", "empty": None, "b": b"333"})
     assert paths(tmp_path) == [b"a", b"a-b", b"a.c", b"a.c/d", b"a/x", b"a/y", b"a/y/z", b"b", b"empty"]
+
+
+NAMES = st.sampled_from([b"a", b"a-", b"a.", b"a0", b"b"])
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map(b"/".join)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=st.sets(PATHS, max_size=10), cuts=st.sets(st.one_of(PATHS, st.binary(max_size=3)), max_size=3))
+def test_ranges_put_together_are_the_whole(tmp_path: Path, tree: set[bytes], cuts: set[bytes]) -> None:
+    root = Path(tempfile.mkdtemp(dir=tmp_path))
+    for path in tree:
+        make_folders(os.fsencode(root) + b"/" + path)
+    whole = list(LocalTree(root).list())
+    assert [entry.path for entry in whole] == sorted(entry.path for entry in whole)
+    begins = [b"", *sorted(cuts)]
+    ranges = [list(LocalTree(root).list(begin, end)) for begin, end in zip_longest(begins, begins[1:])]
+    assert [entry for listed in ranges for entry in listed] == whole
+
+
+def test_a_range_does_not_look_into_folders_outside_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {f"{name}/x": b"" for name in "abcd"})
+    looked: list[bytes] = []
+    listdir = os.listdir
+
+    def look(path: bytes) -> list[bytes]:
+        looked.append(path[-2:])
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", look)
+    assert [entry.path for entry in LocalTree(tmp_path).list(b"b/", b"c/")] == [b"b/x", b"c"]
+    assert looked[1:] == [b"b/"]
+
+
+def test_a_folder_that_is_passed_over_is_not_read(tmp_path: Path) -> None:
+    put(tmp_path, {"a/deep/x": b"", "a/y": b"", "b/x": b""})
+    rows = LocalTree(tmp_path).rows()
+    assert next(rows)[0] == b"a"
+    assert rows.send([b"deep"])[0] == b"a/deep"
+    assert [row[0] for row in rows] == [b"a/deep/x", b"b", b"b/x"]
+
+
+def test_a_pinned_tree_refuses_another_root(tmp_path: Path) -> None:
+    """An unmount that comes and goes between two ranges."""
+    root = tmp_path / "root"
+    put(root, {"a": b""})
+    pinned = LocalTree(root, ("*.log",)).pinned()
+    assert [entry.path for entry in pickle.loads(pickle.dumps(pinned)).list()] == [b"a"]
+    root.rename(tmp_path / "was")
+    root.mkdir()
+    with pytest.raises(IntegrityError, match="another folder than when the listing began"):
+        list(pinned.list())
+
+
+def test_cuts_are_folders(tmp_path: Path) -> None:
+    put(tmp_path, {f"{name}/{below}/x": b"" for name in "ab" for below in "cd"})
+    assert LocalTree(tmp_path).cuts(2) == [b"a", b"b"]
+    assert LocalTree(tmp_path).cuts(3) == [b"a", b"a/c", b"a/d", b"b"]
+    assert LocalTree(tmp_path).cuts(99) == [b"a", b"a/c", b"a/d", b"b", b"b/c", b"b/d"]
 
 
 def test_an_entry_has_the_facts_of_its_file_and_no_digest(tmp_path: Path) -> None:
@@ -126,7 +190,8 @@ def test_special_files_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.M
         assert "socket is a device, socket or pipe" in refusal(tmp_path).what
 
 
-def test_what_vanishes_while_it_is_listed_is_left_out(tmp_path: Path) -> None:
+def test_what_vanishes_while_it_is_listed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_walk, "_AT_ONCE", 1)
     put(tmp_path, {"a": b"", "b/x": b"", "c": b""})
     listing = LocalTree(tmp_path).list()
     assert next(listing).path == b"a"

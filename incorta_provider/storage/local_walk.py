@@ -1,0 +1,87 @@
+"""Walk a part of a tree of files in path order, without recursion: a tree may be deeper than Python's stack."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from incorta_provider.dr.manifest import DIR_CODE, Row
+from incorta_provider.storage.tree import Rows
+
+_AT_ONCE = 1_024
+"""Of so many names of a folder the facts are held."""
+
+_BEHIND = b"0"
+"""What follows ``/`` in the order of bytes: all that a folder holds sorts before its path with this behind it."""
+
+
+@dataclass(slots=True)
+class _Folder:
+    """One that is being walked.
+
+    :ivar waiting: its subfolders whose content is still to come, as paths with ``/``; the next one is the last. Beside
+        each the names that are looked at in it, None for all.
+    """
+
+    rows: Iterator[Row]
+    held: Row | None = None
+    waiting: list[tuple[bytes, Sequence[bytes] | None]] = field(default_factory=list)
+
+
+class Walk:
+    """The paths from ``begin`` on and before ``end``.
+
+    :param names: returns the sorted names in a folder, whose path ends in ``/``; empty for the root.
+    :param look: returns what names in a folder are, in their order.
+    """
+
+    def __init__(
+        self,
+        names: Callable[[bytes], Sequence[bytes]],
+        look: Callable[[bytes, Sequence[bytes]], Iterable[Row]],
+        begin: bytes,
+        end: bytes | None,
+    ) -> None:
+        self._names = names
+        self._look = look
+        self._begin = begin
+        self._end = end
+
+    def rows(self) -> Rows:
+        """Yield them; who answers the row of a folder with names has only these looked at in it."""
+        begin = self._begin
+        stack = [self._folder(b"", None)]
+        while stack:
+            folder = stack[-1]
+            row = folder.held or next(folder.rows, None)
+            if folder.waiting and (row is None or folder.waiting[-1][0] < row[0]):
+                folder.held = row
+                stack.append(self._folder(*folder.waiting.pop()))
+                continue
+            if row is None:
+                stack.pop()
+                continue
+            folder.held = None
+            only = (yield row) if row[0] >= begin else None
+            if row[1] == DIR_CODE and self._has_part_of(row[0]):
+                folder.waiting.append((row[0] + b"/", only))
+
+    def _folder(self, path: bytes, only: Sequence[bytes] | None) -> _Folder:
+        names = self._names(path) if only is None else only
+        return _Folder(self._rows(path, self._in_range(path, names)))
+
+    def _rows(self, path: bytes, names: Sequence[bytes]) -> Iterator[Row]:
+        for first in range(0, len(names), _AT_ONCE):
+            yield from self._look(path, names[first : first + _AT_ONCE])
+
+    def _in_range(self, path: bytes, names: Sequence[bytes]) -> Sequence[bytes]:
+        """Leave out names that neither are in the range nor, as folders, could hold a part of it."""
+        if self._end is not None and path + b"\xff" > self._end:
+            names = names[: bisect_left(names, self._end, key=lambda name: path + name)]
+        if path < self._begin:
+            names = [name for name in names if path + name + _BEHIND > self._begin]
+        return names
+
+    def _has_part_of(self, path: bytes) -> bool:
+        return path + _BEHIND > self._begin and (self._end is None or path + b"/" < self._end)
