@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,10 @@ _INSTALL = "Install rsync 3.1 or newer at both ends."
 _PER_FILE = frozenset({0, 23, 24})
 """Done; some files were not brought; some vanished. Which ones is found by looking, not by reading messages."""
 
+_NOT_FOUND = 127
+_NO_RSYNC = re.compile(r"rsync: (command )?not found|rsync: No such file|incorta-dr: .*No such file")
+"""What the shell at a node says, or our program there that starts rsync."""
+
 _ERRNO = re.compile(r"\((\d+)\)(?: at |$)", re.MULTILINE)
 _UNUSABLE: Mapping[int, str] = {1: "its options", 2: "its protocol", 4: "what is asked of it"}
 _DIE_WITH_PARENT = (
@@ -58,6 +63,8 @@ def run(argv: Sequence[str], paths: Sequence[bytes], *, keep: Sequence[int] = ()
     :param paths: what to bring, relative to the source.
     :param keep: descriptors that stay open in it: locks.
     """
+    if shutil.which(argv[0]) is None:
+        return Ended(_NOT_FOUND, f"{argv[0]}: command not found")
     names = b"".join(b"./" + path + b"\0" for path in paths)  # a name that begins with # would be a comment
     words = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
     env = {key: value for key, value in os.environ.items() if not key.startswith("RSYNC_")} | {"LC_ALL": "C"}
@@ -82,7 +89,7 @@ def fault(ended: Ended, place: str) -> DrError:
     told = ended.complaint[-500:] or "no message"
     if (login := login_fault(ended.complaint, place)) is not None:
         return login
-    if ended.status == 127 or "command not found" in told or "rsync: not found" in told:
+    if ended.status == _NOT_FOUND or _NO_RSYNC.search(told):
         return ConfigurationError(f"there is no rsync: {told}", where=place, fix=_INSTALL)
     if (known := _known(ended.complaint, told, place)) is not None:
         return known

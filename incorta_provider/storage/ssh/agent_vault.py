@@ -1,0 +1,204 @@
+"""What the agent does at a target: the volume of the replica and its vault, and the staging of what comes.
+
+Each piece of work takes the head and the body of a request, and yields the messages of its answer. What writes while
+others might do so too goes through a fence, see :mod:`incorta_provider.storage.ssh.fence`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from incorta_provider.dr.manifest import parent_of
+from incorta_provider.ssh.openssh import Login, write_options
+from incorta_provider.ssh.private_folder import private_folder
+from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.folders import make_folders, remove_tree
+from incorta_provider.storage.local_volume import LocalVolume
+from incorta_provider.storage.ssh import marker
+from incorta_provider.storage.ssh.fence import inside, take_over
+from incorta_provider.storage.ssh.received import adopt
+from incorta_provider.storage.ssh.rsync import run
+from incorta_provider.storage.ssh.rsync_commands import pull_command
+from incorta_provider.storage.ssh.steps import unpack_steps
+from incorta_provider.storage.ssh.wire import (
+    Message,
+    pack_entries,
+    pack_paths,
+    pack_texts,
+    unpack_entries,
+    unpack_paths,
+)
+from incorta_provider.storage.staged_index import from_text
+
+_ENTRIES = 2_000
+
+
+def make(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Make the vault."""
+    try:
+        marker.make_vault(_vault(head), _root(head), head["owner"])
+    except OSError as error:
+        raise target_fault(error, head["vault"]) from None
+    yield from ()
+
+
+def owner(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Tell whose vault it is."""
+    try:
+        yield Message({"owner": marker.read_owner(_vault(head))})
+    except OSError as error:
+        raise target_fault(error, head["vault"]) from None
+
+
+def prepare(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Take over a fence of the vault, and remove what a worker before had begun to bring."""
+    fence, incoming = _bytes(head, "fence"), _bytes(head, "incoming")
+    try:
+        make_folders(parent_of(fence))
+        take_over(os.fsdecode(fence), head["token"])
+        remove_tree(incoming)
+        make_folders(incoming)
+    except OSError as error:
+        raise target_fault(error, head["vault"]) from None
+    yield Message({"python": sys.executable, "program": sys.path[0]})
+
+
+def pull(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Bring files from another node with a key of this one."""
+    login = Login(**{**head["login"], "host_keys": tuple(head["login"]["host_keys"])})
+    try:
+        with private_folder() as folder, inside(head["fence"], head["token"]) as fence:
+            os.set_inheritable(fence, True)
+            command = pull_command(write_options(folder, login), _bytes(head, "source"), _bytes(head, "incoming"))
+            ended = run(command, unpack_paths(body), keep=(fence,))
+    except OSError as error:
+        raise target_fault(error, head["incoming"]) from None
+    yield Message({"status": ended.status, "complaint": ended.complaint})
+
+
+def take_in(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Take what was brought into its staging area."""
+    incoming = _bytes(head, "incoming")
+    with inside(head["fence"], head["token"]):
+        digests = adopt(incoming, _bytes(head, "area"), unpack_entries(body))
+        remove_tree(incoming)
+    yield Message({}, pack_texts(digests))
+
+
+def live_root(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Look at the live root."""
+    found = _volume(head).live_root()
+    facts = {"there": found.there, "makeable": found.makeable, "one_file_system": found.one_file_system}
+    yield Message(facts, pack_paths(found.names))
+
+
+def make_live_root(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Make the live root."""
+    _volume(head).make_live_root()
+    yield from ()
+
+
+def room(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Ask how much fits."""
+    found = _volume(head).room()
+    yield Message({"size": found.size, "files": found.files})
+
+
+def areas(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Name folders in the vault."""
+    yield Message({}, pack_paths(_volume(head).areas(head["pattern"])))
+
+
+def touched(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Name the files of an area that are not as they are recorded."""
+    yield Message({}, pack_paths(_volume(head).touched(_bytes(head, "area"), unpack_entries(body))))
+
+
+def find(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Find where bytes lie in the vault."""
+    own, *others = (from_text(text) for text in head["areas"])
+    yield Message({}, pack_texts(_volume(head).find(own, others, unpack_entries(body))))
+
+
+def do(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Do steps of an apply."""
+    steps = unpack_steps(body[: head["texts"]], body[head["texts"] :])
+    with inside(head["fence"], head["token"]):
+        yield Message({}, pack_paths(_volume(head).do(steps, _bytes(head, "history"))))
+
+
+def finish(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Set time and mode of folders of the replica."""
+    with inside(head["fence"], head["token"]):
+        _volume(head).finish(unpack_entries(body))
+    yield from ()
+
+
+def sync(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Bring everything to disk."""
+    _volume(head).sync()
+    yield from ()
+
+
+def kept(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """List what an area keeps."""
+    waiting = []
+    for entry in _volume(head).kept(_bytes(head, "area")):
+        waiting.append(entry)
+        if len(waiting) == _ENTRIES:
+            yield Message({}, pack_entries(waiting))
+            waiting = []
+    yield Message({}, pack_entries(waiting))
+
+
+def forget(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Delete files of the vault."""
+    _volume(head).forget(unpack_paths(body))
+    yield from ()
+
+
+def remove(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Remove an area of the vault."""
+    _volume(head).remove(_bytes(head, "area"))
+    yield from ()
+
+
+def _bytes(head: dict[str, Any], name: str) -> bytes:
+    return from_text(head[name])
+
+
+def _vault(head: dict[str, Any]) -> Path:
+    return Path(os.fsdecode(_bytes(head, "vault")))
+
+
+def _root(head: dict[str, Any]) -> Path:
+    return Path(os.fsdecode(_bytes(head, "root")))
+
+
+def _volume(head: dict[str, Any]) -> LocalVolume:
+    return LocalVolume(_root(head), _vault(head))
+
+
+VAULT_WORK = {
+    "make": make,
+    "owner": owner,
+    "prepare": prepare,
+    "pull": pull,
+    "take_in": take_in,
+    "live_root": live_root,
+    "make_live_root": make_live_root,
+    "room": room,
+    "areas": areas,
+    "touched": touched,
+    "find": find,
+    "do": do,
+    "finish": finish,
+    "sync": sync,
+    "kept": kept,
+    "forget": forget,
+    "remove": remove,
+}

@@ -1,0 +1,131 @@
+"""Who runs rsync, and where it puts files: here, from here to a node, or from one node to another."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from incorta_provider.dr.manifest import Entry
+from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.ssh.private_folder import private_folder
+from incorta_provider.storage.folders import make_folders, remove_tree
+from incorta_provider.storage.ssh.client import login_at, write_client_options
+from incorta_provider.storage.ssh.received import adopt
+from incorta_provider.storage.ssh.rsync import Ended, run
+from incorta_provider.storage.ssh.rsync_commands import pull_command, push_command
+from incorta_provider.storage.ssh.tree import SshTree
+from incorta_provider.storage.ssh.volume import RemoteVolume
+from incorta_provider.storage.ssh.wire import pack_entries, pack_paths, unpack_texts
+from incorta_provider.storage.staged_index import to_text
+from incorta_provider.storage.workspace import Workspace
+
+
+class _Numbered:
+    """Gives each rsync a folder of its own."""
+
+    def __init__(self, home: bytes) -> None:
+        self._home = home
+        self._numbers = itertools.count(1)
+
+    def next(self) -> bytes:
+        return self._home + b"/rsync-%d-%d" % (os.getpid(), next(self._numbers))
+
+
+class PullHere:
+    """Brings files from a node into a workspace."""
+
+    def __init__(self, source: SshTree, workspace: Workspace) -> None:
+        self.place = source.label
+        self._source = source
+        self._area = os.fsencode(workspace.files)
+        self._folders = _Numbered(os.fsencode(workspace.partial))
+
+    def bring(self, paths: Sequence[bytes]) -> tuple[bytes, Ended]:
+        """Run one rsync to its end."""
+        incoming = self._folders.next()
+        remove_tree(incoming)
+        make_folders(incoming)
+        with private_folder() as folder:
+            options = write_client_options(self._source.info, folder)
+            return incoming, run(pull_command(options, self._source.root, incoming), paths)
+
+    def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
+        """Take files into the workspace."""
+        try:
+            return adopt(incoming, self._area, entries)
+        finally:
+            remove_tree(incoming)
+
+
+class _IntoVault:
+    """What both ways to a node have in common: an area of its vault, behind a fence that this worker took over."""
+
+    def __init__(self, volume: RemoteVolume, area: bytes) -> None:
+        self._volume = volume
+        self._area = area
+        name = os.fsdecode(area).replace("/", "-")
+        self._fence = volume.fence(name)
+        self._program = volume.take_over(name).head
+        self._folders = _Numbered(volume.incoming(name))
+
+    def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
+        """Take files into the area."""
+        (part,) = self._call("take_in", pack_entries(entries), incoming, area=to_text(self._volume.path(self._area)))
+        return unpack_texts(part.body)
+
+    def _call(self, do: str, body: bytes, incoming: bytes, **head: Any) -> Any:
+        node = self._volume.node
+        return node.call(do, body, fence=to_text(self._fence), token=node.token, incoming=to_text(incoming), **head)
+
+
+class PushThere(_IntoVault):
+    """Brings files from a folder here into an area at a node.
+
+    :param root: the folder, for :meth:`bring`.
+    """
+
+    def __init__(self, root: bytes, volume: RemoteVolume, area: bytes) -> None:
+        super().__init__(volume, area)
+        self.place = volume.label
+        self._root = root
+        fenced = [self._program["python"], "-I", self._program["program"], "fenced", self._fence.hex()]
+        self._server = shlex.join([*fenced, volume.node.token, "rsync"])
+
+    def bring(self, paths: Sequence[bytes]) -> tuple[bytes, Ended]:
+        """Run one rsync to its end."""
+        return self.bring_from(self._root, paths)
+
+    def bring_from(self, root: bytes, paths: Sequence[bytes]) -> tuple[bytes, Ended]:
+        """Run one rsync to its end, from another folder."""
+        incoming = self._folders.next()
+        with private_folder() as folder:
+            options = write_client_options(self._volume.info, folder)
+            return incoming, run(push_command(options, root, incoming, self._server), paths)
+
+
+class PullThere(_IntoVault):
+    """Has a node bring files from another one, with a key of its own: no byte passes this worker."""
+
+    def __init__(self, source: SshTree, volume: RemoteVolume, area: bytes) -> None:
+        super().__init__(volume, area)
+        self.place = f"{source.label} to {volume.label}"
+        key = str(volume.info.extra.get("pull_key_file") or "")
+        if not key.startswith("/"):
+            raise ConfigurationError(
+                f"the node has no key to pull from {source.label} with",
+                where=f"connection {volume.info.conn_id}",
+                fix="Set pull_key_file in its extra field to the absolute path of a private key at that node, and list "
+                "its public key in authorized_keys at the source's node.",
+            )
+        self._source = to_text(source.root)
+        self._login = asdict(login_at(source.info, key))
+
+    def bring(self, paths: Sequence[bytes]) -> tuple[bytes, Ended]:
+        """Run one rsync at the node to its end."""
+        incoming = self._folders.next()
+        (part,) = self._call("pull", pack_paths(paths), incoming, source=self._source, login=self._login)
+        return incoming, Ended(part.head["status"], part.head["complaint"])

@@ -1,0 +1,64 @@
+"""The way from any source to a node: a batch is fetched to a spool folder here, and pushed from there."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from incorta_provider.dr.manifest import Entry, parent_of
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.folders import make_folders, remove_tree
+from incorta_provider.storage.ssh import rsync
+from incorta_provider.storage.ssh.batches import BYTES, FILES
+from incorta_provider.storage.ssh.carriers import PushThere
+from incorta_provider.storage.ssh.volume import RemoteVolume
+from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.work_pool import Batch, Limits
+from incorta_provider.storage.workspace import Workspace
+
+_FETCHES = 8
+"""At the same time, for each batch: a far source mostly keeps one waiting."""
+
+
+class SpooledBatches:
+    """Copies batches of any source; what arrives must have the digest that it was fetched with."""
+
+    def __init__(self, source: Tree, volume: RemoteVolume, area: bytes, workspace: Workspace) -> None:
+        self.limits = Limits(workers=volume.node.streams, batch_files=FILES, batch_bytes=BYTES, helpers=False)
+        self._source = source
+        self._home = os.fsencode(workspace.partial)
+        self._carrier = PushThere(self._home, volume, area)
+        self._numbers = itertools.count(1)
+
+    def __call__(self, batch: Batch) -> list[Entry | Missed]:
+        """Copy a batch of files and return what came of each."""
+        spool = self._home + b"/spool-%d-%d" % (os.getpid(), next(self._numbers))
+        remove_tree(spool)
+        make_folders(spool)
+        try:
+            with ThreadPoolExecutor(_FETCHES) as threads:
+                fetched = list(threads.map(lambda entry: self._fetch(entry, spool), batch))
+            self._push(spool, [entry for entry in fetched if isinstance(entry, Entry)])
+        finally:
+            remove_tree(spool)
+        return fetched
+
+    def _fetch(self, entry: Entry, spool: bytes) -> Entry | Missed:
+        into = spool + b"/" + entry.path
+        make_folders(parent_of(into))
+        return self._source.fetch(entry, into)
+
+    def _push(self, spool: bytes, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        carrier = self._carrier
+        incoming, ended = carrier.bring_from(spool, [entry.path for entry in entries])
+        rsync.ensure_ended_well(ended, carrier.place)
+        if ended.status:
+            raise rsync.fault(ended, carrier.place)
+        if None in carrier.take_in(incoming, entries):
+            raise IntegrityError(
+                "a file is not at the node as it was sent", where=carrier.place, fix="Look at the disk there."
+            )
