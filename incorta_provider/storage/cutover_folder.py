@@ -26,6 +26,12 @@ class CutoverFolder:
         self._catalog = Catalog(catalog_root)
         self.root = catalog_root / "cutovers" / _slug(run_id)
 
+    @classmethod
+    def all(cls, catalog_root: Path) -> list[CutoverFolder]:
+        """Return the folders of all cutovers that have a plan."""
+        plans = (read_json(path) for path in sorted((catalog_root / "cutovers").glob("*/plan.json")))
+        return [cls(catalog_root, plan["run_id"]) for plan in plans if plan is not None]
+
     def freeze(self, plan: Plan) -> Plan:
         """Keep the plan and return the one that holds: the first that was frozen for this run."""
         if (known := self._read("plan.json")) is not None:
@@ -82,6 +88,14 @@ class CutoverFolder:
         """Return the report; None before the promotion."""
         known = self._read("report.json")
         return None if known is None else dict(known)
+
+    def mark_aborted(self) -> None:
+        """Write down that the cutover was given up."""
+        self._write("aborted.json", {"run_id": self.run_id})
+
+    def is_closed(self) -> bool:
+        """Tell whether the cutover came to its end: a site was promoted, or it was given up."""
+        return any((self.root / name).exists() for name in ("report.json", "aborted.json"))
 
     @property
     def backup(self) -> Path:

@@ -10,6 +10,7 @@ The vault is listed in path order, some files at a time, and of the manifests on
 from __future__ import annotations
 
 import heapq
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,9 +22,11 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.areas import HISTORY
 from incorta_provider.storage.catalog import DROPPED, POINT
 from incorta_provider.storage.json_file import read_model
-from incorta_provider.storage.manifest_file import select
+from incorta_provider.storage.manifest_file import read_totals, select
 from incorta_provider.storage.vault import Vault
 from incorta_provider.storage.work_pool import chunks
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 20_000
 """How many kept files are held against the manifests together."""
@@ -39,13 +42,16 @@ def leftovers(vault: Vault, retained: Sequence[Path], dropped: Sequence[Path]) -
     """Yield each kept file that goes, as its place in the vault and its size in bytes.
 
     Of the staging areas only those of the points that are named here are looked at: a run may stage or seal meanwhile.
+
+    :param dropped: manifests that may be gone or damaged; their points' records are still beside them.
     """
+    readable = [path for path in dropped if _is_readable(path)]
     staged = _staged_areas(vault, (*retained, *dropped))
     areas = [*staged, *vault.volume.areas(f"{HISTORY}/*/*")]
     kept = heapq.merge(*(_located(vault, area) for area in areas), key=lambda found: found[0].path)
     for some in chunks(kept, AT_ONCE):
         free = _not_named(vault, some, retained)
-        foreign = set(_not_named(vault, [found for found in free if found[1] not in staged], dropped))
+        foreign = set(_not_named(vault, [found for found in free if found[1] not in staged], readable))
         for entry, area in free:
             if (entry, area) not in foreign:
                 yield area + b"/" + entry.path, entry.size
@@ -54,6 +60,15 @@ def leftovers(vault: Vault, retained: Sequence[Path], dropped: Sequence[Path]) -
 def _staged_areas(vault: Vault, manifests: Iterable[Path]) -> frozenset[bytes]:
     """Return the staging areas of points; that of one whose record is damaged is not known, and nothing of it goes."""
     return frozenset(vault.areas.of_point(point) for path in manifests if (point := _record(path)) is not None)
+
+
+def _is_readable(manifest: Path) -> bool:
+    """Tell whether a manifest of a point that goes can be read; what it alone names counts as foreign otherwise."""
+    try:
+        return manifest.exists() and read_totals(manifest).entries >= 0
+    except IntegrityError as error:
+        log.warning("%s", error)
+        return False
 
 
 def _record(manifest: Path) -> RecoveryPoint | None:

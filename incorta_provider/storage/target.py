@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.volume import AreaReader
 from incorta_provider.storage.work_pool import Batch, Limits
@@ -136,8 +137,11 @@ class Target(Protocol):
         have staged, and what no point ever named: written at the site by hand or by services, it may be the only copy.
 
         :param retained: manifests of the points that stay, in the folders of these points.
-        :param dropped: manifests of the points that go.
+        :param dropped: where the manifests of the points that go are; one that is gone is fine.
         """
 
     def forget(self, places: Iterator[bytes]) -> None:
         """Delete what :meth:`leftovers` named; what is gone already is fine."""
+
+    def holds_staged(self, point: RecoveryPoint) -> bool:
+        """Tell whether files that a point brought still lie where they were staged, because no apply took them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.storage.apply import apply_point, ensure_fit, rehearse_apply
 from incorta_provider.storage.areas import Areas
 from incorta_provider.storage.catalog import Catalog
@@ -88,3 +89,7 @@ class VolumeTarget:
         """Delete what :meth:`leftovers` named; what is gone already is fine."""
         for some in chunks(places, STEPS):
             self.volume.forget(some)
+
+    def holds_staged(self, point: RecoveryPoint) -> bool:
+        """Tell whether files that a point brought still lie in its staging area."""
+        return next(iter(self.volume.kept(self._areas.of_point(point))), None) is not None

@@ -368,11 +368,15 @@ def inventory(**tables: int) -> Inventory:
 
 
 def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any) -> RecoveryPoint:
-    """Seal a point with real files in it, and return it; its digests are those of the files."""
+    """Seal a point with real files in it, and return it; its digests are those of the files.
+
+    It holds what the run copied; nothing when it copied nothing.
+    """
     catalog.initialise("acme", "newyork")
     workspace = catalog.workspace(run_id)
-    with ManifestWriter(workspace.manifest):
-        pass
+    if not workspace.manifest.exists():
+        with ManifestWriter(workspace.manifest):
+            pass
     workspace.dump.write_bytes(b"a dump of " + run_id.encode())
     described = inventory(TENANT=1, TABLE_FILE=2)
     workspace.inventory.write_text(described.model_dump_json())

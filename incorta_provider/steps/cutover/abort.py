@@ -52,6 +52,7 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     role = change_role(access, run.target, change)
     not_told = tell(access, [name for name in access.config.sites if name != run.target.name], role)
     give_back(access, run.target, run_id)
+    run.folder.mark_aborted()
     run.note("cutover.aborted", "aborted", {"epoch": role.epoch, "active": role.active, "not_told": not_told})
     log.info("cutover %s is given up: %s is active under epoch %d", run_id, role.active, role.epoch)
     return Abandoned(role=role, target=run.target.name, not_told=not_told)

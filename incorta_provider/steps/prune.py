@@ -1,0 +1,145 @@
+"""Drop the recovery points of a site that its group's policy no longer wants: said first, done after.
+
+:raises TransientError: an apply is under way, or another prune.
+:raises PreconditionError: an apply was cut off.
+:raises IntegrityError: what is retained cannot be told; nothing was deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.dr.retention import Protected, Retention, Verdict, judge
+from incorta_provider.exceptions import IntegrityError
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.point import ensure_point_whole
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.in_use import points_in_use
+from incorta_provider.storage.pins import Pins
+from incorta_provider.storage.prune import (
+    Dropping,
+    Freed,
+    drop,
+    dropped,
+    ensure_nothing_under_way,
+    forget_bytes,
+    manifests_that_go,
+    manifests_that_stay,
+    sweep,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PruneReport:
+    """What a prune did, or would do.
+
+    :ivar verdicts: one for each point, oldest first.
+    :ivar damaged: points whose record cannot be read; they stay, and so does what they need.
+    :ivar files: kept files that only dropped points need, ``size`` bytes in all.
+    :ivar done: False when it was only looked at.
+    """
+
+    verdicts: list[Verdict]
+    damaged: dict[str, str] = field(default_factory=dict)
+    files: int = 0
+    size: int = 0
+    done: bool = False
+
+    @property
+    def dropped(self) -> list[Verdict]:
+        """The points that go."""
+        return [verdict for verdict in self.verdicts if not verdict.keep]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report in words."""
+        for verdict in self.verdicts:
+            word = "keep" if verdict.keep else "dropped" if self.done else "drop"
+            yield f"{word:7} {verdict.point_id}: {verdict.reason}"
+        for point_id, fault in self.damaged.items():
+            yield f"damaged {point_id}: {fault}; left alone"
+        verb = "deleted" if self.done else "would be deleted"
+        yield f"{len(self.dropped)} of {len(self.verdicts)} point(s), {self.files} file(s), {self.size} bytes {verb}"
+
+
+def look(access: GroupAccess, site: SiteAccess) -> PruneReport:
+    """Return what a prune would do; nothing is changed."""
+    catalog = site.catalog
+    with catalog.lock("apply"):
+        report = _judged(access, catalog)
+        go = [verdict.point_id for verdict in report.dropped]
+        stay = manifests_that_stay(catalog, go)
+        freed = Freed()
+        gone = [catalog.manifest_path(point_id) for point_id in go] + manifests_that_go(catalog)
+        for _ in freed.counted(site.target.leftovers(stay, gone)):
+            pass
+        return PruneReport(report.verdicts, report.damaged, freed.files, freed.size)
+
+
+def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str) -> PruneReport:
+    """Drop what the policy does not want, and what a prune that was cut off left behind.
+
+    :param by: the person, or the DAG when no person is involved.
+    """
+    catalog, freed = site.catalog, Freed()
+    with catalog.lock("apply"):
+        ensure_nothing_under_way(catalog)
+        report = _judged(access, catalog)
+        manifests_that_stay(catalog, [verdict.point_id for verdict in report.dropped])
+        points = {point.id: point for point in catalog.points()}
+        for verdict in report.dropped:
+            point = points[verdict.point_id]
+            drop(catalog, point, reason=verdict.reason, by=by, run_id=run_id, at=access.clock())
+        for point, why in dropped(catalog):
+            _note(access, site, point, why)
+        forget_bytes(catalog, site.target, freed)
+        sweep(catalog, site.target)
+    log.info("%d recovery point(s) dropped, %d file(s) deleted", len(report.dropped), freed.files)
+    return PruneReport(report.verdicts, report.damaged, freed.files, freed.size, done=True)
+
+
+def _judged(access: GroupAccess, catalog: Catalog) -> PruneReport:
+    now = access.clock()
+    points = catalog.points()
+    protected = Protected(
+        live=catalog.live_point_id(),
+        good=_newest_whole(catalog, points),
+        pins={pin.point: f"{pin.reason} (by {pin.by})" for pin in Pins(catalog).all()},
+        in_use=points_in_use(catalog, now),
+    )
+    policy = access.config.retention or Retention()
+    return PruneReport(judge(policy, points, now, protected), catalog.damaged())
+
+
+def _newest_whole(catalog: Catalog, points: list[RecoveryPoint]) -> str | None:
+    """Return the newest point whose manifest, dump and inventory are what was sealed."""
+    for point in reversed(points):
+        try:
+            ensure_point_whole(catalog, point)
+        except IntegrityError as error:
+            log.warning("recovery point %s: %s", point.id, error)
+        else:
+            return point.id
+    return None
+
+
+def _note(access: GroupAccess, site: SiteAccess, point: RecoveryPoint, why: Dropping) -> None:
+    site.ledger.append(
+        "point.dropped",
+        at=why.at,
+        key=f"point.dropped:{point.id}",
+        group=access.name,
+        run_id=why.run_id,
+        actor=why.by,
+        details={
+            "point": point.id,
+            "reason": why.reason,
+            "opened_at": point.opened_at.isoformat(),
+            "sealed_by": point.run_id,
+            "manifest_sha256": point.manifest_sha256,
+        },
+    )
