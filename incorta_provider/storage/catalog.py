@@ -37,7 +37,7 @@ from incorta_provider.storage.durable import sync_filesystem, sync_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.file_lock import exclusive
 from incorta_provider.storage.folders import remove_tree
-from incorta_provider.storage.json_file import read_json, write_json
+from incorta_provider.storage.json_file import collect_drafts, read_json, write_json
 from incorta_provider.storage.names import folder_name
 from incorta_provider.storage.workspace import Workspace
 
@@ -144,6 +144,7 @@ class Catalog:
             if folder.name != folder_name(run_key):
                 self._throw_away(folder)
         self._empty_bin(staged)
+        collect_drafts(self.root)
 
     def points(self) -> list[RecoveryPoint]:
         """Return the sealed points, oldest first. One whose record is damaged is not among them: it holds up nothing.
@@ -222,6 +223,7 @@ class Catalog:
         _ensure_complete(workspace)
         try:
             workspace.clear_passes()
+            collect_drafts(workspace.root, age_seconds=0)
             write_json(workspace.root / POINT, point.model_dump(mode="json"))
             sync_filesystem(workspace.root)
             workspace.root.rename(home)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,9 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.durable import sync_folder
 
 Record = TypeVar("Record", bound=BaseModel)
+
+NOBODYS_SECONDS = 3600
+"""A draft lives for milliseconds; one that is older is left of a process that was killed."""
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -32,6 +37,17 @@ def write_json(path: Path, document: Any) -> None:
         os.fsync(file.fileno())
     draft.rename(path)
     sync_folder(path.parent)
+
+
+def collect_drafts(folder: Path, *, age_seconds: float = NOBODYS_SECONDS) -> None:
+    """Remove what writers that were killed left in a folder.
+
+    :param age_seconds: only what is as old; 0 where nobody else can be writing.
+    """
+    for draft in folder.glob(".*.tmp"):
+        with suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime >= age_seconds:
+                draft.unlink()
 
 
 def read_json(path: Path) -> Any | None:

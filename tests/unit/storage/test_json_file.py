@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.json_file import read_json, read_model, write_json
+from incorta_provider.storage.json_file import collect_drafts, read_json, read_model, write_json
 
 WRITER = """
 import sys
@@ -84,3 +85,14 @@ def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
         facts = read_json(path)
         assert len(facts["filling"]) == 20000
         assert facts["number"] >= 1
+
+
+def test_drafts_of_writers_that_were_killed_are_collected_when_they_are_old(tmp_path: Path) -> None:
+    old, new = tmp_path / ".facts.json.17.tmp", tmp_path / ".facts.json.18.tmp"
+    for path in (old, new, tmp_path / "facts.json"):
+        path.write_text("{}")
+    os.utime(old, (0, 0))
+    collect_drafts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "facts.json"]
+    collect_drafts(tmp_path, age_seconds=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["facts.json"]

@@ -1,0 +1,66 @@
+"""The worker that is killed, and the story that it is killed in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.chaos.storage.stage")
+
+from tests.chaos.storage.stage import Stage, Story, Worker  # noqa: E402
+from tests.chaos.tally import Tallies, Tally  # noqa: E402
+
+SAMPLE = 2
+"""So many points of each step are tried by ``make test``."""
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("worker.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    yield Worker(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait(30)
+
+
+@pytest.fixture(params=[pytest.param(SAMPLE, id="sample"), pytest.param(None, id="all", marks=pytest.mark.chaos)])
+def share(request: pytest.FixtureRequest) -> int | None:
+    """How many points of a step are tried; None for all of them."""
+    share: int | None = request.param
+    return share
+
+
+@pytest.fixture
+def tally(share: int | None, tallies: Tallies) -> Tally:
+    """Count the points; a sample counts for nothing."""
+    return Tally() if share else tallies.of("storage")
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """Lend a folder in memory where there is one: a disk would sync a thousand times."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def stage(root: Path, worker: Worker, share: int | None, tally: Tally) -> Stage:
+    return Stage(root, worker, share, tally)
+
+
+@pytest.fixture
+def story(stage: Stage) -> Story:
+    return Story(stage)
