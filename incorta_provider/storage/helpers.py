@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -21,6 +22,9 @@ from incorta_provider.exceptions import TransientError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+END_SECONDS = 10
+"""Longer takes only a process that not even a kill ends: in a system call of a file system that hangs."""
 
 _PROGRAM = "from incorta_provider.storage.helper_process import main; main()"
 
@@ -46,10 +50,14 @@ class Helpers(Generic[T, R]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """End the helpers: they are idle, unless an error left some in a call that may never return."""
         for connection in self._all:
             connection.close()
         for process in self._processes:
-            process.wait()
+            if kind is not None:
+                process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_SECONDS)
 
     def __call__(self, item: T) -> R:
         """Return ``work(item)``, or raise what it raised."""

@@ -10,14 +10,15 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.durable import sync_folder
 
-Record = TypeVar("Record", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Record = TypeVar("Record", bound="BaseModel")
 
 NOBODYS_SECONDS = 3600
 """A draft lives for milliseconds; one that is older is left of a process that was killed."""
@@ -67,6 +68,8 @@ def read_model(path: Path, model: type[Record]) -> Record | None:
 
     :raises IntegrityError: the file holds JSON, but not such a record.
     """
+    from pydantic import ValidationError  # noqa: PLC0415 - takes 0.3 s, and helper processes read no models
+
     if (document := read_json(path)) is None:
         return None
     try:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind
 from incorta_provider.storage.digests import BUFFER_BYTES, buffer
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_fault
+from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.tree import Missed
 
 _PAUSES = (0.05, 0.25)
@@ -128,6 +129,7 @@ def _pump(read: Callable[[], int], facts: os.stat_result, target: int) -> tuple[
         else:
             write_all(target, chunk)
         size += count
+        moved(count)
     if has_holes:
         os.ftruncate(target, size)
     return size, sha.digest()

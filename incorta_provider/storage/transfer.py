@@ -16,6 +16,9 @@ from pathlib import Path
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.cursor import as_edits, layered, removals
+from incorta_provider.storage.flow.oversight import Controls, Oversight
+from incorta_provider.storage.flow.progress import Total
+from incorta_provider.storage.flow.retry import Persistent
 from incorta_provider.storage.manifest_file import edit, read_manifest, read_totals, select
 from incorta_provider.storage.routes import copier_for
 from incorta_provider.storage.staged_index import newest, read_index, to_line
@@ -26,6 +29,9 @@ from incorta_provider.storage.work_pool import in_order
 from incorta_provider.storage.workspace import Pass, Workspace
 
 log = logging.getLogger(__name__)
+
+CONTROLS = Controls()
+"""For copies that no topology controls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,13 @@ class CopyReport:
 
 
 def copy_delta(
-    source: Tree, target: Target, base_manifest: Path | None, workspace: Workspace, *, final: bool
+    source: Tree,
+    target: Target,
+    base_manifest: Path | None,
+    workspace: Workspace,
+    *,
+    final: bool,
+    controls: Controls = CONTROLS,
 ) -> CopyReport:
     """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
 
@@ -61,17 +73,19 @@ def copy_delta(
     Any pass withdraws the manifest of a final one before it, with the check and the proof that rest on it.
 
     :param base_manifest: of the newest sealed point, whose bytes are all at the target.
+    :param controls: how fast it may be, and how long nothing may move.
     :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
-    :raises TransientError: another process copies into this workspace.
+    :raises TransientError: another process copies into this workspace; or a file failed each time that it was tried, or
+        nothing moves any more.
     :raises IntegrityError: a file or folder cannot be read.
     """
     with workspace.lock():
         workspace.withdraw()
-        return _copy_delta(source, target, base_manifest, workspace, final=final)
+        return _copy_delta(source, target, base_manifest, workspace, final=final, controls=controls)
 
 
 def _copy_delta(
-    source: Tree, target: Target, base_manifest: Path | None, workspace: Workspace, *, final: bool
+    source: Tree, target: Target, base_manifest: Path | None, workspace: Workspace, *, final: bool, controls: Controls
 ) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
@@ -81,7 +95,9 @@ def _copy_delta(
     found = survey(source.list(), read_manifest(base) if base else (), staged, files, carry=seen is not None)
     _refuse_emptied(found, base, source)
     target.ensure_room(size=found.pending_bytes, files=found.pending_files)
-    done = _copy_pending(copier_for(source, target, workspace), files)
+    total = Total(found.pending_files, found.pending_bytes)
+    with Oversight(total, controls, workspace, source.label) as oversight:
+        done = _copy_pending(copier_for(source, target, workspace), files, oversight)
     _complete(base, files)
     vanished, unsettled = (_without_fallback(paths, files.seen) for paths in (done.vanished, done.unsettled))
     if final:
@@ -117,11 +133,12 @@ class _Done:
             self.unsettled.append(asked.path)
 
 
-def _copy_pending(copier: Copier, files: Pass) -> _Done:
+def _copy_pending(copier: Copier, files: Pass, oversight: Oversight) -> _Done:
     """Copy what is pending; a batch's lines are written behind its files."""
     done = _Done()
+    work = Persistent(copier, oversight.throttle)
     with files.index.open("wb") as index:
-        for batch, outcomes in in_order(copier, read_manifest(files.pending), copier.limits):
+        for batch, outcomes in in_order(work, read_manifest(files.pending), copier.limits, oversight.tick):
             for asked, outcome in zip(batch, outcomes, strict=True):
                 done.add(asked, outcome)
             index.write(b"".join(to_line(outcome) for outcome in outcomes if isinstance(outcome, Entry)))

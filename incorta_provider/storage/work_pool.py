@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.flow.crew import Crew, Tick, no_tick
 from incorta_provider.storage.helpers import Helpers
 
 Batch = list[Entry]
@@ -54,40 +55,33 @@ _AHEAD = 512
 
 
 def in_order(
-    work: Callable[[Batch], R], entries: Iterable[Entry], limits: Limits = LIMITS
+    work: Callable[[Batch], R], entries: Iterable[Entry], limits: Limits = LIMITS, tick: Tick[Batch] = no_tick
 ) -> Iterator[tuple[Batch, R]]:
     """Yield each batch with ``work(batch)``, in the order of the entries.
 
-    The first error ends it: what has not begun is dropped, what runs is waited for.
+    The first error ends it: what has not begun is dropped, what runs is waited for, unless it hangs.
 
     :param work: picklable, if the limits allow helper processes.
+    :param tick: looks around, also while a batch is waited for.
     """
     running: deque[tuple[Batch, Future[R]]] = deque()
     begun = 0
-    with ExitStack() as stack, _threads(limits.workers) as threads:
+    with ExitStack() as stack, Crew[Batch, R](limits.workers, tick) as crew:
         for batch in batches(entries, limits):
             if limits.helpers and begun < MANY_FILES <= begun + len(batch):
                 work = stack.enter_context(Helpers(work, limits.workers))
             begun += len(batch)
-            running.append((batch, threads.submit(work, batch)))
+            running.append((batch, crew.submit(work, batch)))
+            crew.tick()
             while running and (running[0][1].done() or len(running) > _AHEAD):
-                yield _finished(running)
+                yield _finished(running, crew)
         while running:
-            yield _finished(running)
+            yield _finished(running, crew)
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _finished(running: deque[tuple[Batch, Future[R]]]) -> tuple[Batch, R]:
+def _finished(running: deque[tuple[Batch, Future[R]]], crew: Crew[Batch, R]) -> tuple[Batch, R]:
     batch, future = running.popleft()
-    return batch, future.result()
+    return batch, crew.result(future)
 
 
 def batches(entries: Iterable[Entry], limits: Limits) -> Iterator[Batch]:

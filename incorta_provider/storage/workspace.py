@@ -54,6 +54,11 @@ class Workspace:
     root: Path
 
     @property
+    def catalog(self) -> Path:
+        """The folder of the catalog that the workspace is in."""
+        return self.root.parent.parent
+
+    @property
     def files(self) -> Path:
         """The staged files."""
         return self.root / "files"

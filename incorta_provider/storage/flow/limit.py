@@ -3,6 +3,8 @@
 The word of a person lies in the catalog, so that every worker sees it within a second or two, on whichever machine a
 copy runs. Copies of one run that run beside each other, on several machines perhaps, share the limit: each of them
 shows that it is at work by its record of progress (:mod:`incorta_provider.storage.flow.record`).
+
+Helper processes read this, so it is kept free of what takes long to import.
 """
 
 from __future__ import annotations
@@ -11,44 +13,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.flow.record import at_work
-from incorta_provider.storage.json_file import read_model, write_json
+from incorta_provider.storage.flow.at_work import records_at_work
+from incorta_provider.storage.json_file import read_json
 
 READ_SECONDS = 1.0
-
-
-class Override(BaseModel):
-    """What a person set.
-
-    :ivar bytes_per_second: None for no limit at all, whatever the topology says.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bytes_per_second: int | None = Field(default=None, ge=1)
-    by: str
-    at: AwareDatetime
 
 
 def override_path(catalog: Path) -> Path:
     """Return where a person's limit for the copies into a catalog lies."""
     return catalog / "bandwidth.json"
-
-
-def read_override(catalog: Path) -> Override | None:
-    """Return what a person set; None when the topology holds."""
-    return read_model(override_path(catalog), Override)
-
-
-def set_override(catalog: Path, override: Override | None) -> None:
-    """Set a limit for running and coming copies; None gives the word back to the topology."""
-    if override is None:
-        override_path(catalog).unlink(missing_ok=True)
-    else:
-        write_json(override_path(catalog), override.model_dump(mode="json"))
 
 
 class Limit:
@@ -85,8 +59,8 @@ class Limit:
     def _read(self) -> int | None:
         """Read anew; a file that cannot be read right now leaves what was known, for a copy does not end for that."""
         try:
-            override = read_override(self._catalog)
-            total = self._configured if override is None else override.bytes_per_second
-            return total and max(1, total // max(1, at_work(self._workspace)))
-        except (OSError, IntegrityError):
+            override = read_json(override_path(self._catalog))
+            total = self._configured if override is None else override["bytes_per_second"]
+            return total and max(1, total // max(1, len(records_at_work(self._workspace))))
+        except (OSError, IntegrityError, KeyError, TypeError):
             return self._share

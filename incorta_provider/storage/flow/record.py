@@ -1,25 +1,21 @@
 """How far a copy is, written down beside it for people: ``progress.json``, or ``progress.<shard>.json`` of a shard.
 
 A record is there while its copy runs, and is written again and again; one that is not was left by a copy that was
-killed. Ages are told by the times of the files, which one file server stamps: clocks of workers may differ.
+killed.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.flow.at_work import records_at_work
 from incorta_provider.storage.json_file import read_model, write_json
-
-WRITE_SECONDS = 10.0
-FRESH_SECONDS = 3 * WRITE_SECONDS
-"""A copy that has not written for so long is dead, or hangs."""
 
 
 class ProgressRecord(BaseModel):
@@ -64,30 +60,13 @@ def remove_record(workspace: Path, shard: int | None = None) -> None:
 def read_records(workspace: Path) -> list[ProgressRecord]:
     """Return the records of the copies that are under way."""
     found = []
-    for path in _fresh(workspace):
+    for path in records_at_work(workspace):
         with suppress(OSError, IntegrityError):
             if (record := read_model(path, ProgressRecord)) is not None:
                 found.append(record)
     return found
 
 
-def at_work(workspace: Path) -> int:
-    """Return how many copies are under way in a workspace, as far as they have written a record."""
-    return len(_fresh(workspace))
-
-
 def this_process() -> tuple[str, int]:
     """Return the machine and the process that a record names."""
     return socket.gethostname(), os.getpid()
-
-
-def _fresh(workspace: Path) -> list[Path]:
-    stamps = dict(_stamps(workspace))
-    newest = max(stamps.values(), default=0.0)
-    return sorted(path for path, stamp in stamps.items() if newest - stamp <= FRESH_SECONDS)
-
-
-def _stamps(workspace: Path) -> Iterator[tuple[Path, float]]:
-    for path in workspace.glob("progress*.json"):
-        with suppress(FileNotFoundError):
-            yield path, path.stat().st_mtime

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from incorta_provider.storage.flow.limit import Limit, Override, override_path, read_override, set_override
+from incorta_provider.storage.flow.limit import Limit, override_path
+from incorta_provider.storage.flow.override import Override, read_override, set_override
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -73,7 +74,7 @@ def test_copies_beside_each_other_share_it_and_a_dead_one_gets_nothing(
     assert limit.share() == 333
 
 
-@pytest.mark.parametrize("damage", ["{", json.dumps({"bytes_per_second": 0, "by": "x", "at": AT.isoformat()})])
+@pytest.mark.parametrize("damage", ["{", "[]", json.dumps({"by": "x", "at": AT.isoformat()})])
 def test_a_file_that_cannot_be_read_leaves_the_limit_as_it_was(
     limit: Limit, clock: Clock, tmp_path: Path, damage: str
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.flow import throttle as module
 from incorta_provider.storage.flow.board import Board, Counts
-from incorta_provider.storage.flow.limit import Limit, Override, set_override
+from incorta_provider.storage.flow.limit import Limit
+from incorta_provider.storage.flow.override import Override, set_override
 from incorta_provider.storage.flow.throttle import Throttle, alive, moved, share
 from incorta_provider.storage.helpers import Helpers
 

@@ -1,0 +1,56 @@
+"""End a copy that does not move: a mount that hangs never fails by itself, and a task would wait for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.flow.board import Counts
+
+Batch = list[Entry]
+_SHOWN = 10
+
+
+class StalledError(TransientError):
+    """No byte moved for too long; what hangs is not waited for."""
+
+
+class Watchdog:
+    """Watches the counts of one copy.
+
+    :param seconds: how long nothing may change.
+    :param label: the source's address, for the error.
+    :param now: seconds that only grow, as in all calls.
+    """
+
+    def __init__(self, seconds: float, label: str, now: float) -> None:
+        self._seconds = seconds
+        self._label = label
+        self._counts = Counts()
+        self._changed = now
+
+    def look(self, counts: Counts, in_flight: Sequence[Batch], now: float) -> None:
+        """Take note of the counts.
+
+        :param in_flight: what is being copied.
+        :raises StalledError: they have not changed for too long; names the files that are in flight.
+        """
+        if counts != self._counts or not in_flight:
+            self._counts, self._changed = counts, now
+        elif now - self._changed >= self._seconds:
+            raise StalledError(
+                f"no byte moved for {now - self._changed:.0f} s; in flight: {_named(in_flight)}",
+                where=self._label,
+                fix="Check the mounts and the network at both ends; the task is tried again and keeps what it copied.",
+            )
+
+
+def _named(batches: Sequence[Batch]) -> str:
+    """Name the first file of each batch: batches of many files are of small ones, which lie beside each other."""
+    names = [
+        shown(batch[0].path) + (f" and {len(batch) - 1} more up to {shown(batch[-1].path)}" if len(batch) > 1 else "")
+        for batch in batches[:_SHOWN]
+    ]
+    more = [f"{len(batches) - _SHOWN} more batches"] if len(batches) > _SHOWN else []
+    return ", ".join(names + more)
