@@ -108,7 +108,7 @@ def initialise_roles(access: GroupAccess, *, active: str, by: str) -> dict[str, 
                 fix="Nothing was changed. Roles change by a cutover only.",
             )
     for name in access.config.sites:
-        access.site(name).catalog.initialise(access.name, name)
+        _make_stores(access, access.site(name))
     role = next(iter(present.values()), None) or first_role(access.name, active, by=by, at=access.clock())
     return {name: known[name] or _initialise(access, access.site(name), role) for name in access.config.sites}
 
@@ -131,8 +131,14 @@ def adopt_role(access: GroupAccess, site: SiteAccess, *, confirmation: str, by: 
         )
     known = roles_that_answer(access).values()
     role = max(known, key=lambda each: each.epoch, default=None) or _role_of_point(access, site, confirmation, by)
-    site.catalog.initialise(access.name, site.name)
+    _make_stores(access, site)
     return own or _initialise(access, site, role)
+
+
+def _make_stores(access: GroupAccess, site: SiteAccess) -> None:
+    """Mark catalog and target as this group's at this site."""
+    site.catalog.initialise(access.name, site.name)
+    site.target.initialise()
 
 
 def _has_catalog(site: SiteAccess) -> bool:

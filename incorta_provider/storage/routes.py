@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.ssh.routes import folder_to_node, node_to_folder, node_to_node
+from incorta_provider.storage.ssh.target import SshTarget
+from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.workspace import Workspace
 
-_ROUTES: Mapping[tuple[type, type], Callable[..., Copier]] = {}
+_ROUTES: Mapping[tuple[type, type], Callable[..., Copier]] = {
+    (SshTree, LocalTarget): node_to_folder,
+    (LocalTree, SshTarget): folder_to_node,
+    (SshTree, SshTarget): node_to_node,
+}
 """By the classes of source and target: what makes the copier, called as ``copier_for`` is."""
 
 

@@ -66,6 +66,12 @@ class Target(Protocol):
     def label(self) -> str:
         """Its address, for messages."""
 
+    def initialise(self) -> None:
+        """Make and mark what the target needs beside the catalog, once for all; a person does it while it is mounted.
+
+        :raises PreconditionError, ConfigurationError: says what is wrong.
+        """
+
     def check(self) -> None:
         """Refuse a target that is not there, cannot be written, or cannot keep what it displaces.
 
@@ -142,6 +148,14 @@ class Target(Protocol):
 
     def forget(self, places: Iterator[bytes]) -> None:
         """Delete what :meth:`leftovers` named; what is gone already is fine."""
+
+    def keep_records(self, point_id: str) -> None:
+        """Keep a copy of a sealed point's records and of the ledger where the bytes are, if the catalog is elsewhere.
+
+        The loss of the catalog is not the loss of the points then. May be repeated.
+
+        :raises DrError: there is no copy; the point is sealed all the same.
+        """
 
     def holds_staged(self, point: RecoveryPoint) -> bool:
         """Tell whether files that a point brought still lie where they were staged, because no apply took them."""

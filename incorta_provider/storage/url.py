@@ -15,6 +15,7 @@ from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.ssh.address import open_ssh_target, open_ssh_tree
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
 
@@ -24,6 +25,8 @@ def open_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -
 
     :param connections: finds the connection that a URL names in the place of a host.
     """
+    if _scheme(url) == "ssh":
+        return open_ssh_tree(url, connections, exclude)
     return LocalTree(local_path(url), exclude)
 
 
@@ -32,6 +35,8 @@ def open_target(url: str, catalog: Catalog, connections: Connections, vault: str
 
     :param vault: URL of the folder for what is staged and displaced, where that cannot be the catalog.
     """
+    if _scheme(url) == "ssh":
+        return open_ssh_target(url, catalog, connections, vault)
     if vault is not None:
         raise _refused(vault, "a vault is only for a storage that is not mounted here; the catalog is one")
     return LocalTarget(local_path(url), catalog)
@@ -41,7 +46,7 @@ def local_path(url: str) -> Path:
     """Return the folder that a ``file://`` URL names: local, or NFS that is mounted at the worker."""
     parts = urlsplit(url)
     if parts.scheme != "file":
-        raise _refused(url, f"there is no backend for {parts.scheme or 'no scheme'!r}, only for file://")
+        raise _refused(url, f"there is no backend for {parts.scheme or 'no scheme'!r}, only for file:// and ssh://")
     if parts.netloc not in {"", "localhost"}:
         raise _refused(url, f"file:// names a host, {parts.netloc!r}; three slashes are needed")
     if parts.query or parts.fragment:
@@ -50,6 +55,10 @@ def local_path(url: str) -> Path:
     if not path.is_absolute() or ".." in path.parts:
         raise _refused(url, "the path must be absolute and without '..'")
     return path
+
+
+def _scheme(url: str) -> str:
+    return urlsplit(url).scheme
 
 
 def _refused(url: str, what: str) -> ConfigurationError:

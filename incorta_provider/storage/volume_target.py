@@ -37,6 +37,12 @@ class VolumeTarget:
         """Where the replica is."""
         return self.volume.label
 
+    def initialise(self) -> None:
+        """Make nothing: the catalog is all."""
+
+    def keep_records(self, point_id: str) -> None:
+        """Copy nothing: the catalog lies where the bytes are."""
+
     def check(self) -> None:
         """Refuse a replica that cannot be made, or that no rename from the vault can reach."""
         ensure_fit(self._vault)

@@ -1,7 +1,8 @@
 """Seal: one atomic write makes the recovery point exist.
 
 Before it the point of the run before is the newest, after it this one. All its bytes are at the target by then, and
-proven. The ledger's line follows the seal; a crash between the two is mended by running the step again.
+proven. The ledger's line follows the seal, and a copy of the records where the bytes are; a crash in between is mended
+by running the step again.
 
 :raises FencingError: the roles of the sites changed since the run opened; nothing is published.
 :raises PreconditionError: a step before this one did not finish.
@@ -26,6 +27,7 @@ def seal(run: ReplicationRun) -> RecoveryPoint:
     with run.step("seal"):
         point = run.sealed() or _seal_alone(run)
         run.note("point.sealed", "sealed", _evidence(point))
+        run.target.target.keep_records(point.id)
         return point
 
 

@@ -9,17 +9,19 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.digests import Reader
+from incorta_provider.storage.faults import source_fault
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.ssh.facts import ensure_readable, facts_of
 from incorta_provider.storage.ssh.wire import (
     Message,
-    pack_entries,
     pack_numbers,
+    pack_paths,
+    pack_rows,
     pack_texts,
     unpack_entries,
     unpack_paths,
@@ -27,7 +29,7 @@ from incorta_provider.storage.ssh.wire import (
 from incorta_provider.storage.staged_index import from_text, to_text
 from incorta_provider.storage.tree import Missed
 
-_ENTRIES = 2_000
+_ROWS = 2_000
 """In one message of a listing."""
 
 _PIECE = 256 * 1024
@@ -46,16 +48,27 @@ def check(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     yield from ()
 
 
+def identity(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Tell which folder the root is now."""
+    root = root_of(head)
+    try:
+        found = os.stat(root)  # noqa: PTH116 - a path of bytes
+    except OSError as error:
+        raise source_fault(error, b"", os.fsdecode(root)) from None
+    yield Message({"identity": [found.st_dev, found.st_ino]})
+
+
+def cuts(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Name paths that cut the tree into parts."""
+    yield Message({}, pack_paths(_tree(head).cuts(head["wanted"])))
+
+
 def listing(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     """List a range of paths."""
     begin, end = from_text(head["begin"]), None if head["end"] is None else from_text(head["end"])
-    waiting: list[Entry] = []
-    for entry in (e for e in _tree(head).list() if begin <= e.path and (end is None or e.path < end)):
-        waiting.append(entry)
-        if len(waiting) == _ENTRIES:
-            yield Message({}, pack_entries(waiting))
-            waiting = []
-    yield Message({}, pack_entries(waiting))
+    rows = _tree(head).rows(begin, end)
+    while some := list(islice(rows, _ROWS)):
+        yield Message({}, pack_rows(some))
 
 
 def facts(head: dict[str, Any], body: bytes) -> Iterator[Message]:
@@ -102,12 +115,15 @@ def root_of(head: dict[str, Any]) -> bytes:
 
 
 def _tree(head: dict[str, Any]) -> LocalTree:
-    return LocalTree(Path(to_text(root_of(head))), head["exclude"])
+    identity = head.get("identity")
+    return LocalTree(Path(to_text(root_of(head))), head["exclude"], identity=identity and tuple(identity))
 
 
 SOURCE_WORK = {
     "hello": hello,
     "check": check,
+    "identity": identity,
+    "cuts": cuts,
     "list": listing,
     "facts": facts,
     "readable": readable,

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.ssh.batches import BatchCopier
 from incorta_provider.storage.ssh.carriers import PullHere, PullThere, PushThere
-from incorta_provider.storage.ssh.facts import Facts, ensure_readable, facts_of
+from incorta_provider.storage.ssh.local_source import LocalSource
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.target import Copier
 from incorta_provider.storage.workspace import Workspace
-
-
-class LocalSource:
-    """The files below a folder here, as a batch asks for them."""
-
-    def __init__(self, root: bytes) -> None:
-        self._root = root
-
-    def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
-        """Return what the file system knows of some files."""
-        return facts_of(self._root, paths, rest=rest)
-
-    def ensure_readable(self, paths: Sequence[bytes]) -> None:
-        """Refuse files that may not be read."""
-        ensure_readable(self._root, paths)
 
 
 def node_to_folder(source: SshTree, target: LocalTarget, workspace: Workspace) -> Copier:

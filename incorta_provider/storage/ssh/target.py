@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.exceptions import PreconditionError
+from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.names import folder_name
+from incorta_provider.storage.ssh.batches import BatchCopier
+from incorta_provider.storage.ssh.carriers import PushThere
+from incorta_provider.storage.ssh.local_source import LocalSource
 from incorta_provider.storage.ssh.spooled import SpooledBatches
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.target import Copier
-from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.volume_target import VolumeTarget
 from incorta_provider.storage.workspace import Workspace
+
+_RECORDS = b"records"
 
 
 class VaultAreas:
@@ -46,6 +52,24 @@ class SshTarget(VolumeTarget):
         """
         self.volume.make_vault(self._owner())
         self._ensure_ours()
+
+    def keep_records(self, point_id: str) -> None:
+        """Copy a sealed point's records and the ledger to the vault's folder ``records``, laid out as the catalog is.
+
+        :raises TransientError: a record changed under every copy, or the node is away.
+        """
+        root = self.catalog.root
+        files = [path for path in self.catalog.point_dir(point_id).iterdir() if path.is_file()]
+        files += [path for path in (root / "catalog.json", root / "ledger.jsonl") if path.exists()]
+        batch = [Entry(bytes(path.relative_to(root)), Kind.FILE, 0, 0, 0) for path in files]
+        place = bytes(root)
+        copied = BatchCopier(LocalSource(place), PushThere(place, self.volume, _RECORDS), streams=1)(batch)
+        missed = [entry.path for entry, outcome in zip(batch, copied, strict=True) if isinstance(outcome, Missed)]
+        if missed:
+            raise TransientError(
+                f"{shown(missed[0])} changed under every copy", where=str(root), fix="Retry when nothing writes there."
+            )
+        self.volume.sync()
 
     def check(self) -> None:
         """Refuse a vault that is not there or not ours, and a replica that cannot be made or is on another mount."""

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, BinaryIO
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.dr.manifest import Entry, Kind, shown
+from incorta_provider.dr.manifest import Entry, Kind, from_row, shown
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.ssh.facts import WIDTH, Facts
 from incorta_provider.storage.ssh.node_agent import Node, node_of
-from incorta_provider.storage.ssh.wire import Message, pack_paths, unpack_entries, unpack_numbers
+from incorta_provider.storage.ssh.wire import Message, pack_paths, unpack_numbers, unpack_paths, unpack_rows
 from incorta_provider.storage.staged_index import to_text
-from incorta_provider.storage.tree import Missed
+from incorta_provider.storage.tree import Missed, Parallel, Rows
 
 _TRIES = 3
 
@@ -29,12 +29,23 @@ class SshTree:
     :param info: an ``incorta_node`` connection.
     :param root: absolute.
     :param exclude: patterns, see :mod:`incorta_provider.storage.exclude`; they are held against names at the node.
+    :param identity: device and inode that the root must have there; None for those when a listing begins.
     """
 
-    def __init__(self, info: ConnectionInfo, root: bytes, exclude: Sequence[str] = ()) -> None:
+    parallel: Parallel = "threads"
+
+    def __init__(
+        self,
+        info: ConnectionInfo,
+        root: bytes,
+        exclude: Sequence[str] = (),
+        *,
+        identity: tuple[int, int] | None = None,
+    ) -> None:
         self.info = info
         self.root = root
-        self._exclude = list(exclude)
+        self._exclude = tuple(exclude)
+        self._identity = identity
 
     @property
     def label(self) -> str:
@@ -48,7 +59,7 @@ class SshTree:
 
     def check(self) -> None:
         """Refuse a root that is absent, no folder, unreadable or empty: an unmounted source looks like that."""
-        self.node.call("check", root=to_text(self.root), exclude=self._exclude)
+        self._ask("check")
 
     def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
         """Return what the node's file system knows of some files, see :mod:`incorta_provider.storage.ssh.facts`."""
@@ -62,12 +73,35 @@ class SshTree:
         """
         self.node.call("readable", pack_paths(paths), root=to_text(self.root))
 
+    def pinned(self) -> SshTree:
+        """Return the same tree, whose listings refuse any other folder in the place of the root that is there now."""
+        (part,) = self._ask("identity")
+        device, inode = part.head["identity"]
+        return SshTree(self.info, self.root, self._exclude, identity=(device, inode))
+
+    def cuts(self, wanted: int) -> Sequence[bytes]:
+        """Return the paths of some folders, sorted, that cut the tree into about as many parts as are ``wanted``."""
+        (part,) = self._ask("cuts", wanted=wanted)
+        return unpack_paths(part.body)
+
+    def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
+        """Yield the same as ``list``, as rows; who answers the row of a folder with names gets only these of it.
+
+        The answer saves nothing at the node, where names were looked at long before.
+        """
+        only: dict[bytes, Collection[bytes]] = {}
+        last = None if end is None else to_text(end)
+        for part in self.node.stream("list", b"", **self._place(), begin=to_text(begin), end=last):
+            for row in unpack_rows(part.body):
+                folder, _, name = row[0].rpartition(b"/")
+                if name not in only.get(folder, (name,)):
+                    continue
+                if (answer := (yield row)) is not None:
+                    only[row[0]] = frozenset(answer)
+
     def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:
         """Yield what is below the root in path order, without digests; each call has an agent of its own."""
-        last = None if end is None else to_text(end)
-        parts = self.node.stream("list", root=to_text(self.root), exclude=self._exclude, begin=to_text(begin), end=last)
-        for part in parts:
-            yield from unpack_entries(part.body)
+        return map(from_row, self.rows(begin, end))
 
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into`` through an agent; for many files see :mod:`incorta_provider.storage.ssh.routes`."""
@@ -77,6 +111,12 @@ class SshTree:
             if found is not Missed.UNSETTLED:
                 break
         return found
+
+    def _ask(self, do: str, **head: Any) -> Sequence[Message]:
+        return self.node.call(do, b"", **self._place(), **head)
+
+    def _place(self) -> dict[str, Any]:
+        return {"root": to_text(self.root), "exclude": self._exclude, "identity": self._identity}
 
     def _try(self, path: bytes, into: bytes) -> Entry | Missed:
         parts = self.node.stream("send", pack_paths([path]), root=to_text(self.root))

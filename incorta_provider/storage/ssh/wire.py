@@ -8,25 +8,25 @@ The standard library is all that this module needs.
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.dr.manifest import KINDS, Entry, Row
 
 MAX_HEAD = 4 << 20
 MAX_BODY = 64 << 20
 _SIZES = struct.Struct(">II")
-_KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
-_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
+_COLUMNS = "<I{0}B{0}H{0}q{0}q"
+_CODE_OF = {kind: code for code, kind in enumerate(KINDS)}
+_CODES = set(range(len(KINDS)))
 _NONE = 0xFFFFFFFF
 _LEVEL = 1
 """Paths shrink to a tenth at the cheapest level; what more costs is not won back even on a slow line."""
-
-_DIGEST = 32
 
 
 class WireError(Exception):
@@ -73,47 +73,55 @@ def receive(read: Callable[[int], bytes]) -> Message | None:
     return Message(head, body)
 
 
+def pack_rows(rows: Sequence[Row]) -> bytes:
+    """Return rows of a listing as compressed columns."""
+    paths, codes, sizes, times, modes, links, versions = zip(*rows, strict=True) if rows else ((),) * 7
+    count = len(rows)
+    numbers = struct.pack(_COLUMNS.format(count), count, *codes, *modes, *sizes, *times)
+    return zlib.compress(numbers + b"".join(map(_pack_texts, (paths, links, versions))), _LEVEL)
+
+
+def unpack_rows(packed: bytes) -> Iterator[Row]:
+    """Yield the rows that :func:`pack_rows` was given."""
+    data = _inflated(packed)
+    try:
+        (count,) = struct.unpack_from("<I", data)
+        form = _COLUMNS.format(count)
+        _, *numbers = struct.unpack_from(form, data)
+        place = struct.calcsize(form)
+        paths, place = _unpack_texts(data, place)
+        links, place = _unpack_texts(data, place)
+        versions, _ = _unpack_texts(data, place)
+    except struct.error as error:
+        raise WireError(f"a list of entries is damaged: {error}") from None
+    codes, modes, sizes, times = (numbers[part * count : (part + 1) * count] for part in range(4))
+    if {len(paths), len(links), len(versions)} != {count} or None in paths or not set(codes) <= _CODES:
+        raise WireError("a list of entries is damaged")
+    return zip(cast("list[bytes]", paths), codes, sizes, times, modes, links, versions, strict=True)
+
+
 def pack_entries(entries: Sequence[Entry]) -> bytes:
     """Return entries as compressed columns."""
-    count = len(entries)
-    numbers = struct.pack(
-        f"<I{count}B{count}H{count}q{count}q",
-        count,
-        *(_NUMBERS[entry.kind] for entry in entries),
-        *(entry.mode for entry in entries),
-        *(entry.size for entry in entries),
-        *(entry.mtime_ns for entry in entries),
-    )
-    texts = (
-        _pack_texts([entry.path for entry in entries]),
-        _pack_texts([entry.sha256 for entry in entries]),
-        _pack_texts([entry.link_target for entry in entries]),
-        _pack_texts([entry.version for entry in entries]),
-    )
-    return zlib.compress(numbers + b"".join(texts), _LEVEL)
+    rows = [
+        (entry.path, _CODE_OF[entry.kind], entry.size, entry.mtime_ns, entry.mode, entry.link_target, entry.version)
+        for entry in entries
+    ]
+    return encode({}, pack_rows(rows)) + zlib.compress(_pack_texts([entry.sha256 for entry in entries]), _LEVEL)
 
 
 def unpack_entries(packed: bytes) -> list[Entry]:
     """Return the entries that :func:`pack_entries` was given."""
-    if not packed:
+    rows = io.BytesIO(packed)
+    message = receive(rows.read)
+    if message is None:
         return []
-    data = _inflated(packed)
-    try:
-        (count,) = struct.unpack_from("<I", data)
-        numbers = struct.unpack_from(f"<{count}B{count}H{count}q{count}q", data, 4)
-        place = 4 + count * (1 + 2 + 8 + 8)
-        columns = []
-        for _ in range(4):
-            texts, place = _unpack_texts(data, place)
-            columns.append(texts)
-        kinds = [_KINDS[number] for number in numbers[:count]]
-    except (struct.error, IndexError) as error:
-        raise WireError(f"a list of entries is damaged: {error}") from None
-    paths, digests, links, versions = columns
-    modes, sizes, times = (numbers[part * count : (part + 1) * count] for part in (1, 2, 3))
-    if {len(column) for column in columns} != {count} or None in paths:
-        raise WireError("a list of entries is damaged: its columns differ in length")
-    return list(map(Entry, paths, kinds, sizes, times, modes, digests, links, versions))
+    digests = unpack_texts(rows.read())
+    return [
+        Entry(path, KINDS[code], size, mtime_ns, mode, digest, link, version)
+        for (path, code, size, mtime_ns, mode, link, version), digest in zip(
+            unpack_rows(message.body), digests, strict=True
+        )
+    ]
 
 
 def pack_texts(texts: Sequence[bytes | None]) -> bytes:

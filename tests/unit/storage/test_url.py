@@ -12,6 +12,8 @@ from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.ssh.target import SshTarget
+from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.url import local_path, open_target, open_tree
 
 
@@ -35,7 +37,13 @@ def test_localhost_is_here() -> None:
     ("url", "what"),
     [
         ("s3://bucket/prefix", "no backend for 's3'"),
-        ("ssh://node/path", "no backend for 'ssh'"),
+        ("ftp://node/path", "no backend for 'ftp'"),
+        ("ssh:///path", "names no connection"),
+        ("ssh://node", "must be absolute"),
+        ("ssh://node/", "must be absolute"),
+        ("ssh://node/a/%2e%2e/b", "must be absolute"),
+        ("ssh://node/a?b", "must be written as %3F"),
+        ("ssh://node/a[b]", "must be without"),
         ("/mnt/x", "no backend for 'no scheme'"),
         ("file://mnt/x", "names a host, 'mnt'"),
         ("file:///a?b", "must be written as %3F"),
@@ -69,3 +77,25 @@ def test_a_target_is_opened_without_touching_it(tmp_path: Path) -> None:
 def test_a_vault_beside_the_catalog_is_refused_for_a_storage_that_is_mounted_here(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="only for a storage that is not mounted here"):
         open_target(tmp_path.as_uri(), Catalog(tmp_path / "catalog"), no_connections, vault="file:///vault")
+
+
+def a_node(conn_id: str) -> ConnectionInfo:
+    return ConnectionInfo(conn_id, host="node.example", login="incorta")
+
+
+def test_a_folder_at_a_node_is_named_by_its_connection() -> None:
+    tree = open_tree("ssh://Berlin_node1/mnt/with%20space/%FF/", a_node)
+    assert isinstance(tree, SshTree)
+    assert (tree.info.conn_id, tree.root) == ("Berlin_node1", b"/mnt/with space/\xff")
+    assert tree.label == "ssh://Berlin_node1/mnt/with space/\\xff"
+
+
+def test_the_vault_of_a_node_is_beside_the_replica_unless_told_otherwise() -> None:
+    target = open_target("ssh://node/mnt/incorta", Catalog(Path("/catalog")), a_node)
+    assert isinstance(target, SshTarget)
+    assert target.volume.vault == b"/mnt/incorta.incorta-dr"
+    target = open_target("ssh://node/mnt/incorta", Catalog(Path("/catalog")), a_node, "ssh://node/mnt/vault")
+    assert isinstance(target, SshTarget)
+    assert target.volume.vault == b"/mnt/vault"
+    with pytest.raises(ConfigurationError, match="must be at the same node"):
+        open_target("ssh://node/mnt/incorta", Catalog(Path("/catalog")), a_node, "ssh://other/mnt/vault")

@@ -9,7 +9,7 @@ import pytest
 from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.ssh.tree import SshTree
-from incorta_provider.storage.tree import Missed
+from incorta_provider.storage.tree import Missed, RangedTree
 from tests.builders.storage import HOSTILE_NAMES, put
 
 pytestmark = pytest.mark.lab
@@ -82,3 +82,30 @@ def test_agents_are_used_again(root, source):
     list(source.list())
     (after,) = source.node.call("hello")
     assert before.head["pid"] == after.head["pid"]
+
+
+def test_a_pinned_tree_refuses_another_root(root, source):
+    put(root, {"a": b"x"})
+    pinned = source.pinned()
+    assert list(pinned.list()) == list(source.list())
+    root.rename(root.with_name("moved"))
+    put(root, {"a": b"x"})
+    with pytest.raises(IntegrityError, match="another folder than when the listing began"):
+        list(pinned.list())
+
+
+def test_a_tree_is_cut_as_a_mounted_one_is(root, source):
+    put(root, {f"{folder}/{name}/x": b"" for folder in "abc" for name in range(5)})
+    assert source.cuts(6) == LocalTree(root).cuts(6)
+    assert isinstance(source, RangedTree)
+
+
+def test_only_the_names_that_are_asked_for_are_told(root, source):
+    put(root, {"a/1": b"", "a/2": b"", "a/3/x": b"", "b": b""})
+    rows = source.rows()
+    told = [next(rows)[0]]
+    for row in iter(lambda: rows.send([b"2", b"3"] if told[-1] == b"a" else None), None):
+        told.append(row[0])
+        if row[0] == b"b":
+            break
+    assert told == [b"a", b"a/2", b"a/3", b"a/3/x", b"b"]

@@ -1,0 +1,203 @@
+"""A replica at a node, from the first point on: sealed here, applied there, and back again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.ssh.target import SshTarget
+from incorta_provider.storage.ssh.volume import RemoteVolume
+from incorta_provider.storage.transfer import copy_delta
+from incorta_provider.storage.verify import verify_replica
+from tests.builders.storage import HOSTILE_NAMES, complete, make_pair, make_point, put, snapshot
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def root(tmp_path, source):
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def live(tmp_path):
+    return tmp_path / "node/live"
+
+
+def seal(source, target, point_id, *, minute=0):
+    """Make a point as the steps do."""
+    catalog = target.catalog
+    newest = catalog.newest()
+    base = catalog.manifest_path(newest.id) if newest else None
+    workspace = catalog.workspace(f"run of {point_id}")
+    copy_delta(source, target, base, workspace, final=False)
+    copy_delta(source, target, base, workspace, final=True)
+    report = verify_staged(target, workspace)
+    assert report.damaged == ()
+    drop_from_manifest(workspace, report.framing_faults)
+    complete(workspace)
+    ensure_staged(target, workspace)
+    target.flush(workspace)
+    catalog.seal(workspace, make_point(point_id, workspace, minute=minute))
+
+
+@pytest.mark.parametrize("kind", ["push", "node to node"])
+def test_points_there_and_back(root, live, source, target, kind):
+    tree = source if kind == "node to node" else LocalTree(root)
+    target.check()
+    put(root, {name: b"content of " + name for name in HOSTILE_NAMES})
+    put(root, {"folder/deep/file": b"1", "goes": b"1", "empty": None, "was file": b"1", "was folder/x": b"1"})
+    (root / "link").symlink_to("folder/deep")
+    seal(tree, target, "A")
+    first = snapshot(root, times=True)
+    target.apply("A")
+    assert snapshot(live, times=True) == first
+
+    put(root, {"folder/deep/file": b"22", "comes": b"22"})
+    (root / "goes").unlink()
+    (root / "was file").unlink()
+    put(root, {"was file/x": b"22"})
+    shutil.rmtree(root / "was folder")
+    put(root, {"was folder": b"22"})
+    (root / "link").unlink()
+    (root / "link").symlink_to("comes")
+    seal(tree, target, "B", minute=1)
+    second = snapshot(root, times=True)
+    target.apply("B")
+    assert snapshot(live, times=True) == second
+
+    target.apply("A")
+    assert snapshot(live, times=True) == first
+    target.apply("B")
+    assert snapshot(live, times=True) == second
+    assert verify_replica(target, target.catalog.manifest_path("B"), deep=True).equal
+
+
+def test_a_source_at_a_node_and_a_replica_here(root, source, tmp_path):
+    put(root, {name: b"content of " + name for name in HOSTILE_NAMES})
+    pair = make_pair(tmp_path / "pair")
+    seal(source, pair.target, "A")
+    pair.apply("A")
+    assert snapshot(pair.live, times=True) == snapshot(root, times=True)
+
+
+def test_a_vault_that_is_not_mounted_is_refused_and_not_filled(root, source, target, tmp_path):
+    shutil.rmtree(tmp_path / "node/vault")
+    (tmp_path / "node/vault").mkdir()
+    with pytest.raises(PreconditionError, match="the vault is not there") as caught:
+        target.check()
+    assert caught.value.where == f"ssh://newyork_node1{tmp_path}/node/vault"
+    assert list((tmp_path / "node/vault").iterdir()) == []
+
+
+def test_the_vault_of_another_group_is_refused(target, tmp_path, dr):
+    other = Catalog(tmp_path / "other")
+    other.initialise("globex", "newyork")
+    with pytest.raises(PreconditionError, match="this is the vault of acme at newyork, not of globex"):
+        SshTarget(other, target.volume).check()
+    with pytest.raises(PreconditionError, match="this is the vault of acme"):
+        SshTarget(other, target.volume).initialise()
+
+
+def test_a_folder_with_something_in_it_becomes_no_vault(target, tmp_path, dr):
+    put(tmp_path / "full", {"x": b""})
+    volume = RemoteVolume(dr(), bytes(tmp_path / "node/live"), bytes(tmp_path / "full"))
+    with pytest.raises(PreconditionError, match="not empty, and no vault"):
+        SshTarget(target.catalog, volume).initialise()
+
+
+def test_a_vault_on_another_file_system_is_refused(target, tmp_path, dr):
+    elsewhere = Path("/dev/shm") / f"incorta-{os.getpid()}"
+    volume = RemoteVolume(dr(), bytes(tmp_path / "node/live"), bytes(elsewhere))
+    try:
+        with pytest.raises(PreconditionError, match="another file system"):
+            SshTarget(target.catalog, volume).initialise()
+    finally:
+        shutil.rmtree(elsewhere, ignore_errors=True)
+
+
+def test_the_vault_is_initialised_again_without_harm(target, tmp_path):
+    before = snapshot(tmp_path / "node")
+    target.initialise()
+    assert snapshot(tmp_path / "node") == before
+
+
+def test_records_are_kept_where_the_bytes_are(root, source, target, tmp_path):
+    put(root, {"a": b"1"})
+    seal(source, target, "A")
+    (target.catalog.root / "ledger.jsonl").write_text("{}\n")
+    target.keep_records("A")
+    kept = tmp_path / "node/vault/records"
+    for name in ("point.json", "manifest.parquet", "metadata.sql.zst", "inventory.json"):
+        assert (kept / "points/A" / name).read_bytes() == (target.catalog.point_dir("A") / name).read_bytes()
+    assert (kept / "ledger.jsonl").read_text() == "{}\n"
+    (target.catalog.root / "ledger.jsonl").write_text("{}\n{}\n")
+    target.keep_records("A")
+    assert (kept / "ledger.jsonl").read_text() == "{}\n{}\n"
+    assert Catalog(kept).get("A") == target.catalog.get("A")
+
+
+def test_a_damaged_staged_file_is_found(root, source, target, tmp_path):
+    put(root, {"a": b"1", "b": b"2"})
+    workspace = target.catalog.workspace("a run")
+    copy_delta(source, target, None, workspace, final=True)
+    (tmp_path / "node/vault" / os.fsdecode(target.area(workspace)) / "a").write_bytes(b"X")
+    assert verify_staged(target, workspace).damaged == (b"a",)
+    with pytest.raises(IntegrityError, match="replaced since they were checked"):
+        ensure_staged(target, workspace)
+
+
+def test_a_parquet_file_that_is_not_whole_is_told(root, source, target):
+    put(root, {"a.parquet": b"PAR1 half"})
+    workspace = target.catalog.workspace("a run")
+    copy_delta(source, target, None, workspace, final=True)
+    assert verify_staged(target, workspace).framing_faults == (b"a.parquet",)
+
+
+def test_a_run_that_sealed_nothing_leaves_nothing(root, source, target, tmp_path):
+    put(root, {"a": b"1"})
+    workspace = target.catalog.workspace("a run")
+    copy_delta(source, target, None, workspace, final=False)
+    assert target.volume.areas("staged/*")
+    target.discard(workspace)
+    assert target.volume.areas("staged/*") == []
+
+
+def test_a_pass_that_was_cut_off_goes_on_where_it_was(root, source, target):
+    put(root, {f"{number:04d}": b"x" for number in range(20)})
+    workspace = target.catalog.workspace("a run")
+    first = copy_delta(source, target, None, workspace, final=False)
+    second = copy_delta(source, target, None, workspace, final=True)
+    assert (first.copied_files, second.copied_files, second.reused) == (20, 0, 20)
+
+
+def test_another_worker_takes_over_and_the_former_one_is_refused(root, source, target, dr):
+    put(root, {"a": b"1"})
+    seal(source, target, "A")
+    target.volume.take_over("apply")
+    target.volume._applying = b"history/x"
+    other = RemoteVolume(dr(conn_id="other_worker"), target.volume.root, target.volume.vault)
+    other.take_over("apply")
+    with pytest.raises(TransientError, match="another worker has taken over"):
+        target.volume.do([], b"history/x")
+    assert other.do([], b"history/y") == []
+
+
+def test_room_that_there_is_not_is_refused_before_the_first_byte(target):
+    with pytest.raises(PreconditionError, match="has no room"):
+        target.ensure_room(size=1 << 60, files=1)
+
+
+def test_a_vault_that_cannot_be_written(target, tmp_path, dr):
+    volume = RemoteVolume(dr(), b"/proc/1/live", b"/proc/1/vault")
+    with pytest.raises((ConfigurationError, TransientError, PreconditionError)) as caught:
+        SshTarget(target.catalog, volume).initialise()
+    assert "ssh://newyork_node1" in caught.value.where
+    assert caught.value.fix
