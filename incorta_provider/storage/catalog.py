@@ -117,7 +117,10 @@ class Catalog:
         """Return the run's workspace, made now or by a former try."""
         self.create()
         workspace = Workspace(self._workspaces / folder_name(run_key))
-        workspace.create()
+        try:
+            workspace.create()
+        except OSError as error:
+            raise target_fault(error, str(workspace.root)) from None
         return workspace
 
     def workspaces(self) -> list[Workspace]:
