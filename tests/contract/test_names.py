@@ -1,0 +1,88 @@
+"""Whatever a file is called: it arrives under its own name, or the run is refused and says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from incorta_provider.exceptions import DrError
+from tests.builders.storage import HOSTILE_NAMES
+from tests.contract.world import World
+
+NOT_UTF8 = b"not-utf8-\xff\xfe"
+KEY_BYTES = 1024
+
+
+def test_hostile_names(world: World) -> None:
+    """Newline, quote, `;`, leading `-`, `%2e`, blanks, other scripts: each arrives under its own name."""
+    for name in HOSTILE_NAMES:
+        if name != NOT_UTF8:
+            world.source.put(name, name)
+            world.source.put(b"folder " + name[:200] + b"/" + name[:200], b"deep " + name)
+    world.replicate("A")
+    world.ensure_equal("A")
+
+
+def test_names_that_differ_only_in_unicode_form(world: World) -> None:
+    """Both normal forms of one letter are two names, and stay two files."""
+    world.source.put("\u00e9".encode(), b"composed")
+    world.source.put("e\u0301".encode(), b"decomposed")
+    world.replicate("A")
+    world.ensure_equal("A")
+
+
+def test_names_that_are_not_utf8(world: World) -> None:
+    """Kept byte by byte; refused by name where the storage cannot hold them."""
+    if not world.source.is_posix:
+        world.say("not applicable: keys are UTF-8")
+        return
+    world.source.put(NOT_UTF8, b"1")
+    world.source.put(b"folder-\xff/x", b"2")
+    if world.site.is_posix:
+        world.replicate("A")
+        world.ensure_equal("A")
+        return
+    world.source.put(b"fine", b"3")
+    with pytest.raises(DrError, match="UTF-8"):
+        world.seal("A")
+    assert world.catalog.points() == []
+    world.say("refused: keys are UTF-8")
+
+
+def test_names_of_255_bytes(world: World) -> None:
+    """The longest name that a file system takes arrives."""
+    world.source.put(b"n" * 255, b"1")
+    world.source.put("表".encode() * 85, b"2")
+    world.replicate("A")
+    world.ensure_equal("A")
+
+
+def test_deep_paths(world: World) -> None:
+    """A path of 900 bytes in 60 folders arrives."""
+    world.source.put(b"/".join([b"folder-of-depth"[:14]] * 60), b"deep")
+    world.replicate("A")
+    world.ensure_equal("A")
+
+
+def test_paths_longer_than_a_key(world: World) -> None:
+    """A path of 2,000 bytes arrives; refused by name where a key cannot be that long."""
+    if not world.source.is_posix:
+        world.say(f"not applicable: a key has at most {KEY_BYTES:,} bytes")
+        return
+    world.source.put(b"/".join([b"f" * 99] * 20), b"deep")
+    if world.site.is_posix:
+        world.replicate("A")
+        world.ensure_equal("A")
+        return
+    with pytest.raises(DrError, match="key"):
+        world.seal("A")
+    assert world.catalog.points() == []
+    world.say(f"refused: a key has at most {KEY_BYTES:,} bytes")
+
+
+def test_2500_names(world: World) -> None:
+    """B02: each of 2,500 names with blanks, `+`, `%`, `&` and other scripts arrives once."""
+    for number in range(2500):
+        world.source.put(f"t/v {number % 7}+{number % 3}/part %2B & é {number}".encode(), b"%d" % number)
+    report = world.replicate("A")
+    assert report.copied_files == 2500
+    world.ensure_equal("A")
