@@ -34,8 +34,7 @@ class Limits(BaseModel):
     :ivar max_removed_files: however small their share is.
     :ivar max_changed_files: however small their share is.
     :ivar min_files: a point must have at least so many.
-    :ivar mount_point: a folder that must be a mount point at the worker, such as ``/mnt/berlin``.
-    :ivar marker: a file that must be there, relative to the root of the storage.
+    :ivar marker: a file that must be at the source, relative to the root of its storage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +45,6 @@ class Limits(BaseModel):
     max_removed_files: int | None = Field(default=None, ge=0)
     max_changed_files: int | None = Field(default=None, ge=0)
     min_files: int = Field(default=1, ge=0)
-    mount_point: str | None = Field(default=None, pattern=r"^/.*[^/]$")
     marker: str | None = Field(default=None, pattern=r"^[^/].*$")
 
 

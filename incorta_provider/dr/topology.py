@@ -69,6 +69,8 @@ class Site(_Part):
 
     :ivar values: strings that differ between the sites, by name (tenant paths, hosts, URLs). A cutover rewrites the
         source's value to the target's wherever a rewrite rule says so, and proves that none of the source's is left.
+    :ivar mount_point: the folder at the workers where the storage is mounted; replication stops when nothing is mounted
+        there. Only of a ``file://`` storage.
     :ivar catalog: a folder that is mounted at every worker, whatever the storage is.
     :ivar vault: of a storage that only a node reaches: the folder there for what is staged and displaced.
     """
@@ -76,6 +78,7 @@ class Site(_Part):
     storage: Url
     catalog: Url
     vault: Url | None = None
+    mount_point: Annotated[str, StringConstraints(pattern=r"^/.*[^/]$")] | None = None
     metadata: Metadata
     zookeeper: ZooKeeper
     nodes: tuple[Node, ...] = Field(min_length=1)
@@ -101,6 +104,12 @@ class Site(_Part):
         for name, folder in (("catalog", self.catalog), ("vault", self.vault)):
             if folder is not None and _overlap(self.storage, folder):
                 raise ValueError(f"{name} {folder} and storage {self.storage} must not lie inside each other")
+        return self
+
+    @model_validator(mode="after")
+    def _storage_is_on_the_mount(self) -> Self:
+        if self.mount_point is not None and not _folder(self.storage).startswith(_folder(f"file://{self.mount_point}")):
+            raise ValueError(f"storage {self.storage} is not below the mount point {self.mount_point}")
         return self
 
     @property

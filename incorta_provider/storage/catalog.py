@@ -138,13 +138,17 @@ class Catalog:
             self._throw_away(home)
         self._empty_bin(staged)
 
-    def discard_others(self, run_key: str, staged: Callable[[Workspace], None] = lambda _: None) -> None:
+    def discard_others(
+        self, run_key: str, staged: Callable[[Workspace], None] = lambda _: None, *, held: str | None = None
+    ) -> None:
         """Remove the workspaces of all runs but this one: what is left of runs that never sealed.
 
+        :param held: a run that waits for a person's word, and keeps its workspace.
         :raises TransientError: a task of another run is at work in its workspace.
         """
+        kept = {folder_name(key) for key in (run_key, held) if key is not None}
         for folder in self._workspaces.iterdir():
-            if folder.name != folder_name(run_key):
+            if folder.name not in kept:
                 self._throw_away(folder)
         self._empty_bin(staged)
         collect_drafts(self.root)

@@ -1,10 +1,11 @@
 """Check what was copied, before anything is published.
 
+First the change breaker: what the point to be lacks and changed is within limits, or a person let it through.
 Every staged byte is read back and compared, every Parquet file is whole, and every file that the metadata name is in
 the manifest. A file that could not be copied whole is left out, and stands among the point's exceptions; where the
 topology has no queries for what the metadata name, nobody can tell whether it is needed, and the run is void.
 
-:raises PreconditionError: there is no dump whose references could be looked up.
+:raises PreconditionError: there is no dump whose references could be looked up, or the change breaker tripped.
 :raises IntegrityError: names the first files at fault; the last sealed point stays good.
 """
 
@@ -18,6 +19,7 @@ from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.references import Reference, unmet
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.point import file_sha256
+from incorta_provider.steps.replication.guard import ensure_within_limits
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
 from incorta_provider.storage.checks import drop_from_manifest, verify_staged
 from incorta_provider.storage.manifest_file import read_manifest
@@ -30,6 +32,7 @@ def check(run: ReplicationRun) -> CheckReport:
     with run.alone("check"):
         run.ensure_dumped()
         run.save_check(None)
+        ensure_within_limits(run)
         workspace = run.workspace
         staged = verify_staged(run.target.target, workspace)
         _void_if([shown(path) for path in staged.damaged], "staged file(s) do not hold what was copied", run)

@@ -1,7 +1,7 @@
 """Copy files into the run's staging area: first while the source keeps writing, then once more behind the dump.
 
-:raises PreconditionError: the source is absent, empty or not a folder, the target lacks room, or the final copy stands
-    before the dump; nothing was deleted.
+:raises PreconditionError: the source is absent, empty, not mounted or not marked (the change breaker trips), the target
+    lacks room, or the final copy stands before the dump; nothing was deleted.
 :raises IntegrityError: a file cannot be read, or keeps changing under the final copy.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from incorta_provider.dr.manifest import shown
+from incorta_provider.steps.replication.guard import source_watched
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.transfer import CopyReport, copy_delta
 
@@ -47,8 +48,9 @@ def final_copy(run: ReplicationRun) -> CopyReport:
 
 def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
     tree = run.source.tree(run.access.config.replication.exclude)
-    tree.check()
-    report = copy_delta(tree, run.target.target, run.base_manifest(), run.workspace, final=final)
+    with source_watched(run, tree):
+        tree.check()
+        report = copy_delta(tree, run.target.target, run.base_manifest(), run.workspace, final=final)
     log.info(
         "%s copy: %d listed, %d copied (%d bytes), %d reused, %d vanished, %.2f s",
         "final" if final else "pre",

@@ -1,6 +1,7 @@
 """Open a run: the lock, the epoch at both ends, and the moment that the RPO counts from.
 
-:raises NothingToDo: the target is the active site now, or this run sealed its point already.
+:raises NothingToDo: the target is the active site now, this run sealed its point already, or a person let another run
+    through the change breaker, which goes first.
 :raises FencingError: the registries do not both say that the source is active.
 :raises PreconditionError: a registry was never initialised, or the sites run different releases of Incorta.
 :raises TransientError: a site cannot be reached, or other work holds the lock.
@@ -20,6 +21,7 @@ from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.exceptions import DrError, FencingError, NothingToDo, PreconditionError
 from incorta_provider.steps.incorta_release import incorta_release
 from incorta_provider.steps.locking import REPLICATION, give_back, hold
+from incorta_provider.steps.replication.guard import ensure_nobody_is_let_through, held_run
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
 
@@ -34,9 +36,10 @@ def open_run(run: ReplicationRun) -> RunRecord:
         run.target.target.check()
         if (point := run.sealed()) is not None:
             raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")
+        ensure_nobody_is_let_through(run)
         epoch, release = _epoch(run), _common_release(run)
         with _lock(run):
-            run.catalog.discard_others(run.run_id, run.target.target.discard)
+            run.catalog.discard_others(run.run_id, run.target.target.discard, held=held_run(run))
             return _resumed(run, epoch) or _opened(run, epoch, release)
 
 

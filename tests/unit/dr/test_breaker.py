@@ -126,8 +126,6 @@ class TestTripped:
         {"max_removed_percent": 101},
         {"max_changed_percent": -1},
         {"allow_files": -1},
-        {"mount_point": "mnt/berlin"},
-        {"mount_point": "/mnt/berlin/"},
         {"marker": "/mnt/berlin/marker"},
         {"marker": ""},
         {"max_deleted": 3},
