@@ -16,9 +16,11 @@ from typing import TypeAlias
 
 from incorta_provider import __version__
 from incorta_provider.connection import ConnectionInfo, Connections, connections_from_file
+from incorta_provider.dr.sizes import parse_size
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess, group_access
+from incorta_provider.steps.bandwidth import clear_bandwidth, set_bandwidth
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.locking import release_dead
@@ -30,6 +32,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 TOPOLOGY_VARIABLE = "AIRFLOW__INCORTA_DR__TOPOLOGY"
 CONNECTIONS_VARIABLE = "INCORTA_DR_CONNECTIONS"
+UNLIMITED = "unlimited"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,6 +128,26 @@ def _abort_cutover(arguments: argparse.Namespace) -> int:
     return 1 if done.not_told else 0
 
 
+def _set_bandwidth(arguments: argparse.Namespace) -> int:
+    access = _group(arguments)
+    print(f"{arguments.site}: {set_bandwidth(access, access.site(arguments.site), arguments.value, by=_user())}")
+    return 0
+
+
+def _clear_bandwidth(arguments: argparse.Namespace) -> int:
+    access = _group(arguments)
+    print(f"{arguments.site}: {clear_bandwidth(access, access.site(arguments.site), by=_user())}")
+    return 0
+
+
+def _rate(text: str) -> int | None:
+    """Return the bytes per second that a person typed; None for no limit."""
+    try:
+        return None if text == UNLIMITED else parse_size(text.removesuffix("/s"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or {UNLIMITED}") from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="incorta-dr", description="Disaster recovery of Incorta, without Airflow.")
     parser.add_argument("--version", action="version", version=f"incorta-dr {__version__}")
@@ -160,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     init.set_defaults(command=_initialise_epoch)
 
     _add_cutover(commands)
+    _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")
     release.add_argument("--group", required=True)
@@ -175,6 +199,19 @@ def _add_cutover(commands: Commands) -> None:
     give_up.add_argument("--group", required=True)
     give_up.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
     give_up.set_defaults(command=_abort_cutover)
+
+
+def _add_bandwidth(commands: Commands) -> None:
+    actions = commands.add_parser("bandwidth", help="how fast copies to a site may be, also those that run")
+    chosen = actions.add_subparsers(required=True, metavar="ACTION")
+    limit = chosen.add_parser("set", help="limit them, whatever the topology says")
+    clear = chosen.add_parser("clear", help="let the topology's limit hold again")
+    for action in (limit, clear):
+        action.add_argument("--group", required=True)
+        action.add_argument("--site", required=True, help="the site that is copied to")
+    limit.add_argument("value", type=_rate, metavar="VALUE", help=f"bytes per second, such as 20MB; or {UNLIMITED}")
+    limit.set_defaults(command=_set_bandwidth)
+    clear.set_defaults(command=_clear_bandwidth)
 
 
 def _topology_path(arguments: argparse.Namespace) -> Path:

@@ -12,16 +12,20 @@ import posixpath
 from itertools import combinations, permutations, product
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from incorta_provider.dr.breaker import Limits
 from incorta_provider.dr.retention import Retention
+from incorta_provider.dr.sizes import parse_size
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 """A group's or a site's name: part of DAG ids, ZooKeeper paths and file names, so it is kept plain."""
 
 ConnId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""A number of bytes, such as ``20MB``."""
+
 Url = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://.+")]
 
 
@@ -125,10 +129,21 @@ class Site(_Part):
 
 
 class Replication(_Part):
-    """When to make a recovery point, and which files are none of its business (patterns on the relative path)."""
+    """When to make a recovery point, of which files, and how the copy goes on.
+
+    :ivar exclude: files that are none of its business; patterns on the relative path.
+    :ivar bandwidth: how many bytes a second all copies of a run may move together; None for no limit.
+    :ivar stall_seconds: a copy that has moved no byte for so long is ended and tried again.
+    :ivar shard_bytes: a pre-copy of more is split into shards, each copied by a task of its own; so is one of more than
+        ``shard_files``.
+    """
 
     schedule: Text = "*/15 * * * *"
     exclude: tuple[Text, ...] = ()
+    bandwidth: Size | None = None
+    stall_seconds: int = Field(default=600, ge=30)
+    shard_bytes: Size = 50_000_000_000
+    shard_files: int = Field(default=500_000, ge=1)
 
 
 class RewriteRule(_Part):

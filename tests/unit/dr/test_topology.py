@@ -314,3 +314,35 @@ def test_a_vault_inside_the_replica_or_shared_with_a_site_is_refused(document: F
     assert "vault ssh://node/srv/Tenants/vault and storage ssh://node/srv/Tenants must not lie" in refusal(spoiled)
     site_of(spoiled).update(vault=site_of(spoiled, "berlin")["storage"])
     assert "must not be the same or lie inside each other" in refusal(spoiled)
+
+
+def test_a_copy_is_limited_watched_and_split_as_the_topology_says(document: Fresh) -> None:
+    drawn = document()
+    drawn["groups"]["acme"]["replication"] = {
+        "bandwidth": "20MB",
+        "stall_seconds": 120,
+        "shard_bytes": "1.5 GiB",
+        "shard_files": 1000,
+    }
+    found = Topology.model_validate(drawn).groups["acme"].replication
+    assert (found.bandwidth, found.stall_seconds) == (20_000_000, 120)
+    assert (found.shard_bytes, found.shard_files) == (1_610_612_736, 1000)
+    usual = Topology.model_validate(document()).groups["acme"].replication
+    assert (usual.bandwidth, usual.stall_seconds) == (None, 600)
+    assert (usual.shard_bytes, usual.shard_files) == (50 * 10**9, 500_000)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("bandwidth", "20 Mbit", "'20 Mbit' is no size such as 20MB"),
+        ("bandwidth", 0, "0 is no size"),
+        ("shard_bytes", "much", "'much' is no size"),
+        ("stall_seconds", 5, "greater than or equal to 30"),
+        ("shard_files", 0, "greater than or equal to 1"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(document: Fresh, key: str, value: object, reason: str) -> None:
+    spoiled = document()
+    spoiled["groups"]["acme"]["replication"] = {key: value}
+    assert reason in refusal(spoiled)
