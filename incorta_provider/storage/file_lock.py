@@ -9,24 +9,33 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from incorta_provider.exceptions import TransientError
 
 
-@contextmanager
-def exclusive(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock at ``path``; does not wait.
+def exclusive(path: Path, what: str) -> AbstractContextManager[None]:
+    """Hold the lock at ``path`` alone; does not wait.
 
     Whoever holds it may move the file away or remove it: one who opened it before that gets no lock of it.
 
     :param what: what is locked, for the error.
     """
+    return _held(path, what, fcntl.LOCK_EX)
+
+
+def shared(path: Path, what: str) -> AbstractContextManager[None]:
+    """Hold the lock at ``path`` together with others who share it; nobody holds it alone meanwhile."""
+    return _held(path, what, fcntl.LOCK_SH)
+
+
+@contextmanager
+def _held(path: Path, what: str, kind: int) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(handle, path, what)
+        _take(handle, path, what, kind)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         yield
@@ -34,9 +43,9 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _take(handle: int, path: Path, what: str) -> None:
+def _take(handle: int, path: Path, what: str, kind: int) -> None:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(handle, 200, 0).decode(errors="replace") or "a process that has just begun"
         raise TransientError(
