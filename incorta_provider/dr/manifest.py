@@ -27,6 +27,7 @@ class Kind(StrEnum):
 KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
 """In files and between processes a kind is its place here."""
 
+CODES = {kind: code for code, kind in enumerate(KINDS)}
 FILE_CODE, DIR_CODE, LINK_CODE = range(len(KINDS))
 
 Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
@@ -118,6 +119,12 @@ class OpenFolders:
         self._forget_before(path)
         parent = path[: path.rfind(b"/") + 1]
         return not parent or parent in self._prefixes
+
+    def open_at(self, path: bytes | None) -> list[bytes]:
+        """Return the folders, with ``/``, that may hold ``path`` or what follows it; None stands for the end."""
+        return (
+            [] if path is None else [folder for folder in self._prefixes if folder >= path or path.startswith(folder)]
+        )
 
     def _forget_before(self, path: bytes) -> None:
         prefixes = self._prefixes

@@ -49,6 +49,12 @@ class Cursor:
             edit, self._next = self._next, next(self._edits, None)
             yield edit
 
+    def before(self, path: bytes | None) -> Iterator[Edit]:
+        """Yield the edits before ``path``; all that are left for None."""
+        while self._next is not None and (path is None or self._next[0] < path):
+            edit, self._next = self._next, next(self._edits, None)
+            yield edit
+
     def rest(self) -> Iterator[Edit]:
         """Yield all that are left."""
         while self._next is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
 from pathlib import Path
@@ -20,10 +21,10 @@ from typing import Self
 import pyarrow as pa
 
 from incorta_provider.dr.diff import Change, ChangeKind
-from incorta_provider.dr.manifest import Entry, Kind, parent_of
-from incorta_provider.storage.arrow_columns import integers
+from incorta_provider.dr.manifest import DIR_CODE, Entry, Kind, parent_of
+from incorta_provider.storage.arrow_columns import integers, raw_bytes
 from incorta_provider.storage.manifest_columns import FIELDS, to_columns, to_entries
-from incorta_provider.storage.manifest_file import select
+from incorta_provider.storage.manifest_file import first_paths, select
 from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 from incorta_provider.storage.workspace import Workspace
 
@@ -32,6 +33,7 @@ GROUP_ROWS = 16_384
 
 _FORMAT_KEY = b"incorta_dr.delta"
 _BASE_KEY = b"incorta_dr.base"
+_GAIN_KEY = b"incorta_dr.gain"
 _SCHEMA = pa.schema([*FIELDS, pa.field("side", pa.uint8(), nullable=False)], metadata={_FORMAT_KEY: FORMAT})
 
 
@@ -39,6 +41,18 @@ class _Side(IntEnum):
     OLD = 0
     NEW = 1
     FOLDER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much more a delta leads to than it leads from; negative for less.
+
+    :param bytes: of files.
+    """
+
+    entries: int
+    files: int
+    bytes: int
 
 
 class DeltaWriter:
@@ -52,6 +66,7 @@ class DeltaWriter:
         self._base = base
         self._entries: list[Entry] = []
         self._sides: list[int] = []
+        self._gain = [0, 0, 0]
 
     def __enter__(self) -> Self:
         self._draft = ParquetDraft(self._path, _SCHEMA)
@@ -64,14 +79,16 @@ class DeltaWriter:
             self._draft.discard()
             return
         self._flush()
-        self._draft.publish({_BASE_KEY: self._base})
+        self._draft.publish({_BASE_KEY: self._base, _GAIN_KEY: self._gain})
 
     def add(self, change: Change) -> None:
         """Write one change; each path must sort behind the one before."""
         if change.old is not None:
             self._add(change.old, _Side.OLD)
+            self._count(change.old, -1)
         if change.new is not None:
             self._add(change.new, _Side.NEW)
+            self._count(change.new, 1)
         if len(self._entries) >= GROUP_ROWS:
             self._flush()
 
@@ -84,6 +101,13 @@ class DeltaWriter:
         self._entries.append(entry)
         self._sides.append(side)
 
+    def _count(self, entry: Entry, sign: int) -> None:
+        gain = self._gain
+        gain[0] += sign
+        if entry.kind is Kind.FILE:
+            gain[1] += sign
+            gain[2] += sign * entry.size
+
     def _flush(self) -> None:
         if self._entries:
             columns = [*to_columns(self._entries), integers(self._sides, pa.uint8())]
@@ -92,23 +116,23 @@ class DeltaWriter:
             self._sides.clear()
 
 
-def write_delta(path: Path, base: str | None, changes: Iterable[Change], manifest: Path) -> None:
+def write_delta(path: Path, base: str | None, changes: Iterable[Change], manifest: Path | None) -> None:
     """Write a delta.
 
     :param base: the id of the point that it leads from; None when there is none.
     :param changes: in path order.
-    :param manifest: what it leads to; the entries of unchanged folders are looked up there. Memory follows the number
-        of folders that hold a change.
+    :param manifest: of either end: the entries of unchanged folders are looked up there; None when there is nothing at
+        the one that it leads from. Memory follows the number of folders that hold a change.
     """
     holders: set[bytes] = set()
     changed: set[bytes] = set()
     with DeltaWriter(path, base) as writer:
         for change in changes:
             writer.add(change)
-            holders.update(parent_of(entry.path) for entry in (change.new, change.old) if entry is not None)
+            holders.add(parent_of(path_of(change)))
             if change.new is not None and change.new.kind is Kind.DIR:
                 changed.add(change.new.path)
-        found = select(manifest, sorted(holders - changed))
+        found = select(manifest, sorted(holders - changed)) if manifest else ()
         writer.add_folders(entry for entry in found if entry.kind is Kind.DIR)
 
 
@@ -117,6 +141,12 @@ def delta_base(path: Path) -> str | None:
     with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
         base: str | None = json.loads(file.metadata.metadata[_BASE_KEY])
         return base
+
+
+def delta_gain(path: Path) -> Gain:
+    """Return how much more the delta leads to than it leads from, without reading its changes."""
+    with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
+        return Gain(*json.loads(file.metadata.metadata[_GAIN_KEY]))
 
 
 def read_delta(path: Path) -> Iterator[Change]:
@@ -132,11 +162,34 @@ def read_folders(path: Path) -> Iterator[Entry]:
     return (entry for entry, side in _rows(path) if side == _Side.FOLDER)
 
 
+def changed_folders(path: Path) -> Iterator[bytes]:
+    """Yield the paths of the folders that are new or changed, in path order."""
+    for group in _groups(path):
+        codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
+        row = codes.find(DIR_CODE)
+        while row >= 0:
+            if sides[row] == _Side.NEW:
+                yield group["path"][row].as_py()
+            row = codes.find(DIR_CODE, row + 1)
+
+
 def change_between(old: Entry | None, new: Entry | None) -> Change:
     """Return what leads from one entry of a path to the other; one of them is not None."""
     if old is None:
         return Change(ChangeKind.ADDED, None, new)
     return Change(ChangeKind.REMOVED if new is None else ChangeKind.CHANGED, old, new)
+
+
+def path_of(change: Change) -> bytes:
+    """Return the path that changed."""
+    entry = change.new or change.old
+    return entry.path if entry is not None else b""
+
+
+def delta_cuts(path: Path, groups: int) -> list[bytes]:
+    """Return the first path of each run of so many groups of changes, but of the first one."""
+    with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
+        return first_paths(file)[groups::groups]
 
 
 def drop_from_delta(workspace: Workspace, paths: Iterable[bytes]) -> None:
@@ -159,7 +212,11 @@ def drop_from_delta(workspace: Workspace, paths: Iterable[bytes]) -> None:
 
 
 def _rows(path: Path) -> Iterator[tuple[Entry, int]]:
+    for group in _groups(path):
+        yield from zip(to_entries(group), group["side"].to_pylist(), strict=True)
+
+
+def _groups(path: Path) -> Iterator[pa.Table]:
     with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
         for number in range(file.num_row_groups):
-            group = file.read_row_group(number, use_threads=False)
-            yield from zip(to_entries(group), group["side"].to_pylist(), strict=True)
+            yield file.read_row_group(number, use_threads=False)

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from incorta_provider.dr.manifest import KINDS, Entry
+from incorta_provider.dr.manifest import CODES, KINDS, Entry
 from incorta_provider.storage.arrow_columns import digests, integers, strings
-
-CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 _DIGEST_BYTES = 32
 

@@ -1,9 +1,10 @@
 """Bring what changed at the source into a workspace: one pass of the recovery point protocol.
 
 A pass lists the source and decides (:mod:`~incorta_provider.storage.survey`), checks the room, copies with digests
-(:mod:`~incorta_provider.storage.routes`), and ends with a manifest of everything seen whose bytes are at the target.
-Nothing is deleted and nothing outside of the workspace is written. A pass that was cut off is started again, and what
-it had copied is not copied twice.
+(:mod:`~incorta_provider.storage.routes`), and ends with what differs from the point before and has its bytes at the
+target; the last pass makes the manifest of it (:mod:`~incorta_provider.storage.outcome`). Nothing is deleted, and
+nothing outside of the workspace is written. A pass that was cut off is started again, and what it had copied is not
+copied twice.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.storage.cursor import as_edits, layered, removals
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.flow.retry import Persistent
-from incorta_provider.storage.manifest_file import edit, read_manifest, read_totals, select
+from incorta_provider.storage.known import Known
+from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.outcome import complete, complete_last, without_fallback
 from incorta_provider.storage.routes import copier_for
-from incorta_provider.storage.staged_index import newest, read_index, to_line
+from incorta_provider.storage.staged_index import to_line
 from incorta_provider.storage.survey import Survey, survey
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Missed, Tree
@@ -38,7 +40,10 @@ CONTROLS = Controls()
 class CopyReport:
     """What one pass did.
 
-    :param listed: files, folders and links at the source.
+    :param listed: files, folders and links at the source; of these ``listed_files`` are files.
+    :param base_files: how many files the point before has; 0 when there is none.
+    :param added: files that the point before does not have; ``changed``: that it has with another size or time;
+        ``removed``: that only it has. ``removed_folders``: in so many top folders, the root counts as one.
     :param reused: files whose bytes were at the target already.
     :param carried: files kept that the source lost since an earlier pass of this run.
     :param vanished: gone between listing and copy, and never copied by this run.
@@ -46,6 +51,14 @@ class CopyReport:
     """
 
     listed: int
+    listed_files: int
+    listed_bytes: int
+    base_files: int
+    base_bytes: int
+    added: int
+    changed: int
+    removed: int
+    removed_folders: int
     copied_files: int
     copied_bytes: int
     reused: int
@@ -89,25 +102,33 @@ def _copy_delta(
 ) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
-    seen = workspace.last_seen()
-    base = seen or base_manifest
-    staged = newest(workspace.indexes(after=seen))
-    found = survey(source.list(), read_manifest(base) if base else (), staged, files, carry=seen is not None)
-    _refuse_emptied(found, base, source)
+    known = Known.of(workspace, base_manifest)
+    found = survey(source, known, files)
+    _refuse_emptied(found, known, source)
     target.ensure_room(size=found.pending_bytes, files=found.pending_files)
     total = Total(found.pending_files, found.pending_bytes)
     with Oversight(total, controls, workspace, source.label) as oversight:
         done = _copy_pending(copier_for(source, target, workspace), files, oversight)
-    _complete(base, files)
-    vanished, unsettled = (_without_fallback(paths, files.seen) for paths in (done.vanished, done.unsettled))
+    vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
     if final:
         workspace.save_left_out(unsettled)
-        workspace.publish(files.seen)
+        complete_last(known, files, workspace)
+    else:
+        complete(known, files)
+    counts, base_files, base_bytes = found.counts, *known.base_totals()
     return CopyReport(
-        listed=found.listed,
+        listed=counts.listed,
+        listed_files=counts.listed_files,
+        listed_bytes=counts.listed_bytes,
+        base_files=base_files,
+        base_bytes=base_bytes,
+        added=counts.added,
+        changed=counts.changed,
+        removed=counts.removed,
+        removed_folders=len(counts.removed_in),
         copied_files=done.files,
         copied_bytes=done.size,
-        reused=found.listed_files - found.pending_files,
+        reused=counts.listed_files - found.pending_files,
         carried=found.carried,
         vanished=tuple(vanished),
         unsettled=tuple(unsettled),
@@ -146,22 +167,9 @@ def _copy_pending(copier: Copier, files: Pass, oversight: Oversight) -> _Done:
     return done
 
 
-def _complete(base: Path | None, files: Pass) -> None:
-    """Write the result of the pass: its base, without what is gone, with what is known and what was copied."""
-    gone, known, copied = read_manifest(files.gone), read_manifest(files.known), read_index(files.index)
-    edit(base, files.seen, layered(removals(gone), as_edits(known), as_edits(copied)))
-    files.clear()
-
-
-def _without_fallback(missed: list[bytes], seen: Path) -> list[bytes]:
-    """Return the missed files of which no earlier version is in the result."""
-    kept = {entry.path for entry in select(seen, missed)}
-    return [path for path in missed if path not in kept]
-
-
-def _refuse_emptied(found: Survey, base: Path | None, source: Tree) -> None:
+def _refuse_emptied(found: Survey, known: Known, source: Tree) -> None:
     """A source that lost every file is a source that is not mounted, until a person says otherwise."""
-    if base and not found.listed_files and (files := read_totals(base).files):
+    if not found.counts.listed_files and (files := known.files()):
         raise PreconditionError(
             f"the source lists no file, and had {files} before",
             where=source.label,

@@ -25,22 +25,22 @@ _DIGITS = 6
 class Pass:
     """The files of one pass over the source.
 
-    :ivar pending: what is to be copied.
-    :ivar known: what differs from the manifest that the pass began with, and needs no copy.
-    :ivar gone: what that manifest has and the result must not have.
+    :ivar pending: what is to be copied; a manifest.
+    :ivar draft: how the result differs from the point before if nothing is copied, and what that point has of what is
+        to be copied; a delta.
     :ivar index: what was copied, one line a file.
-    :ivar seen: the result, there once the pass is complete: everything seen at the source whose bytes are here.
+    :ivar seen: the result, there once the pass is complete: how everything seen at the source whose bytes are here
+        differs from the point before; a delta.
     """
 
     pending: Path
-    known: Path
-    gone: Path
+    draft: Path
     index: Path
     seen: Path
 
     def clear(self) -> None:
         """Remove what only the pass itself needed."""
-        for path in (self.pending, self.known, self.gone):
+        for path in (self.pending, self.draft):
             path.unlink(missing_ok=True)
 
 
@@ -122,8 +122,7 @@ class Workspace:
         number = f"{max(numbers, default=0) + 1:0{_DIGITS}d}"
         return Pass(
             pending=self._passes / f"{number}.pending.parquet",
-            known=self._passes / f"{number}.known.parquet",
-            gone=self._passes / f"{number}.gone.parquet",
+            draft=self._passes / f"{number}.draft.parquet",
             index=self._passes / f"{number}.copied.jsonl",
             seen=self._passes / f"{number}.seen.parquet",
         )
@@ -140,12 +139,12 @@ class Workspace:
         found = sorted(self._passes.glob("*.copied.jsonl"))
         return [path for path in found if after is None or path.name[:_DIGITS] > after.name[:_DIGITS]]
 
-    def publish(self, seen: Path) -> None:
-        """Make the result of the final pass the manifest of the point to be."""
-        draft = self.manifest.with_name(f".{self.manifest.name}.draft")
+    def publish(self, found: Path, place: Path) -> None:
+        """Give a file that is whole a second name, in this folder; what has that name is replaced."""
+        draft = place.with_name(f".{place.name}.draft")
         draft.unlink(missing_ok=True)
-        draft.hardlink_to(seen)
-        draft.rename(self.manifest)
+        draft.hardlink_to(found)
+        draft.rename(place)
 
     def left_out(self) -> list[bytes]:
         """Return the files of the source that are in no recovery point until they are whole."""

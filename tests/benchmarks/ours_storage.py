@@ -26,7 +26,7 @@ ALL_PASSES = ("pre-copy", *ONE_PASS)
 
 SPLITS: tuple[Split, ...] = (
     (transfer_module, "survey", "copy: list and decide"),
-    (transfer_module, "edit", "copy: merge the manifest"),
+    (transfer_module, "complete_last", "copy: write manifest and delta"),
     (checks_module, "edit", "check: write the manifest again"),
     (workspace_module, "remove_tree", "seal: remove what the passes left"),
     (catalog_module, "sync_filesystem", "seal: flush to disk"),

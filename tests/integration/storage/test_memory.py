@@ -12,37 +12,51 @@ import pytest
 PROGRAM = """
 import sys
 from pathlib import Path
-from incorta_provider.dr.diff import diff
 from incorta_provider.dr.manifest import Entry, Kind
-from incorta_provider.storage.cursor import as_edits, layered, removals
-from incorta_provider.storage.manifest_file import differing, edit, read_manifest
+from incorta_provider.storage.delta_file import read_delta
+from incorta_provider.storage.known import Known
+from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.outcome import complete, complete_last
+from incorta_provider.storage.staged_index import to_line
 from incorta_provider.storage.survey import survey
 from incorta_provider.storage.workspace import Workspace
 
-count, workspace = int(sys.argv[1]), Workspace(Path(sys.argv[2]))
-workspace.create()
+count, root = int(sys.argv[1]), Path(sys.argv[2])
 
-def tree(mtime):
-    for number in range(count):
-        path = b"source/SALES/ORDERS/v%07d/part-00000.parquet" % number
-        yield Entry(path, Kind.FILE, number, mtime if number % 1000 == 0 else 1, 0o644)
+class Tree:
+    def __init__(self, mtime):
+        self.mtime = mtime
+
+    def list(self, begin=b"", end=None):
+        for number in range(count):
+            path = b"source/SALES/ORDERS/v%07d/part-00000.parquet" % number
+            yield Entry(path, Kind.FILE, number, self.mtime if number % 1000 == 0 else 1, 0o644)
 
 base = None
 for mtime in (2, 3):
-    files = workspace.new_pass()
-    found = survey(tree(mtime), read_manifest(base) if base else (), (), files, carry=False)
-    copied = (Entry(e.path, e.kind, e.size, e.mtime_ns, e.mode, bytes(32)) for e in read_manifest(files.pending))
-    gone, known = removals(read_manifest(files.gone)), as_edits(read_manifest(files.known))
-    edit(base, files.seen, layered(gone, known, as_edits(copied)))
-    before, base = base, files.seen
-changes = sum(1 for _ in diff(*differing(before, base)))
+    workspace = Workspace(root.with_name(f"{root.name}-{mtime}"))
+    workspace.create()
+    for final in (False, True):
+        files = workspace.new_pass()
+        known = Known.of(workspace, base)
+        found = survey(Tree(mtime), known, files)
+        with files.index.open("wb") as index:
+            for entry in read_manifest(files.pending):
+                index.write(to_line(entry._replace(sha256=bytes(32))))
+        if final:
+            complete_last(known, files, workspace)
+        else:
+            pending = found.pending_files
+            complete(known, files)
+    base = workspace.manifest
+changes = sum(1 for _ in read_delta(workspace.delta))
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-print(found.pending_files, changes, int(status["VmHWM"].split()[0]) // 1024)
+print(pending, changes, int(status["VmHWM"].split()[0]) // 1024)
 """
 
 
 def play(count: int, folder: Path) -> tuple[int, int, int]:
-    """Survey a tree of so many files twice; returns how many were pending, how many changed, and the peak in MiB.
+    """Make two points of a tree of so many files; returns how many files the second copied and changed, and the peak.
 
     The peak is that of the program's own memory: ``ru_maxrss`` would start with what the starting process had.
     """

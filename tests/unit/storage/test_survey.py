@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incorta_provider.dr.manifest import Entry, Kind, parent_of
-from incorta_provider.storage.manifest_file import read_manifest, read_totals
+from incorta_provider.dr.diff import diff
+from incorta_provider.dr.manifest import CODES, Entry, Kind, parent_of
+from incorta_provider.storage import judging, manifest_file, ranges
+from incorta_provider.storage.delta_file import DeltaWriter, path_of, read_delta
+from incorta_provider.storage.known import Known
+from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest, read_totals
+from incorta_provider.storage.staged_index import to_line
 from incorta_provider.storage.survey import Survey, survey
+from incorta_provider.storage.tree import Missed, Parallel, Rows
 from incorta_provider.storage.workspace import Pass, Workspace
 from tests.builders.storage import file, folder, link, listed
 
 OLD, NEW = file(b"f", b"old"), file(b"f", b"newer")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A source that is only its listing."""
+
+    entries: Sequence[Entry]
+    label = "a list"
+
+    def check(self) -> None: ...
+
+    def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:
+        return (listed(one) for one in self.entries if one.path >= begin and (end is None or one.path < end))
+
+    def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
+        raise NotImplementedError
+
+
+class ListedInRanges(Listed):
+    """The same, for threads."""
+
+    parallel: Parallel = "threads"
+
+    def pinned(self) -> ListedInRanges:
+        return self
+
+    def cuts(self, wanted: int) -> Sequence[bytes]:
+        return [one.path for one in self.entries if one.kind is Kind.DIR]
+
+    def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
+        for one in self.list(begin, end):
+            yield one.path, CODES[one.kind], one.size, one.mtime_ns, one.mode, one.link_target, None
 
 
 @pytest.fixture
@@ -25,21 +66,51 @@ def files(tmp_path: Path) -> Pass:
 
 
 def surveyed(
-    files: Pass, listing: list[Entry], own: list[Entry], base: list[Entry], *, cut_off: bool = False
+    files: Pass,
+    listing: list[Entry],
+    own: list[Entry],
+    base: list[Entry],
+    *,
+    cut_off: bool = False,
+    source: type[Listed] = Listed,
 ) -> tuple[list[Entry], list[Entry], Survey]:
     """Return what is published if nothing is copied, what is pending, and the counts.
 
     :param own: what this run has, from a complete pass; or of one that was cut off: then only its files, over ``base``.
     """
     carry = bool(own) and not cut_off
-    held = own if carry else base
-    staged = [entry for entry in own if entry.kind is Kind.FILE] if cut_off else []
-    found = survey(map(listed, listing), held, staged, files, carry=carry)
-    draft = {entry.path: entry for entry in held}
-    for entry in read_manifest(files.gone):
-        del draft[entry.path]
-    draft |= {entry.path: entry for entry in read_manifest(files.known)}
+    known = Known(
+        base=_manifest(files.seen.with_name("base"), base) if base else None,
+        held=_delta(files.seen.with_name("held"), base, own) if carry else None,
+        indexes=[_index(files.seen.with_name("staged"), own)] if cut_off else [],
+    )
+    found = survey(source(listing), known, files)
+    before = {entry.path: entry for entry in base}
+    draft = dict(before)
+    for change in read_delta(files.draft):
+        assert change.old == before.get(path_of(change))
+        draft.pop(path_of(change), None)
+        if change.new is not None:
+            draft[change.new.path] = change.new
     return [draft[path] for path in sorted(draft)], list(read_manifest(files.pending)), found
+
+
+def _manifest(path: Path, entries: list[Entry]) -> Path:
+    with ManifestWriter(path) as writer:
+        writer.extend(entries)
+    return path
+
+
+def _delta(path: Path, base: list[Entry], entries: list[Entry]) -> Path:
+    with DeltaWriter(path, None) as writer:
+        for change in diff(base, entries):
+            writer.add(change)
+    return path
+
+
+def _index(path: Path, entries: list[Entry]) -> Path:
+    path.write_bytes(b"".join(to_line(entry) for entry in entries if entry.kind is Kind.FILE))
+    return path
 
 
 @pytest.mark.parametrize(
@@ -104,13 +175,26 @@ def test_the_counts(files: Pass) -> None:
     own = [file(b"a"), file(b"b"), file(b"c"), folder(b"d"), file(b"d/x"), folder(b"e")]
     now = [file(b"a"), file(b"b", b"12"), folder(b"d"), file(b"new", b"345")]
     found = surveyed(files, now, own, [])[2]
-    assert found == Survey(listed=4, listed_files=3, carried=2, pending_files=2, pending_bytes=5)
+    assert (found.counts.listed, found.counts.listed_files, found.counts.listed_bytes) == (4, 3, 6)
+    assert (found.carried, found.pending_files, found.pending_bytes) == (2, 2, 5)
+
+
+def test_what_changed_is_counted_from_the_point_before_whatever_this_run_has(files: Pass) -> None:
+    base = [file(b"a"), file(b"b"), folder(b"d"), file(b"d/x"), file(b"d/y"), file(b"e"), file(b"m")]
+    now = [file(b"a", b"12"), file(b"c"), folder(b"d"), folder(b"e"), file(b"m", mode=0o600)]
+    own = [*base[:2], file(b"c"), *base[2:]]
+    for cut_off in (False, True):
+        counts = surveyed(files, now, own, base, cut_off=cut_off)[2].counts
+        assert (counts.added, counts.changed, counts.removed) == (1, 1, 4)
+        assert counts.removed_in == {b"", b"d"}
 
 
 def test_a_pass_over_what_did_not_change_writes_nothing_down(files: Pass) -> None:
     tree = [file(b"a"), folder(b"d"), file(b"d/x"), link(b"l", b"a")]
-    survey(map(listed, tree), tree, [], files, carry=False)
-    assert [read_totals(path).entries for path in (files.pending, files.known, files.gone)] == [0, 0, 0]
+    for source in (Listed, ListedInRanges):
+        surveyed(files, tree, [], tree, source=source)
+        assert read_totals(files.pending).entries == 0
+        assert list(read_delta(files.draft)) == []
 
 
 def test_what_is_carried_needs_its_folder(files: Pass) -> None:
@@ -155,7 +239,35 @@ def test_nothing_is_lost_and_nothing_hangs_in_the_air(
     assert set(published) - set(source) <= {entry.path for entry in own}
     assert all(entry.sha256 is not None for entry in draft if entry.kind is Kind.FILE)
     assert found.pending_files == len(pending)
-    assert found.listed == len(now)
+    assert found.counts.listed == len(now)
     for entry in own:
         lost_by_the_cut = cut_off and entry.kind is Kind.DIR
         assert entry.path in published or lost_by_the_cut or parent_of(entry.path) not in folders | {b""}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(now=trees(), own=trees(), base=trees(), cut_off=st.booleans(), full=st.integers(1, 4), group=st.integers(1, 3))
+def test_stretches_beside_each_other_find_what_one_listing_finds(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    now: list[Entry],
+    own: list[Entry],
+    base: list[Entry],
+    cut_off: bool,
+    full: int,
+    group: int,
+) -> None:
+    results = []
+    for source, rows in ((Listed, 0), (ListedInRanges, 0), (ListedInRanges, 99)):
+        with monkeypatch.context() as patch:
+            patch.setattr(ranges, "MANY_ROWS", rows)
+            if source is ListedInRanges:
+                patch.setattr(judging, "BLOCK_FINDINGS", full)
+                patch.setattr(ranges, "WORKERS", 2)
+                patch.setattr(ranges, "GROUPS", 1)
+                patch.setattr(manifest_file, "GROUP_ROWS", group)
+            workspace = Workspace(Path(tempfile.mkdtemp(dir=tmp_path)))
+            workspace.create()
+            results.append(surveyed(workspace.new_pass(), now, own, base, cut_off=cut_off, source=source))
+    assert results[1] == results[0]
+    assert results[2] == results[0]

@@ -11,9 +11,10 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import PreconditionError, TransientError
-from incorta_provider.storage import free_space, local_copy, transfer, work_pool
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage import free_space, local_copy, local_target, transfer, work_pool
+from incorta_provider.storage.local_copy import copy_proven
 from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.staged_index import read_index
 from incorta_provider.storage.staging import Staging
 from incorta_provider.storage.transfer import copy_delta
@@ -44,13 +45,12 @@ def names(manifest: Path) -> list[str]:
 
 def before_each_copy(monkeypatch: pytest.MonkeyPatch, act: Callable[[bytes], None]) -> None:
     """Call ``act`` with a file's path before it is copied."""
-    fetch = LocalTree.fetch
 
-    def acting(tree: LocalTree, entry: Entry, into: bytes) -> Entry | Missed:
+    def acting(root: bytes, entry: Entry, into: bytes) -> Proven | Missed:
         act(entry.path)
-        return fetch(tree, entry, into)
+        return copy_proven(root, entry, into)
 
-    monkeypatch.setattr(LocalTree, "fetch", acting)
+    monkeypatch.setattr(local_target, "copy_proven", acting)
 
 
 def test_everything_is_staged_with_its_digest_and_described(pair: Pair, workspace: Workspace) -> None:
@@ -279,7 +279,7 @@ def test_what_a_pass_that_was_cut_off_copied_is_carried_too(
     pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(pair.source, {"a": b"1", "b": b"2"})
-    monkeypatch.setattr(transfer, "_complete", lambda *_: 1 / 0)
+    monkeypatch.setattr(transfer, "complete", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         pair.copy(workspace)
     monkeypatch.undo()

@@ -1,0 +1,88 @@
+"""The base manifest, read in stretches of paths: columns for those who compare, entries for what is written down."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from incorta_provider.dr.manifest import LINK_CODE, Entry
+from incorta_provider.storage.arrow_columns import raw_bytes, raw_strings
+from incorta_provider.storage.judging import Columns
+from incorta_provider.storage.manifest_columns import FIELDS, to_entries
+from incorta_provider.storage.manifest_file import first_paths, open_manifest, read_group
+
+_FEW = 32
+"""Up to one row in so many is taken out by itself."""
+
+_SCHEMA = pa.schema(FIELDS)
+
+
+class BaseRows:
+    """A manifest that stays open; an empty one for None.
+
+    :raises IntegrityError: it is damaged.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._opening = open_manifest(path) if path else None
+        self._file = None
+        self._firsts: Sequence[bytes] = ()
+
+    def __enter__(self) -> Self:
+        if self._opening is not None:
+            self._file = self._opening.__enter__()
+            self._firsts = first_paths(self._file)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opening is not None:
+            self._opening.__exit__(kind, error, trace)
+
+    def cuts(self, groups: int) -> Sequence[bytes]:
+        """Return the first path of each run of so many groups of rows, but of the first one."""
+        return self._firsts[groups::groups]
+
+    def between(self, begin: bytes, end: bytes | None) -> SomeRows:
+        """Return the rows that may lie in a stretch; whole groups."""
+        first = max(bisect_right(self._firsts, begin) - 1, 0)
+        last = len(self._firsts) if end is None else bisect_left(self._firsts, end)
+        if self._file is None or first >= last:
+            return SomeRows(_SCHEMA.empty_table())
+        groups = [read_group(self._file, number) for number in range(first, last)]
+        return SomeRows(pa.concat_tables(groups).combine_chunks())
+
+
+class SomeRows:
+    """Rows of a manifest."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def columns(self) -> Columns:
+        """Return what a comparison with a listing needs."""
+        table = self._table
+        if not table.num_rows:
+            return Columns()
+        codes, sizes, times, modes = (raw_bytes(table[name].chunk(0)) for name in ("kind", "size", "mtime_ns", "mode"))
+        return Columns(*raw_strings(table["path"].chunk(0)), codes, sizes, times, modes, self._links(codes))
+
+    def entries(self, rows: Collection[int]) -> Mapping[int, Entry]:
+        """Return some entries, whole, by their rows."""
+        if len(rows) > self._table.num_rows // _FEW:
+            return dict(enumerate(to_entries(self._table)))
+        return {row: next(to_entries(self._table.slice(row, 1))) for row in rows}
+
+    def _links(self, codes: bytes) -> dict[int, bytes]:
+        links = {}
+        row = codes.find(LINK_CODE)
+        while row >= 0:
+            links[row] = self._table["link_target"][row].as_py()
+            row = codes.find(LINK_CODE, row + 1)
+        return links

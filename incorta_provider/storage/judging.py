@@ -1,0 +1,415 @@
+"""Decide, for one stretch of paths, what differs between the source and what is known of it. Pure but for the listing.
+
+This runs in helper processes: it takes plain values, needs nothing but the standard library, and answers with what
+differs, so that a million equal files cost a million comparisons and nothing else. A path can be known from three
+sides:
+
+- the *base*, the point before: its bytes are at the target;
+- what this run *held* behind its last complete pass, where that differs from the base;
+- what passes of this run *staged* behind that, before they were cut off.
+
+What this run held or staged stays when the source loses it, with the folders that it needs; whether these are there is
+told at the end, where all stretches come together.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import islice, repeat
+from typing import NamedTuple
+
+from incorta_provider.dr.diff import looks_unchanged
+from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, KINDS, Entry, Kind, OpenFolders, Row, from_row
+from incorta_provider.storage.exclude import Exclude
+from incorta_provider.storage.tree import RangedTree, Rows
+
+BLOCK_FINDINGS = 20_000
+"""So many end a block: bounds memory, and what goes through a pipe at once."""
+
+_BEHIND = b"0"
+"""What follows ``/`` in the order of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A part of the base, as the bytes of its columns: what a process gets without one object a row.
+
+    :ivar offsets: of the paths in ``text``, one more than there are rows; 32 bits each.
+    :ivar codes: of the kinds, one byte each.
+    :ivar sizes: 64 bits each, as are ``times``; ``modes`` have 16.
+    :ivar links: targets of links, by their rows.
+    """
+
+    offsets: bytes = bytes(4)
+    text: bytes = b""
+    codes: bytes = b""
+    sizes: bytes = b""
+    times: bytes = b""
+    modes: bytes = b""
+    links: Mapping[int, bytes] = field(default_factory=dict)
+
+
+class _Base:
+    """The rows of the base in a stretch."""
+
+    def __init__(self, columns: Columns, begin: bytes, end: bytes | None) -> None:
+        offsets = memoryview(columns.offsets).cast("i").tolist()
+        self.paths = list(map(columns.text.__getitem__, map(slice, offsets, offsets[1:])))
+        self.codes = columns.codes
+        self.sizes = memoryview(columns.sizes).cast("q")
+        self.times = memoryview(columns.times).cast("q")
+        self.modes = memoryview(columns.modes).cast("h")
+        self.links = columns.links
+        self.first = bisect_left(self.paths, begin)
+        self.last = len(self.paths) if end is None else bisect_left(self.paths, end)
+
+    def rows(self, first: int) -> Iterator[Row]:
+        """Yield rows as a listing would; a link never is equal to one, for its target is not there."""
+        kept = slice(first, self.last)
+        facts = (self.codes[kept], self.sizes[kept], self.times[kept], self.modes[kept])
+        return zip(self.paths[kept], *facts, repeat(None), repeat(None), strict=False)
+
+    def entry(self, row: int) -> Entry:
+        """Return one entry, without digest and version: these stay where the manifest is."""
+        facts = (self.sizes[row], self.times[row], self.modes[row])
+        return Entry(self.paths[row], KINDS[self.codes[row]], *facts, link_target=self.links.get(row))
+
+    def below(self, folder: bytes) -> tuple[int, int]:
+        """Return the first row of a folder's content, and the one behind its last."""
+        return bisect_left(self.paths, folder + b"/"), bisect_left(self.paths, folder + _BEHIND, hi=self.last)
+
+    def subfolders(self, first: int, last: int, skip: int) -> list[bytes]:
+        """Return the names of the folders among some rows whose paths have no ``/`` behind ``skip`` bytes."""
+        found = []
+        while (first := self.codes.find(DIR_CODE, first, last)) >= 0:
+            name = self.paths[first][skip:]
+            if b"/" not in name:
+                found.append(name)
+            first += 1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The paths from ``begin`` on and before ``end``, with all that is known of them.
+
+    :ivar base: may hold paths outside; findings refer to its row numbers.
+    :ivar held: what this run held where that differs from the base; None where it held nothing.
+    :ivar staged: what was staged behind that.
+    :ivar carry: this run has completed a pass: it held all of the base but what it did not find.
+    :ivar young: folders that the point before found changed: one time may stand for two states of them, of which that
+        point saw the first.
+    """
+
+    begin: bytes = b""
+    end: bytes | None = None
+    base: Columns = Columns()
+    held: Mapping[bytes, Entry | None] = field(default_factory=dict)
+    staged: Mapping[bytes, Entry] = field(default_factory=dict)
+    carry: bool = False
+    young: Collection[bytes] = ()
+
+
+class Result(IntEnum):
+    """What a path becomes, if nothing is copied.
+
+    ``GIVEN``: the entry of the finding. ``RECALLED``: the same with digest and version of the base. ``BASE``: what the
+    base has.
+    """
+
+    GIVEN = 0
+    RECALLED = 1
+    BASE = 2
+
+
+class Lost(IntEnum):
+    """Whether the source lost a path that this run has. It stays where the folder that it lies in stays.
+
+    ``HELD``: the source has that folder. ``UNSURE``: not in this block.
+    """
+
+    NO = 0
+    HELD = 1
+    UNSURE = 2
+
+
+class Finding(NamedTuple):
+    """One path that is to be written down.
+
+    :ivar base: its row in the base; -1 for none.
+    :ivar asked: what is to be copied.
+    """
+
+    path: bytes
+    base: int
+    result: Result
+    entry: Entry | None
+    asked: Entry | None = None
+    lost: Lost = Lost.NO
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a listing is, and how its files differ from those of the base.
+
+    :ivar changed: files of another size or time.
+    :ivar removed: files of the base that the source does not have.
+    :ivar removed_in: the top folders that these were in; empty for the root.
+    """
+
+    listed: int = 0
+    listed_files: int = 0
+    listed_bytes: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    removed_in: set[bytes] = field(default_factory=set)
+
+    def add(self, other: Counts) -> None:
+        """Take in those of another stretch."""
+        self.listed += other.listed
+        self.listed_files += other.listed_files
+        self.listed_bytes += other.listed_bytes
+        self.added += other.added
+        self.changed += other.changed
+        self.removed += other.removed
+        self.removed_in |= other.removed_in
+
+
+@dataclass(slots=True)
+class Block:
+    """What was found in a stretch, or in a part of it.
+
+    :ivar folders: the source's folders, with ``/``, that may hold what follows.
+    :ivar rest: where the next block begins; None at the end of the stretch.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    findings: list[Finding] = field(default_factory=list)
+    folders: list[bytes] = field(default_factory=list)
+    rest: bytes | None = None
+
+
+class Listing:
+    """A tree's rows, with a look at the next one; stretches that follow each other may share it."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.row = next(rows, None)
+
+    def advance(self, only: Sequence[bytes] | None = None) -> Row | None:
+        """Go on to the next row, and return it; see :meth:`RangedTree.rows` for the answer ``only``."""
+        try:
+            self.row = self._rows.send(only)
+        except StopIteration:
+            self.row = None
+        return self.row
+
+
+class Judge:
+    """Judges the first block of a stretch, in whatever process it is called.
+
+    :param immutable: patterns of the folders whose files never change: where such a folder has the time that the base
+        has, its files are taken as unchanged.
+    """
+
+    def __init__(self, tree: RangedTree, immutable: Sequence[str] = ()) -> None:
+        self._tree = tree
+        self._immutable = tuple(immutable)
+
+    def __call__(self, stretch: Stretch) -> Block:
+        """Return what was found up to the end of the stretch, or to where the block is full."""
+        listing = Listing(self._tree.rows(stretch.begin, stretch.end))
+        return next(judged(stretch, listing, self._immutable))
+
+
+def judged(stretch: Stretch, listing: Listing, immutable: Sequence[str] = ()) -> Iterator[Block]:
+    """Yield what is found in a stretch, in blocks; the listing is left at the first row behind it."""
+    return _Judgement(stretch, listing, Exclude(immutable)).blocks()
+
+
+class _Judgement:
+    def __init__(self, stretch: Stretch, listing: Listing, immutable: Exclude) -> None:
+        self._stretch = stretch
+        self._listing = listing
+        self._immutable = immutable
+        self._base = _Base(stretch.base, stretch.begin, stretch.end)
+        own = stretch.held.keys() | stretch.staged.keys()
+        self._own = sorted((path for path in own if path >= stretch.begin), reverse=True)
+        self._folders = OpenFolders()
+        self._passed: dict[bytes, int] = {}
+        self._block = Block()
+        self._at = self._base.first
+        self._rows = self._base.rows(self._at)
+        self._former = next(self._rows, None)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks."""
+        end, listing = self._stretch.end, self._listing
+        row = listing.row
+        while row is not None and (end is None or row[0] < end):
+            only = None
+            if row == self._former and not (self._own and self._own[-1] <= row[0]):
+                only = self._same(row)
+            else:
+                self._absent_before(row[0])
+                self._present(row)
+            row = listing.advance(only)
+            if row is not None and len(self._block.findings) >= BLOCK_FINDINGS:
+                self._absent_before(row[0])
+                yield self._full(row[0])
+        self._absent_before(None)
+        yield self._full(None)
+
+    def _same(self, row: Row) -> Sequence[bytes] | None:
+        """Pass by what is as it was: nearly everything, so this is all that it costs."""
+        counts = self._block.counts
+        counts.listed += 1
+        only = None
+        if row[1] == FILE_CODE:
+            counts.listed_files += 1
+            counts.listed_bytes += row[2]
+        else:
+            self._folders.enter(row[0])
+            if self._immutable:
+                only = self._pass_over(row[0])
+        self._step()
+        return only
+
+    def _step(self) -> None:
+        self._at += 1
+        self._former = next(self._rows, None)
+
+    def _full(self, rest: bytes | None) -> Block:
+        """Close the block that ends before ``rest``."""
+        block, self._block = self._block, Block()
+        block.rest = rest
+        block.folders = self._folders.open_at(self._stretch.end if rest is None else rest)
+        return block
+
+    def _pass_over(self, folder: bytes) -> Sequence[bytes] | None:
+        """Return the only names that are looked at in an unchanged folder; None for all of them."""
+        prefix = folder + b"/"
+        if folder in self._stretch.young or not self._immutable.matches(folder, is_folder=True):
+            return None
+        if any(path.startswith(prefix) for path in self._own):
+            return None
+        first, last = self._base.below(folder)
+        names = self._base.subfolders(first, last, len(prefix))
+        self._passed[prefix] = 0 if names else last
+        return names
+
+    def _absent_before(self, path: bytes | None) -> None:
+        """Settle what is known of paths before ``path``, all for None, which the source does not have."""
+        while True:
+            former = self._former[0] if self._former is not None else None
+            own = self._own[-1] if self._own else None
+            first = min(filter(None, (former, own)), default=None)
+            if first is None or (path is not None and first >= path):
+                return
+            if first == former and self._is_passed(first):
+                continue
+            if first == own:
+                self._own.pop()
+            self._absent(first, self._at if first == former else -1)
+            if first == former:
+                self._step()
+
+    def _is_passed(self, path: bytes) -> bool:
+        """Take what is in a folder that was passed over as unchanged."""
+        if not self._passed:
+            return False
+        last = self._passed.get(path[: path.rfind(b"/") + 1])
+        if last is None or self._base.codes[self._at] == DIR_CODE:
+            return False
+        kept = slice(self._at, last or self._at + 1)
+        counts, codes = self._block.counts, self._base.codes[kept]
+        counts.listed += len(codes)
+        counts.listed_files += codes.count(FILE_CODE)
+        counts.listed_bytes += sum(self._base.sizes[kept])
+        deque(islice(self._rows, len(codes) - 1), maxlen=0)
+        self._at += len(codes) - 1
+        self._step()
+        return True
+
+    def _present(self, row: Row) -> None:
+        """Settle a path that the source has, and that is not known just so."""
+        path, listed, base, former = row[0], from_row(row), -1, None
+        if self._own and self._own[-1] == path:
+            self._own.pop()
+        if self._former is not None and self._former[0] == path:
+            base, former = self._at, self._base.entry(self._at)
+            self._step()
+        self._count(listed, former)
+        if listed.kind is Kind.FILE:
+            self._file(listed, base, former)
+            return
+        if listed.kind is Kind.DIR:
+            self._folders.enter(path)
+        if listed != former:
+            self._find(Finding(path, base, Result.GIVEN, listed))
+
+    def _file(self, listed: Entry, base: int, former: Entry | None) -> None:
+        path = listed.path
+        for own in (self._stretch.staged.get(path), self._stretch.held.get(path)):
+            if own is not None and looks_unchanged(own, listed):
+                known = listed._replace(sha256=own.sha256, version=own.version)
+                self._find(Finding(path, base, Result.GIVEN, known))
+                return
+        if former is None or not looks_unchanged(former, listed):
+            self._ask(listed, base, former)
+        elif (former.mtime_ns, former.mode) != (listed.mtime_ns, listed.mode):
+            self._find(Finding(path, base, Result.RECALLED, listed))
+
+    def _ask(self, listed: Entry, base: int, former: Entry | None) -> None:
+        """Have a file copied; until then, and if it cannot be, the version that this run has stays."""
+        path, stretch = listed.path, self._stretch
+        result, entry = Result.GIVEN, stretch.staged.get(path)
+        if entry is None and path in stretch.held:
+            entry = stretch.held[path]
+            entry = entry if entry is not None and entry.kind is Kind.FILE else None
+        elif entry is None and stretch.carry and former is not None and former.kind is Kind.FILE:
+            result = Result.BASE
+        self._find(Finding(path, base, result, entry, asked=listed))
+
+    def _absent(self, path: bytes, base: int) -> None:
+        """Settle a path that the source does not have: what this run has of it is carried, if its folder is there."""
+        stretch = self._stretch
+        if base >= 0 and self._base.codes[base] == FILE_CODE:
+            self._block.counts.removed += 1
+            self._block.counts.removed_in.add(_top(path))
+        result, entry = Result.GIVEN, stretch.staged.get(path)
+        if entry is None and path in stretch.held:
+            entry = stretch.held[path]
+        elif entry is None and stretch.carry and base >= 0:
+            result = Result.BASE
+        if entry is None and result is Result.GIVEN:
+            if base >= 0:
+                self._find(Finding(path, base, result, None))
+            return
+        lost = Lost.HELD if self._folders.has_parent_of(path) else Lost.UNSURE
+        self._find(Finding(path, base, result, entry, lost=lost))
+
+    def _count(self, listed: Entry, former: Entry | None) -> None:
+        counts = self._block.counts
+        counts.listed += 1
+        was_file = former is not None and former.kind is Kind.FILE
+        if listed.kind is Kind.FILE:
+            counts.listed_files += 1
+            counts.listed_bytes += listed.size
+            counts.added += not was_file
+            counts.changed += was_file and former is not None and not looks_unchanged(former, listed)
+        elif was_file:
+            counts.removed += 1
+            counts.removed_in.add(_top(listed.path))
+
+    def _find(self, finding: Finding) -> None:
+        self._block.findings.append(finding)
+
+
+def _top(path: bytes) -> bytes:
+    return path.partition(b"/")[0] if b"/" in path else b""

@@ -1,0 +1,140 @@
+"""List and judge a source in stretches of paths: beside each other where that pays, always in path order.
+
+Small trees are judged where they are asked for: to start helper processes takes longer than to list a few thousand
+files. So are sources that cannot be listed in ranges.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain, zip_longest
+from typing import NamedTuple
+
+from incorta_provider.dr.manifest import CODES, Entry, Row
+from incorta_provider.storage.base_rows import BaseRows, SomeRows
+from incorta_provider.storage.cursor import Cursor, as_edits
+from incorta_provider.storage.helpers import Helpers
+from incorta_provider.storage.judging import Block, Judge, Listing, Stretch, judged
+from incorta_provider.storage.known import Known
+from incorta_provider.storage.tree import RangedTree, Rows, Tree
+from incorta_provider.storage.work_pool import WORKERS
+
+MANY_ROWS = 30_000
+"""From so many on, other processes are started; less is listed in a fifth of a second."""
+
+GROUPS = 2
+"""So many groups of the base's rows make a stretch: some megabytes in each process, and many more than processes."""
+
+_PARTS = 64
+"""In so many parts a tree is cut whose folders nothing tells beforehand."""
+
+
+class Found(NamedTuple):
+    """One block of findings.
+
+    :ivar rows: what their row numbers refer to.
+    :ivar behind: where the next block begins; None for the last one.
+    """
+
+    rows: SomeRows
+    block: Block
+    behind: bytes | None
+
+
+def found_in(source: Tree, known: Known, base: BaseRows, immutable: Sequence[str]) -> Generator[Found, None, None]:
+    """Yield what is found in a source, in path order.
+
+    :param immutable: see :class:`~incorta_provider.storage.judging.Judge`. Where the source cannot be listed in ranges,
+        or nothing tells which folders the base found changed, everything is looked at.
+    """
+    ranged = source.pinned() if isinstance(source, RangedTree) else None
+    young = known.young() if ranged and immutable else None
+    search = _Search(known, base, immutable if young is not None else (), young or frozenset())
+    begin: bytes | None = b""
+    if ranged is None:
+        yield from search.in_one_stream(_rows_of(source), b"", base.cuts(GROUPS))
+        return
+    if known.rows() < MANY_ROWS:
+        begin = yield from search.first_of(ranged)
+    if begin is not None:
+        yield from search.beside_each_other(ranged, begin)
+
+
+class _Search:
+    def __init__(self, known: Known, base: BaseRows, immutable: Sequence[str], young: frozenset[bytes]) -> None:
+        self._known = known
+        self._base = base
+        self._immutable = immutable
+        self._young = young
+
+    def in_one_stream(self, rows: Rows, begin: bytes, cuts: Sequence[bytes]) -> Generator[Found, None, None]:
+        """Judge one listing, stretch by stretch."""
+        listing = Listing(rows)
+        for some, stretch in self._stretches(begin, cuts):
+            for block in judged(stretch, listing, self._immutable):
+                yield Found(some, block, block.rest or stretch.end)
+
+    def first_of(self, tree: RangedTree) -> Generator[Found, None, bytes | None]:
+        """Judge the first block here; return where the next one begins, None when that was all."""
+        for found in self.in_one_stream(tree.rows(), b"", ()):
+            yield found
+            return found.behind
+        return None
+
+    def beside_each_other(self, tree: RangedTree, begin: bytes) -> Generator[Found, None, None]:
+        """Judge stretches in processes or threads, as it suits the source, from ``begin`` on."""
+        judge: Callable[[Stretch], Block] = Judge(tree, self._immutable)
+        running: deque[tuple[SomeRows, Stretch, Future[Block]]] = deque()
+        with ExitStack() as stack:
+            if tree.parallel == "processes":
+                judge = stack.enter_context(Helpers(judge, WORKERS))
+            pool = ThreadPoolExecutor(WORKERS)
+            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+            for some, stretch in self._stretches(begin, self._cuts(tree, begin)):
+                running.append((some, stretch, pool.submit(judge, stretch)))
+                if len(running) > WORKERS + 1:
+                    yield from _finished(judge, *running.popleft())
+            while running:
+                yield from _finished(judge, *running.popleft())
+
+    def _cuts(self, tree: RangedTree, begin: bytes) -> Sequence[bytes]:
+        """Return where to cut: along what is known, so that each part takes about as long; else along folders."""
+        cuts = max(self._base.cuts(GROUPS), self._known.held_cuts(GROUPS), key=len)
+        if len(cuts) < WORKERS:
+            cuts = tree.cuts(_PARTS)
+        return [cut for cut in cuts if cut > begin]
+
+    def _stretches(self, begin: bytes, cuts: Sequence[bytes]) -> Iterator[tuple[SomeRows, Stretch]]:
+        held, copied = Cursor(self._known.held_edits()), Cursor(as_edits(self._known.staged()))
+        deque(chain(held.before(begin), copied.before(begin)), maxlen=0)
+        carry = self._known.held is not None
+        for first, end in zip_longest((begin, *cuts), cuts):
+            rows = self._base.between(first, end)
+            staged = {path: entry for path, entry in copied.before(end) if entry is not None}
+            yield rows, Stretch(first, end, rows.columns(), dict(held.before(end)), staged, carry, self._young)
+
+
+def _finished(
+    judge: Callable[[Stretch], Block], rows: SomeRows, stretch: Stretch, future: Future[Block]
+) -> Iterator[Found]:
+    """Yield the blocks of a stretch; nearly always there is one."""
+    block = future.result()
+    yield Found(rows, block, block.rest or stretch.end)
+    while block.rest is not None:
+        block = judge(replace(stretch, begin=block.rest))
+        yield Found(rows, block, block.rest or stretch.end)
+
+
+def _rows_of(source: Tree) -> Rows:
+    """Yield the rows of a source that only lists entries; it cannot pass a folder over."""
+    for entry in source.list():
+        yield _row(entry)
+
+
+def _row(entry: Entry) -> Row:
+    code = CODES[entry.kind]
+    return entry.path, code, entry.size, entry.mtime_ns, entry.mode, entry.link_target, entry.version

@@ -1,0 +1,24 @@
+"""Read the next while one is worked on: for what spends its time outside of Python's global lock."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield the same, with one item more in memory; close it when you stop early."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(_some, items)
+        while found := coming.result():
+            coming = pool.submit(_some, items)
+            yield found[0]
+
+
+def _some(items: Iterator[T]) -> list[T]:
+    """Return the next one; none at the end."""
+    return list(islice(items, 1))
