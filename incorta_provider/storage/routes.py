@@ -1,7 +1,7 @@
 """Which way bytes take from one kind of storage to another.
 
 A way of its own is one line in ``_ROUTES``; every other pair takes the target's own copier, which needs nothing of the
-source but its ``fetch``.
+source but its ``fetch``. The target of a bucket looks by itself whether its source is one too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.s3.foldered import FolderedTree
+from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.ssh.routes import folder_to_node, node_to_folder, node_to_node
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
@@ -23,6 +25,11 @@ _ROUTES: Mapping[tuple[type, type], Callable[..., Copier]] = {
     (SshTree, SshTarget): node_to_node,
 }
 """By the classes of source and target: what makes the copier, called as ``copier_for`` is."""
+
+
+def suited(source: Tree, target: Target) -> Tree:
+    """Return the source as the target can keep it: a bucket shows its bare keys to another, and folders to all else."""
+    return source.keys if isinstance(source, FolderedTree) and isinstance(target, S3Target) else source
 
 
 def copier_for(source: Tree, target: Target, workspace: Workspace) -> Copier:

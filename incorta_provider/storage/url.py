@@ -15,6 +15,8 @@ from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.s3.address import open_s3_target, open_s3_tree
+from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.ssh.address import open_ssh_target, open_ssh_tree
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
@@ -27,18 +29,25 @@ def open_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -
     """
     if _scheme(url) == "ssh":
         return open_ssh_tree(url, connections, exclude)
+    if _scheme(url) == "s3":
+        return open_s3_tree(url, connections, exclude)
     return LocalTree(local_path(url), exclude)
 
 
-def open_target(url: str, catalog: Catalog, connections: Connections, vault: str | None = None) -> Target:
+def open_target(
+    url: str, catalog: Catalog, connections: Connections, vault: str | None = None, lock: ObjectLock | None = None
+) -> Target:
     """Return the target at ``url``; nothing is read yet.
 
     :param vault: URL of the folder for what is staged and displaced, where that cannot be the catalog.
+    :param lock: how the versions of a bucket are protected from deletion.
     """
     if _scheme(url) == "ssh":
         return open_ssh_target(url, catalog, connections, vault)
     if vault is not None:
         raise _refused(vault, "a vault is only for a storage that is not mounted here; the catalog is one")
+    if _scheme(url) == "s3":
+        return open_s3_target(url, catalog, connections, lock)
     return LocalTarget(local_path(url), catalog)
 
 
@@ -46,7 +55,9 @@ def local_path(url: str) -> Path:
     """Return the folder that a ``file://`` URL names: local, or NFS that is mounted at the worker."""
     parts = urlsplit(url)
     if parts.scheme != "file":
-        raise _refused(url, f"there is no backend for {parts.scheme or 'no scheme'!r}, only for file:// and ssh://")
+        raise _refused(
+            url, f"there is no backend for {parts.scheme or 'no scheme'!r}, only for file://, ssh:// and s3://"
+        )
     if parts.netloc not in {"", "localhost"}:
         raise _refused(url, f"file:// names a host, {parts.netloc!r}; three slashes are needed")
     if parts.query or parts.fragment:

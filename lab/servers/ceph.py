@@ -41,6 +41,12 @@ _FAST = {
 }
 """Timers that are made for clusters of many machines; with their defaults the start takes ten seconds longer."""
 
+_QUIET = {
+    f"debug_{part}": "0/0"
+    for part in "rgw osd ms objclass objecter bluestore bdev rocksdb mon paxos auth monc finisher throttle timer".split()
+}
+"""No log is kept in memory either, which otherwise takes a good part of the processor time of small requests."""
+
 _MEMORY = {"osd_objectstore": "memstore", "memstore_device_bytes": 6 * 1024**3}
 _DISK = {
     "osd_objectstore": "bluestore",
@@ -194,6 +200,7 @@ class CephS3:
             "pid_file": "",
             "keyring": self.folder / "keyring",
             **_FAST,
+            **_QUIET,
             **(_DISK if self.on_disk else _MEMORY),
         }
 
@@ -201,7 +208,7 @@ class CephS3:
         """``ms_mon_client_mode``: it would insist on encryption, which needs the authentication that there is not."""
         return {
             "ms_mon_client_mode": "crc",
-            "rgw_frontends": f"beast endpoint={self.host}:{self.lab.port('s3')}",
+            "rgw_frontends": f"beast endpoint={self.host}:{self.lab.port('s3')} tcp_nodelay=1",
             "rgw_data": self.folder / "rgw",
             "rgw_thread_pool_size": 64,
             "rgw_enable_usage_log": "false",

@@ -37,6 +37,10 @@ is one unit, and the units of a layer do not know each other."""
 
 MAY_IMPORT_AIRFLOW = {"hooks", "operators", "sensors", "triggers", "plugin"}
 
+READS_AWS_CONNECTIONS = "incorta_provider/storage/s3/session.py"
+"""The one module below the hooks that imports Airflow, when it is called: what an AWS connection means (assumed roles,
+profiles, federations) is known to the amazon provider alone, and the command line needs it on the worst day too."""
+
 IMPURE = {
     "asyncio",
     "fcntl",
@@ -179,7 +183,12 @@ def test_imports_point_downward() -> None:
 
 def test_airflow_is_imported_at_the_edge_only() -> None:
     below = [path for path in SOURCES if part_of_file(path) not in MAY_IMPORT_AIRFLOW]
-    assert importers_of({"airflow"}, below) == []
+    assert {found.split(":")[0] for found in importers_of({"airflow"}, below)} == {READS_AWS_CONNECTIONS}
+
+
+def test_what_reads_aws_connections_imports_airflow_only_when_it_is_called() -> None:
+    program = f"import sys, {READS_AWS_CONNECTIONS[:-3].replace('/', '.')}; sys.exit('airflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_lab_runs_airflow_as_a_program_and_imports_none_of_it() -> None:

@@ -36,7 +36,7 @@ def test_localhost_is_here() -> None:
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("s3://bucket/prefix", "no backend for 's3'"),
+        ("gs://bucket/prefix", "no backend for 'gs'"),
         ("ftp://node/path", "no backend for 'ftp'"),
         ("ssh:///path", "names no connection"),
         ("ssh://node", "must be absolute"),

@@ -1,0 +1,33 @@
+"""From an ``s3://`` URL of a topology to the bucket behind it.
+
+:raises ConfigurationError: the URL or its connection cannot be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from incorta_provider.connection import Connections
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.s3.bucket import Bucket
+from incorta_provider.storage.s3.foldered import FolderedTree
+from incorta_provider.storage.s3.lock import ObjectLock
+from incorta_provider.storage.s3.place import parse_place
+from incorta_provider.storage.s3.session import open_access
+from incorta_provider.storage.s3.target import S3Target
+
+
+def open_s3_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -> FolderedTree:
+    """Return the bucket as a source; :func:`incorta_provider.storage.routes.suited` shows it to another bucket."""
+    return FolderedTree(open_bucket(url, connections), exclude)
+
+
+def open_s3_target(url: str, catalog: Catalog, connections: Connections, lock: ObjectLock | None = None) -> S3Target:
+    """Return the bucket as a target."""
+    return S3Target(open_bucket(url, connections), catalog, lock)
+
+
+def open_bucket(url: str, connections: Connections) -> Bucket:
+    """Return a bucket; of the server only the keys of a role are asked."""
+    place = parse_place(url)
+    return Bucket(place, open_access(connections(place.conn_id), place.bucket))

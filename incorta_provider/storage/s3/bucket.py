@@ -1,0 +1,198 @@
+"""Requests to one bucket: signed, paced, tried again while that may help, each refusal in the project's words.
+
+Made for many small objects: a request costs a fifth of the SDK's processor time. For many threads; in another process
+it connects anew.
+
+:raises DrError: of every call, see :mod:`incorta_provider.storage.s3.faults`.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
+from incorta_provider.storage.flow.throttle import alive
+from incorta_provider.storage.s3.access import Access, Keys
+from incorta_provider.storage.s3.faults import ABSENT, CHANGED, EXPIRED, SLOW, fault, refusal
+from incorta_provider.storage.s3.pace import Pace, backoff
+from incorta_provider.storage.s3.place import Place
+from incorta_provider.storage.s3.signing import EMPTY_SHA256, UNSIGNED, query_string, quoted_key, sign
+from incorta_provider.storage.s3.wire import Response, Wire
+
+PATIENCE_SECONDS = 60.0
+"""So long a request is tried again; a storm of refusals that lasts longer ends the task, which Airflow tries again."""
+
+RENEW_BEFORE_SECONDS = 300.0
+
+Body = bytes | IO[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said.
+
+    :param code: empty for success, else S3's error code: of an absent or a changed object, nothing else gets here.
+    :param stream: pieces of a body that was not read yet.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    code: str = ""
+    stream: Response | None = None
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no such object or version."""
+        return self.code in ABSENT
+
+    @property
+    def etag(self) -> str:
+        """The ETag, without its quotes."""
+        return self.headers.get("etag", "").strip('"')
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request.
+
+    :param key: None for one about the bucket.
+    :param action: the permission that it needs, where the method does not say it.
+    :param of_object: it reads an object of the source, so that a refusal voids the recovery point.
+    :param stream: leave the body of the answer to the caller.
+    """
+
+    method: str
+    key: bytes | None = None
+    query: Mapping[str, str | bytes] | None = None
+    headers: Mapping[str, str] | None = None
+    body: Body = b""
+    action: str = ""
+    of_object: bool = False
+    stream: bool = False
+
+
+class Bucket:
+    """One bucket."""
+
+    def __init__(self, place: Place, access: Access, *, patience: float = PATIENCE_SECONDS) -> None:
+        self.place = place
+        self.access = access
+        self._patience = patience
+        self._root = urlsplit(access.base).path
+        self._wire = Wire(access)
+        self._keys = access.keys
+        self._renewing = threading.Lock()
+        self._pace = Pace()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what opens it: connections stay."""
+        return Bucket, (self.place, self.access)
+
+    @property
+    def label(self) -> str:
+        """Its address, for messages."""
+        return self.place.label
+
+    def send(self, request: Request) -> Answer:
+        """Return the answer to a request."""
+        deadline = time.monotonic() + self._patience
+        attempt = 0
+        while True:
+            self._pace.wait()
+            outcome = self._try(request)
+            if isinstance(outcome, Answer):
+                self._pace.faster()
+                return outcome
+            if isinstance(outcome, TransientError) and time.monotonic() < deadline:
+                time.sleep(backoff(attempt))
+                alive()
+                attempt += 1
+                continue
+            raise outcome
+
+    def _try(self, request: Request) -> Answer | DrError:
+        keys = self._current_keys()
+        try:
+            response = self._exchange(request, keys)
+            if response.status < 300:
+                body = b"" if request.stream else response.read()
+                if b"<Error>" in body[:200]:  # a copy answers 200 first and may fail behind it
+                    return self._refused(request, response, body, keys)
+                return Answer(response.status, response.headers, body, "", response if request.stream else None)
+            body = response.read()
+        except (OSError, ValueError) as error:
+            return self._unreachable(error)
+        return self._refused(request, response, body, keys)
+
+    def _refused(self, request: Request, response: Any, body: bytes, keys: Keys) -> Answer | DrError:
+        what = self.label if request.key is None else request.key.decode(errors="backslashreplace")
+        found = refusal(
+            response.status, response.headers, body, action=request.action, what=what, method=request.method
+        )
+        if found.code in ABSENT | CHANGED or response.status == 304:
+            return Answer(response.status, response.headers, b"", found.code or "NotModified")
+        if found.code in SLOW:
+            self._pace.slower()
+        if found.code in EXPIRED and keys.renewable:
+            self._renew(keys)
+            return TransientError("the keys had expired", where=self.label)
+        return fault(found, self.label, of_object=request.of_object)
+
+    def _exchange(self, request: Request, keys: Keys) -> Response:
+        path = f"{self._root}/{quoted_key(request.key)}" if request.key is not None else self._root or "/"
+        query = query_string(request.query or {})
+        headers = dict(request.headers or {})
+        size = _size(request.body)
+        if keys.access:
+            payload = UNSIGNED if size else EMPTY_SHA256
+            signed = (keys.access, keys.secret, keys.token)
+            sign(request.method, (self._wire.host, path, query), headers, signed, self.access.region, payload)
+        else:
+            headers["host"] = self._wire.host
+        if size or request.method in {"PUT", "POST"}:
+            headers["content-length"] = str(size)
+        return self._wire.exchange(request.method, f"{path}?{query}" if query else path, headers, request.body)
+
+    def _current_keys(self) -> Keys:
+        keys = self._keys
+        if keys.renewable and keys.expires is not None and keys.expires - time.time() < RENEW_BEFORE_SECONDS:
+            self._renew(keys)
+        return self._keys
+
+    def _renew(self, old: Keys) -> None:
+        from incorta_provider.storage.s3.session import renewed  # noqa: PLC0415 - heavy in a helper process
+
+        with self._renewing:
+            if self._keys is old:
+                self._keys = renewed(self.access.info)
+
+    def _unreachable(self, error: Exception) -> DrError:
+        host = self._wire.host
+        if isinstance(error, socket.gaierror | ssl.SSLError | ValueError):
+            return ConfigurationError(
+                f"cannot talk to {host}: {error}",
+                where=self.label,
+                fix="Correct endpoint_url or verify in the extra field of the connection.",
+            )
+        return TransientError(
+            f"no answer from {host}: {error}",
+            where=self.label,
+            fix="See that the server runs and that endpoint_url of the connection is its address, then retry.",
+        )
+
+
+def _size(body: Body) -> int:
+    """Return the size of a body, with a file set back to its beginning: this may not be the first try."""
+    if isinstance(body, bytes):
+        return len(body)
+    size = body.seek(0, 2)
+    body.seek(0)
+    return size

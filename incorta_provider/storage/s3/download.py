@@ -1,0 +1,211 @@
+"""Bring one object to a local file or into memory, whole and proven, or say why not.
+
+An object never changes under a read: what one answer gives is one version. A body that ends too early is continued
+behind its last byte, if the object is still the same one. Where the ETag is the MD5 of the content, what arrived is
+held against it; and against a SHA-256 of our own, where :mod:`~incorta_provider.storage.s3.facts` proves that one.
+"""
+# Names are bytes, which pathlib does not take.
+# ruff: noqa: PTH108
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from incorta_provider.dr.manifest import Entry, Kind, shown
+from incorta_provider.exceptions import IntegrityError, TransientError
+from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.flow.throttle import moved
+from incorta_provider.storage.s3.bucket import Bucket, Request
+from incorta_provider.storage.s3.facts import FILE_MODE, mtime_of, plain_md5, proven_sha256
+from incorta_provider.storage.tree import Missed
+
+RANGE_BYTES = 32 * 1024 * 1024
+"""Objects above twice of it are read in ranges beside each other."""
+
+RANGES_AT_ONCE = 4
+_TRIES = 5
+
+
+@dataclass(slots=True)
+class Digests:
+    """Takes both digests of a stream."""
+
+    size: int = 0
+    sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+    md5: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
+
+    def add(self, data: bytes) -> None:
+        """Take in what comes next."""
+        self.sha256.update(data)
+        self.md5.update(data)
+        self.size += len(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An object that was read.
+
+    :ivar entry: with its digest.
+    :ivar headers: of the answer.
+    """
+
+    entry: Entry
+    headers: Mapping[str, str]
+    etag: str
+
+
+def download(bucket: Bucket, entry: Entry, into: bytes) -> Entry | Missed:
+    """Copy an object to the file ``into``, or leave none there.
+
+    :raises FileExistsError: there is something at ``into``.
+    :raises IntegrityError: the object may not be read, or is damaged.
+    """
+    try:
+        handle = os.open(into, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise target_fault(error, os.fsdecode(into)) from None
+    fetched: Fetched | Missed | None = None
+    try:
+        fetched = _into(bucket, entry, handle)
+        if isinstance(fetched, Fetched):
+            os.fchmod(handle, fetched.entry.mode)
+            os.utime(handle, ns=(fetched.entry.mtime_ns, fetched.entry.mtime_ns))
+    except OSError as error:
+        fetched = None
+        raise target_fault(error, os.fsdecode(into)) from None
+    finally:
+        os.close(handle)
+        if not isinstance(fetched, Fetched):
+            os.unlink(into)
+    return fetched.entry if isinstance(fetched, Fetched) else fetched
+
+
+def read(bucket: Bucket, entry: Entry) -> tuple[Fetched, bytes] | Missed:
+    """Return a small object as bytes."""
+    parts: list[bytes] = []
+    fetched = _streamed(bucket, entry, parts.append)
+    return fetched if isinstance(fetched, Missed) else (fetched, b"".join(parts))
+
+
+def digest(bucket: Bucket, entry: Entry, version: bytes | None = None) -> Fetched | Missed:
+    """Read an object for its digest alone.
+
+    :param version: which one; the current one unless given.
+    """
+    return _streamed(bucket, entry, lambda _: None, version)
+
+
+def _into(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
+    if entry.size <= 2 * RANGE_BYTES:
+
+        def write(data: bytes) -> None:
+            _write(handle, data)
+
+        return _streamed(bucket, entry, write)
+    return _in_ranges(bucket, entry, handle)
+
+
+def _streamed(
+    bucket: Bucket, entry: Entry, take: Callable[[bytes], None], version: bytes | None = None
+) -> Fetched | Missed:
+    """Read an object from front to end, again from where it broke off while that helps."""
+    key = bucket.place.key(entry.path)
+    digests, first = Digests(), None
+    query = {"versionId": version} if version else {}
+    for _ in range(_TRIES):
+        headers: dict[str, str] = {}
+        if first is not None:
+            headers = {"range": f"bytes={digests.size}-", "if-match": f'"{first.etag}"'}
+        answer = bucket.send(Request("GET", key, query, headers, of_object=True, stream=True))
+        if answer.code:
+            return Missed.VANISHED if answer.absent else Missed.UNSETTLED
+        first = first or answer
+        try:
+            for data in answer.stream or ():
+                take(data)
+                digests.add(data)
+                moved(len(data))
+        except ConnectionError:
+            continue
+        return _proven(
+            bucket, entry, Fetched(entry_of(entry, first.headers, first.etag), first.headers, first.etag), digests
+        )
+    raise TransientError(
+        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="See the network, then retry."
+    )
+
+
+def _in_ranges(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
+    key = bucket.place.key(entry.path)
+    head = bucket.send(Request("HEAD", key, of_object=True))
+    if head.code:
+        return Missed.VANISHED
+    size = int(head.headers["content-length"])
+
+    def bring(first: int) -> bool:
+        last = min(first + RANGE_BYTES, size) - 1
+        at = first
+        for _ in range(_TRIES):
+            headers = {"range": f"bytes={at}-{last}", "if-match": f'"{head.etag}"'}
+            answer = bucket.send(Request("GET", key, None, headers, of_object=True, stream=True))
+            if answer.code:
+                return False
+            try:
+                for data in answer.stream or ():
+                    os.pwrite(handle, data, at)
+                    at += len(data)
+                    moved(len(data))
+            except ConnectionError:
+                continue
+            return at == last + 1
+        return False
+
+    with ThreadPoolExecutor(RANGES_AT_ONCE) as threads:
+        if not all(threads.map(bring, range(0, size, RANGE_BYTES))):
+            return Missed.UNSETTLED
+    digests = Digests()
+    for data in _stored(handle):
+        digests.add(data)
+    return _proven(bucket, entry, Fetched(entry_of(entry, head.headers, head.etag), head.headers, head.etag), digests)
+
+
+def entry_of(entry: Entry, headers: Mapping[str, str], etag: str) -> Entry:
+    """Return the entry of an object as it was read, which may be newer than ``entry``; without digest."""
+    size = int(headers.get("content-length", "0"))
+    return Entry(entry.path, Kind.FILE, size, mtime_of(headers, etag, entry.mtime_ns), FILE_MODE)
+
+
+def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) -> Fetched | Missed:
+    """Hold what arrived against what the server and we ourselves wrote down of it."""
+    sha256 = digests.sha256.digest()
+    md5, recorded = plain_md5(fetched.headers, fetched.etag), proven_sha256(fetched.headers, fetched.etag)
+    if (
+        digests.size != fetched.entry.size
+        or md5 not in {None, digests.md5.hexdigest()}
+        or recorded not in {None, sha256}
+    ):
+        raise IntegrityError(
+            f"what the server gives of {shown(entry.path)} is not what it says it has: damaged there or on the way",
+            where=bucket.label,
+            fix="Retry; if it happens again, restore the object from its version before.",
+        )
+    return Fetched(fetched.entry._replace(sha256=sha256), fetched.headers, fetched.etag)
+
+
+def _stored(handle: int) -> Iterator[bytes]:
+    at = 0
+    while data := os.pread(handle, 1024 * 1024, at):
+        yield data
+        at += len(data)
+
+
+def _write(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]

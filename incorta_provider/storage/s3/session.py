@@ -1,0 +1,139 @@
+"""From an AWS connection to the access to a bucket, by the amazon provider's own machinery.
+
+All that its connection can say is honoured: keys, session token, profile, assumed roles with external id, SAML or web
+identity, endpoint, region, certificates, proxies. It needs no metadata database. This is the one module below the hooks
+that imports Airflow: to read such a connection in another way would be to read it wrongly. It does so when it is
+called, so that helper processes, which get the keys from their parent, pay for it only once keys must be renewed.
+
+:raises ConfigurationError: the connection cannot be used: a role that may not be assumed, a profile that is not there.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from incorta_provider.connection import ConnectionInfo
+from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.storage.s3.access import Access, Keys
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
+
+
+def open_access(info: ConnectionInfo, bucket: str) -> Access:
+    """Return how the connection reaches a bucket; the server is asked only for the keys of a role."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
+
+    try:
+        return _access(info, bucket)
+    except (BotoCoreError, ClientError, ValueError, TypeError) as error:
+        raise _unusable(info, error) from None
+
+
+def renewed(info: ConnectionInfo) -> Keys:
+    """Return fresh keys of the connection."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
+
+    try:
+        return _keys(_factory(info))
+    except (BotoCoreError, ClientError, ValueError, TypeError) as error:
+        raise _unusable(info, error) from None
+
+
+def _access(info: ConnectionInfo, bucket: str) -> Access:
+    factory = _factory(info)
+    client = _client(factory)
+    base = client.generate_presigned_url("head_bucket", {"Bucket": bucket}).split("?")[0].rstrip("/")
+    config = client.meta.config
+    certificate = config.client_cert or ()
+    return Access(
+        info,
+        base,
+        client.meta.region_name or "us-east-1",
+        _keys(factory),
+        verify=_verify(factory),
+        certificate=(certificate,) if isinstance(certificate, str) else tuple(certificate),
+        proxy=_proxy(base, config.proxies),
+        connect_seconds=config.connect_timeout,
+        read_seconds=config.read_timeout,
+    )
+
+
+def _factory(info: ConnectionInfo) -> BaseSessionFactory:
+    from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory  # noqa: PLC0415 - see the module
+    from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it has to say of a connection is said where the connection is made
+        wrapper = AwsConnectionWrapper.from_connection_metadata(
+            conn_id=info.conn_id,
+            login=info.login or None,
+            password=info.password or None,
+            extra=dict(info.extra),
+        )
+    return BaseSessionFactory(conn=wrapper)
+
+
+def _client(factory: BaseSessionFactory) -> Any:
+    """Return the SDK's client, which only says where a bucket is: it signs one URL and sends nothing.
+
+    Its keys are stand-ins, so that an anonymous connection gets an address too.
+    """
+    from botocore.config import Config  # noqa: PLC0415 - heavy
+
+    connection = factory.conn
+    signed = Config(signature_version="s3v4")
+    config = connection.botocore_config.merge(signed) if connection.botocore_config else signed
+    return factory.create_session().client(
+        "s3",
+        endpoint_url=connection.get_service_endpoint_url("s3"),
+        config=config,
+        aws_access_key_id="none",
+        aws_secret_access_key="none",  # noqa: S106 - a stand-in
+        verify=connection.verify,
+    )
+
+
+def _keys(factory: BaseSessionFactory) -> Keys:
+    from botocore import UNSIGNED  # noqa: PLC0415 - heavy
+
+    config = factory.config
+    if config is not None and config.signature_version is UNSIGNED:
+        return Keys("", "")
+    credentials = factory.create_session().get_credentials()
+    if credentials is None:
+        raise ValueError("no keys in the connection, and none in the environment of the worker")
+    frozen = credentials.get_frozen_credentials()
+    expires = getattr(credentials, "_expiry_time", None)
+    return Keys(
+        frozen.access_key,
+        frozen.secret_key,
+        frozen.token,
+        expires=expires.timestamp() if expires else None,
+        renewable=hasattr(credentials, "refresh_needed"),
+    )
+
+
+def _verify(factory: BaseSessionFactory) -> bool | str:
+    chosen = factory.conn.verify
+    if chosen is None:
+        chosen = factory.basic_session._session.get_config_variable("ca_bundle")  # there is no other way to it
+    return True if chosen is None else cast("bool | str", chosen)
+
+
+def _proxy(base: str, configured: dict[str, str] | None) -> str | None:
+    from botocore.utils import get_environ_proxies  # noqa: PLC0415 - heavy
+
+    proxies = configured or get_environ_proxies(base)
+    scheme = urlsplit(base).scheme
+    return next((proxies[name] for name in (scheme, "all") if proxies.get(name)), None)
+
+
+def _unusable(info: ConnectionInfo, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"the connection gives no access: {error}",
+        where=f"connection {info.conn_id}",
+        fix="Correct it under Admin > Connections: keys, role_arn, profile_name, region_name, endpoint_url.",
+    )
