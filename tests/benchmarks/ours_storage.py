@@ -93,10 +93,17 @@ def replicate(root: Path, number: int, steps: tuple[str, ...]) -> Mapping[str, f
 
     :param number: of the run; a later one has a higher number.
     """
-    run = _Run(Pair(root), number)
+    return replicate_pair(Pair(root), number, steps)
+
+
+def replicate_pair(
+    pair: Pair, number: int, steps: tuple[str, ...], splits: tuple[Split, ...] = SPLITS
+) -> Mapping[str, float]:
+    """Do the same for a pair whose source or target may be of another kind."""
+    run = _Run(pair, number)
     run.pair.catalog.initialise("acme", "newyork")
     phases = Phases()
-    with phases.splitting(SPLITS):
+    with phases.splitting(splits):
         for step in steps:
             with phases.phase(step):
                 STEPS[step](run)

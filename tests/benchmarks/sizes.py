@@ -16,6 +16,7 @@ class Size:
     :param tree_files: S3 to S5: a tree where little changes; ``small_tree_files``: S5's other one.
     :param load_job: S3's changes.
     :param publish: S5's changes.
+    :param ssh_files: S6, of 8 KB, and 4 of ``ssh_big_mib``.
     :param database_mib: M1 and M2, as SQL text.
     """
 
@@ -27,6 +28,8 @@ class Size:
     small_tree_files: int
     load_job: Changes
     publish: Changes
+    ssh_files: int
+    ssh_big_mib: int
     database_mib: int
 
 
@@ -39,6 +42,8 @@ SMALL = Size(
     small_tree_files=1_000,
     load_job=Changes(added=100, changed=50, removed=20),
     publish=Changes(added=120, changed=60, removed=20),
+    ssh_files=2_000,
+    ssh_big_mib=8,
     database_mib=32,
 )
 FULL = Size(
@@ -50,6 +55,8 @@ FULL = Size(
     small_tree_files=10_000,
     load_job=Changes(added=1_000, changed=500, removed=200),
     publish=Changes(added=600, changed=300, removed=100),
+    ssh_files=20_000,
+    ssh_big_mib=64,
     database_mib=1_000,
 )
 SIZES = {size.name: size for size in (SMALL, FULL)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ from incorta_provider.ssh.private_folder import private_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.local_volume import LocalVolume
-from incorta_provider.storage.ssh import marker
+from incorta_provider.storage.ssh import marker, rsync
 from incorta_provider.storage.ssh.fence import inside, take_over
 from incorta_provider.storage.ssh.received import adopt
-from incorta_provider.storage.ssh.rsync import run
 from incorta_provider.storage.ssh.rsync_commands import pull_command
 from incorta_provider.storage.ssh.steps import unpack_steps
 from incorta_provider.storage.ssh.wire import (
@@ -73,11 +72,21 @@ def pull(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     try:
         with private_folder() as folder, inside(head["fence"], head["token"]) as fence:
             os.set_inheritable(fence, True)
-            command = pull_command(write_options(folder, login), _bytes(head, "source"), _bytes(head, "incoming"))
-            ended = run(command, unpack_paths(body), keep=(fence,))
+            places = _bytes(head, "source"), _bytes(head, "incoming")
+            command = pull_command(write_options(folder, login), *places, head["rate"])
+            ended = yield from _moved(rsync.start(command, unpack_paths(body), (fence,)))
     except OSError as error:
         raise target_fault(error, head["incoming"]) from None
     yield Message({"status": ended.status, "complaint": ended.complaint})
+
+
+def _moved(running: Generator[int, None, rsync.Ended]) -> Generator[Message, None, rsync.Ended]:
+    """Yield how an rsync goes on, and return how it ended."""
+    while True:
+        try:
+            yield Message({"moved": next(running)})
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
 def take_in(head: dict[str, Any], body: bytes) -> Iterator[Message]:

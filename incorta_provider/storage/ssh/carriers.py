@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.ssh.private_folder import private_folder
+from incorta_provider.storage.flow.throttle import moved, share
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh.client import login_at, write_client_options
 from incorta_provider.storage.ssh.received import adopt
@@ -19,7 +20,7 @@ from incorta_provider.storage.ssh.rsync import Ended, run
 from incorta_provider.storage.ssh.rsync_commands import pull_command, push_command
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
-from incorta_provider.storage.ssh.wire import pack_entries, pack_paths, unpack_texts
+from incorta_provider.storage.ssh.wire import Message, pack_entries, pack_paths, unpack_texts
 from incorta_provider.storage.staged_index import to_text
 from incorta_provider.storage.workspace import Workspace
 
@@ -51,7 +52,8 @@ class PullHere:
         make_folders(incoming)
         with private_folder() as folder:
             options = write_client_options(self._source.info, folder)
-            return incoming, run(pull_command(options, self._source.root, incoming), paths)
+            rate = share(self._source.node.streams)
+            return incoming, run(pull_command(options, self._source.root, incoming, rate), paths, _moved)
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
         """Take files into the workspace."""
@@ -74,12 +76,12 @@ class _IntoVault:
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
         """Take files into the area."""
-        (part,) = self._call("take_in", pack_entries(entries), incoming, area=to_text(self._volume.path(self._area)))
+        (part,) = self._ask("take_in", pack_entries(entries), incoming, area=to_text(self._volume.path(self._area)))
         return unpack_texts(part.body)
 
-    def _call(self, do: str, body: bytes, incoming: bytes, **head: Any) -> Any:
+    def _ask(self, do: str, body: bytes, incoming: bytes, **head: Any) -> Iterator[Message]:
         node = self._volume.node
-        return node.call(do, body, fence=to_text(self._fence), token=node.token, incoming=to_text(incoming), **head)
+        return node.stream(do, body, fence=to_text(self._fence), token=node.token, incoming=to_text(incoming), **head)
 
 
 class PushThere(_IntoVault):
@@ -104,7 +106,8 @@ class PushThere(_IntoVault):
         incoming = self._folders.next()
         with private_folder() as folder:
             options = write_client_options(self._volume.info, folder)
-            return incoming, run(push_command(options, root, incoming, self._server), paths)
+            rate = share(self._volume.node.streams)
+            return incoming, run(push_command(options, root, incoming, rate, self._server), paths, _moved)
 
 
 class PullThere(_IntoVault):
@@ -127,5 +130,12 @@ class PullThere(_IntoVault):
     def bring(self, paths: Sequence[bytes]) -> tuple[bytes, Ended]:
         """Run one rsync at the node to its end."""
         incoming = self._folders.next()
-        (part,) = self._call("pull", pack_paths(paths), incoming, source=self._source, login=self._login)
+        head = {"source": self._source, "login": self._login, "rate": share(self._volume.node.streams)}
+        for part in self._ask("pull", pack_paths(paths), incoming, **head):
+            if "moved" in part.head:
+                _moved(part.head["moved"])
         return incoming, Ended(part.head["status"], part.head["complaint"])
+
+
+def _moved(size: int) -> None:
+    moved(size, wait=False)  # rsync keeps to its share of the limit by itself

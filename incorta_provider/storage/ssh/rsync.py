@@ -13,7 +13,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError, TransientError
@@ -28,6 +30,8 @@ FLAGS = (
     "--sparse",
     "--chmod=D700,F600",
     "--timeout=60",
+    "--info=progress2",
+    "--outbuf=L",
 )
 """``--protect-args``: no shell at the node sees a name. ``--timeout``: seconds without a byte, at both ends, so that an
 rsync whose connection is dead ends."""
@@ -50,6 +54,10 @@ _DIE_WITH_PARENT = (
 """The kernel kills rsync when the process that started it dies."""
 
 
+_PROGRESS = re.compile(rb"(?:^|\r) *([\d,]+) +\d+% ")
+"""What ``--info=progress2`` prints, with a return before each: the bytes so far."""
+
+
 class Ended(NamedTuple):
     """How an rsync ended."""
 
@@ -57,21 +65,52 @@ class Ended(NamedTuple):
     complaint: str
 
 
-def run(argv: Sequence[str], paths: Sequence[bytes], *, keep: Sequence[int] = ()) -> Ended:
+def run(argv: Sequence[str], paths: Sequence[bytes], moved: Callable[[int], object]) -> Ended:
     """Run an rsync with :data:`FLAGS` to its end; it dies with the thread that calls this.
+
+    :param moved: is told now and then how many bytes have come since it was told last.
+    """
+    running = start(argv, paths)
+    while True:
+        try:
+            moved(next(running))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def start(argv: Sequence[str], paths: Sequence[bytes], keep: Sequence[int] = ()) -> Generator[int, None, Ended]:
+    """Run it, and yield how many bytes have come since the last time; who stops in the middle ends it.
 
     :param paths: what to bring, relative to the source.
     :param keep: descriptors that stay open in it: locks.
     """
     if shutil.which(argv[0]) is None:
         return Ended(_NOT_FOUND, f"{argv[0]}: command not found")
-    names = b"".join(b"./" + path + b"\0" for path in paths)  # a name that begins with # would be a comment
     words = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
     env = {key: value for key, value in os.environ.items() if not key.startswith("RSYNC_")} | {"LC_ALL": "C"}
-    done = subprocess.run(
-        words, input=names, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, check=False, pass_fds=keep
-    )
-    return Ended(done.returncode, done.stderr.decode(errors="replace").strip()[-_MAX_COMPLAINT:])
+    with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as complaint:
+        names.writelines(b"./" + path + b"\0" for path in paths)  # a name that begins with # would be a comment
+        names.seek(0)
+        process = subprocess.Popen(words, stdin=names, stdout=subprocess.PIPE, stderr=complaint, env=env, pass_fds=keep)
+        try:
+            yield from _progress(process)
+        finally:
+            process.kill()
+            process.wait()
+        complaint.seek(0)
+        return Ended(process.returncode, complaint.read().decode(errors="replace").strip()[-_MAX_COMPLAINT:])
+
+
+def _progress(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """Yield how many bytes have come since the last time, until the process has ended."""
+    told = 0
+    with process.stdout or nullcontext() as output:
+        while output is not None and (text := os.read(output.fileno(), 65536)):
+            if found := _PROGRESS.findall(text):
+                now = max(told, int(found[-1].replace(b",", b"")))
+                yield now - told
+                told = now
+    process.wait()
 
 
 def ensure_ended_well(ended: Ended, place: str) -> None:

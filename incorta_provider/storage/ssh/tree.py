@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, Kind, from_row, shown
 from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.ssh.facts import WIDTH, Facts
 from incorta_provider.storage.ssh.node_agent import Node, node_of
 from incorta_provider.storage.ssh.wire import Message, pack_paths, unpack_numbers, unpack_paths, unpack_rows
@@ -155,4 +156,5 @@ def _written(parts: Iterator[Message], file: BinaryIO) -> tuple[bytes, bool]:
         settled = bool(part.head.get("settled"))
         sha.update(part.body)
         file.write(part.body)
+        moved(len(part.body))
     return sha.digest(), settled

@@ -84,7 +84,7 @@ class RemoteVolume:
         """Return what reads files of one area."""
         return RemoteReader(self.info, self.path(area), framing=framing)
 
-    def touched(self, area: bytes, batch: list[Entry]) -> list[bytes]:
+    def touched(self, area: bytes, batch: list[Entry], _: Sequence[int] = (), /) -> list[bytes]:
         """Return which files of an area are not as they are recorded, by size and time alone."""
         (part,) = self._call("touched", pack_entries(batch), area=to_text(area))
         return unpack_paths(part.body)
@@ -113,7 +113,7 @@ class RemoteVolume:
 
     def sync(self) -> None:
         """Bring everything that was written to disk."""
-        self._call("sync")
+        list(self.node.stream("sync", b"", **self._place()))
 
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield what an area in the vault holds, in path order, without digests."""
@@ -187,7 +187,7 @@ class RemoteReader:
 
     def __call__(self, batch: list[Entry]) -> list[Reading]:
         """Return what each file holds now."""
-        digests, sizes, framing = node_of(self._info).call(
+        digests, sizes, framing = node_of(self._info).stream(
             "read", pack_entries(batch), root=to_text(self._folder), framing=self._framing
         )
         return [
