@@ -159,3 +159,12 @@ class Target(Protocol):
 
     def holds_staged(self, point: RecoveryPoint) -> bool:
         """Tell whether files that a point brought still lie where they were staged, because no apply took them."""
+
+    def mend(self, workspace: Workspace, entries: Sequence[Entry]) -> None:
+        """Put files that were staged into the live replica, under their own paths, with these times and modes.
+
+        What is in their place goes to the history. The caller holds the catalog's lock ``apply``, and has compared what
+        was staged with the point that the replica is.
+
+        :raises PreconditionError: this kind of target cannot take a file from elsewhere for a point that is sealed.
+        """

@@ -5,22 +5,29 @@ All that :class:`incorta_provider.storage.target.Target` asks for but the copier
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.storage.apply import apply_point, ensure_fit, rehearse_apply
-from incorta_provider.storage.areas import Areas
+from incorta_provider.storage.areas import HISTORY, Areas
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.found import write_found
 from incorta_provider.storage.free_space import ensure_room
 from incorta_provider.storage.leftovers import leftovers
+from incorta_provider.storage.redo_journal import Step, Verb
 from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.vault import Vault
 from incorta_provider.storage.volume import LIVE, STEPS, AreaReader, Volume
 from incorta_provider.storage.work_pool import Batch, chunks
 from incorta_provider.storage.workspace import Workspace
+
+
+MENDED = "mended"
+"""The history folder for files that were replaced by what was fetched from elsewhere."""
 
 
 class VolumeTarget:
@@ -99,3 +106,12 @@ class VolumeTarget:
     def holds_staged(self, point: RecoveryPoint) -> bool:
         """Tell whether files that a point brought still lie in its staging area."""
         return next(iter(self.volume.kept(self._areas.of_point(point))), None) is not None
+
+    def mend(self, workspace: Workspace, entries: Sequence[Entry]) -> None:
+        """Put files that were staged into the live replica; what is in their place goes to the history."""
+        area = self._areas.of_run(workspace) + b"/"
+        history = os.fsencode(f"{HISTORY}/{self._vault.new_history(MENDED)}")
+        steps = (Step(Verb.PLACE, entry.path, area + entry.path, entry.mode, entry.mtime_ns) for entry in entries)
+        for some in chunks(steps, STEPS):
+            self.volume.do(some, history)
+        self.volume.sync()
