@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from incorta_provider.exceptions import ConfigurationError, DrError
 
 _FAULTS = (
@@ -21,7 +23,7 @@ _FAULTS = (
         "Set the mode of the key file to 0600.",
     ),
     (
-        "Permission denied (",
+        r"Permission denied \([a-z]",
         "the node refuses the login",
         "Let authorized_keys at the node list the key, and allow commands with it.",
     ),
@@ -41,12 +43,12 @@ _FAULTS = (
         "Install openssh-client where rsync runs.",
     ),
 )
-"""What stands in the message, what it means, and what to do. The order counts: a message may hold several."""
+"""What the message matches, what it means, and what to do. The order counts: a message may hold several."""
 
 
 def login_fault(complaint: str, place: str) -> DrError | None:
     """Return the error for a login that trying again cannot mend; None for any other trouble."""
     for sign, what, fix in _FAULTS:
-        if sign.lower() in complaint.lower():
+        if re.search(sign, complaint, re.IGNORECASE):
             return ConfigurationError(f"{what}: {complaint[-300:]}", where=place, fix=fix)
     return None
