@@ -56,7 +56,7 @@ def found_in(source: Tree, known: Known, base: BaseRows, immutable: Sequence[str
     search = _Search(known, base, immutable if young is not None else (), young or frozenset())
     begin: bytes | None = b""
     if ranged is None:
-        yield from search.in_one_stream(_rows_of(source), b"", base.cuts(GROUPS))
+        yield from search.in_one_stream(_rows_of(source))
         return
     if known.rows() < MANY_ROWS:
         begin = yield from search.first_of(ranged)
@@ -71,18 +71,21 @@ class _Search:
         self._immutable = immutable
         self._young = young
 
-    def in_one_stream(self, rows: Rows, begin: bytes, cuts: Sequence[bytes]) -> Generator[Found, None, None]:
+    def in_one_stream(self, rows: Rows) -> Generator[Found, None, None]:
         """Judge one listing, stretch by stretch."""
         listing = Listing(rows)
-        for some, stretch in self._stretches(begin, cuts):
+        for some, stretch in self._stretches(b"", self._known_cuts()):
             for block in judged(stretch, listing, self._immutable):
                 yield Found(some, block, block.rest or stretch.end)
 
     def first_of(self, tree: RangedTree) -> Generator[Found, None, bytes | None]:
-        """Judge the first block here; return where the next one begins, None when that was all."""
-        for found in self.in_one_stream(tree.rows(), b"", ()):
+        """Judge a small tree here; return where what is left of it begins when it turns out to be a large one."""
+        listed = 0
+        for found in self.in_one_stream(tree.rows()):
             yield found
-            return found.behind
+            listed += found.block.counts.listed
+            if listed >= MANY_ROWS:
+                return found.behind
         return None
 
     def beside_each_other(self, tree: RangedTree, begin: bytes) -> Generator[Found, None, None]:
@@ -103,10 +106,13 @@ class _Search:
 
     def _cuts(self, tree: RangedTree, begin: bytes) -> Sequence[bytes]:
         """Return where to cut: along what is known, so that each part takes about as long; else along folders."""
-        cuts = max(self._base.cuts(GROUPS), self._known.held_cuts(GROUPS), key=len)
+        cuts = self._known_cuts()
         if len(cuts) < WORKERS:
             cuts = tree.cuts(_PARTS)
         return [cut for cut in cuts if cut > begin]
+
+    def _known_cuts(self) -> Sequence[bytes]:
+        return max(self._base.cuts(GROUPS), self._known.held_cuts(GROUPS), key=len)
 
     def _stretches(self, begin: bytes, cuts: Sequence[bytes]) -> Iterator[tuple[SomeRows, Stretch]]:
         held, copied = Cursor(self._known.held_edits()), Cursor(as_edits(self._known.staged()))
