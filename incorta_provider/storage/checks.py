@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import tee
 
-from incorta_provider.dr.diff import align
-from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.manifest_file import edit, select
-from incorta_provider.storage.staged_index import newest
+from incorta_provider.storage.delta_file import drop_from_delta, read_delta
+from incorta_provider.storage.digests import Reading
+from incorta_provider.storage.manifest_file import edit, read_totals
+from incorta_provider.storage.proven import Proven
+from incorta_provider.storage.staged_index import newest_proofs
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.volume import STEPS
 from incorta_provider.storage.work_pool import chunks, in_order
@@ -37,23 +38,60 @@ class StagedReport:
 
 
 def verify_staged(target: Target, workspace: Workspace) -> StagedReport:
-    """Read every staged file that the manifest names, and compare digests.
+    """See to it that every staged file that the point to be needs holds what was copied.
+
+    What the copier proved and nobody touched since is believed; everything else is read again, and digests compared.
 
     :raises IntegrityError: the manifest cannot be read.
     """
-    files, size = 0, 0
-    damaged: list[bytes] = []
-    faults = set(workspace.left_out())
+    work = _Verification(target, workspace)
     reader = target.staged_reader(workspace)
-    for batch, readings in in_order(reader, _staged(workspace), reader.limits):
+    for batch, readings in in_order(reader, work.unproven(), reader.limits):
         for entry, reading in zip(batch, readings, strict=True):
-            files, size = files + 1, size + entry.size
-            if not reading.holds(entry):
-                damaged.append(entry.path)
-            elif reading.framing is not None:
-                log.warning("%s is not whole: %s", shown(entry.path), reading.framing)
-                faults.add(entry.path)
-    return StagedReport(files, size, tuple(damaged), tuple(sorted(faults)))
+            work.judge(entry, reading)
+    return work.report()
+
+
+class _Verification:
+    def __init__(self, target: Target, workspace: Workspace) -> None:
+        self._target = target
+        self._workspace = workspace
+        self._files, self._size = 0, 0
+        self._damaged: list[bytes] = []
+        self._faults = set(workspace.left_out())
+
+    def unproven(self) -> Iterator[Entry]:
+        """Yield what must be read."""
+        for batch in chunks(_staged(self._workspace), STEPS):
+            self._files += len(batch)
+            self._size += sum(staged.entry.size for staged in batch)
+            touched = self._touched([staged for staged in batch if staged.changed_ns])
+            for entry, changed_ns, framing in batch:
+                if not changed_ns or entry.path in touched:
+                    yield entry
+                elif framing:
+                    self._fault(entry, framing)
+
+    def judge(self, entry: Entry, reading: Reading) -> None:
+        """Compare what a file holds with what was copied."""
+        if not reading.holds(entry):
+            self._damaged.append(entry.path)
+        elif reading.framing is not None:
+            self._fault(entry, reading.framing)
+
+    def report(self) -> StagedReport:
+        """Return the findings."""
+        return StagedReport(self._files, self._size, tuple(self._damaged), tuple(sorted(self._faults)))
+
+    def _touched(self, proven: list[Proven]) -> frozenset[bytes]:
+        if not proven:
+            return frozenset()
+        stamps = [staged.changed_ns for staged in proven]
+        return frozenset(self._target.touched(self._workspace, [staged.entry for staged in proven], stamps))
+
+    def _fault(self, entry: Entry, framing: str) -> None:
+        log.warning("%s is not whole: %s", shown(entry.path), framing)
+        self._faults.add(entry.path)
 
 
 def ensure_staged(target: Target, workspace: Workspace) -> None:
@@ -61,7 +99,7 @@ def ensure_staged(target: Target, workspace: Workspace) -> None:
 
     :raises IntegrityError: names the first of them.
     """
-    batches = chunks(_staged(workspace), STEPS)
+    batches = chunks((staged.entry for staged in _staged(workspace)), STEPS)
     touched = [path for batch in batches for path in target.touched(workspace, batch)]
     if touched:
         raise IntegrityError(
@@ -72,15 +110,28 @@ def ensure_staged(target: Target, workspace: Workspace) -> None:
 
 
 def drop_from_manifest(workspace: Workspace, paths: Iterable[bytes]) -> None:
-    """Take files out of the point to be; paths that are not in it are fine."""
+    """Take files out of the point to be, and of what leads to it; paths that are not in it are fine."""
     dropped = set(paths)
     workspace.save_left_out(dropped.union(workspace.left_out()))
     edit(workspace.manifest, workspace.manifest, ((path, None) for path in sorted(dropped)))
+    drop_from_delta(workspace, dropped)
 
 
-def _staged(workspace: Workspace) -> Iterator[Entry]:
-    """Yield the manifest's entries whose bytes this run staged."""
-    staged, names = tee(newest(workspace.indexes()))
-    for copied, entry in align(staged, select(workspace.manifest, (named.path for named in names))):
-        if copied is not None and entry is not None and (copied.size, copied.sha256) == (entry.size, entry.sha256):
-            yield entry
+def _staged(workspace: Workspace) -> Iterator[Proven]:
+    """Yield what this run staged and the point to be needs, as the point has it."""
+    read_totals(workspace.manifest)
+    wanted = _wanted(workspace)
+    entry = next(wanted, None)
+    for staged in newest_proofs(workspace.indexes()):
+        copied = staged.entry
+        while entry is not None and entry.path < copied.path:
+            entry = next(wanted, None)
+        if entry is not None and entry[:3] == copied[:3] and entry.sha256 == copied.sha256:
+            yield staged._replace(entry=entry)
+
+
+def _wanted(workspace: Workspace) -> Iterator[Entry]:
+    """Yield the files that the point to be has and the point before has not, or has differently."""
+    return (
+        change.new for change in read_delta(workspace.delta) if change.new is not None and change.new.kind is Kind.FILE
+    )

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_SYNC_FILE_RANGE_WRITE = 2
 
 
 def sync_filesystem(folder: Path) -> None:
@@ -44,3 +45,11 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def start_write_back(handle: int, offset: int, size: int) -> None:
+    """Tell the disk to begin with a part of an open file, and do not wait; a hint, which may be refused.
+
+    :param size: bytes.
+    """
+    _libc.sync_file_range(handle, ctypes.c_int64(offset), ctypes.c_int64(size), _SYNC_FILE_RANGE_WRITE)

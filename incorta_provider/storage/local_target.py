@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 from incorta_provider.storage.areas import CatalogAreas
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local_copy import copy_proven
 from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.staging import Staging
 from incorta_provider.storage.target import Copier
@@ -21,8 +25,13 @@ class LocalTarget(VolumeTarget):
         super().__init__(catalog, LocalVolume(root, catalog.root), CatalogAreas())
 
     def copier(self, source: Tree, workspace: Workspace) -> Copier:
-        """Return what copies from any source: each file is fetched to its own place in the workspace."""
-        return Staging(source, workspace)
+        """Return what copies from any source: each file is fetched to its own place in the workspace.
+
+        From a folder that is mounted here, each copy comes with its proof.
+        """
+        if isinstance(source, LocalTree) and type(source).fetch is LocalTree.fetch:
+            return Staging(partial(copy_proven, os.fsencode(source.root)), workspace)
+        return Staging(source.fetch, workspace)
 
     def discard(self, workspace: Workspace) -> None:
         """Leave it to the catalog: what was staged lies in the workspace, and goes with it by one rename."""

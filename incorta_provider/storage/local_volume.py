@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 
 from incorta_provider.dr.diff import same_mtime
@@ -81,11 +82,12 @@ class LocalVolume:
         """Return what reads files of one area."""
         return Reader(self._path(area), framing=framing)
 
-    def touched(self, area: bytes, batch: list[Entry]) -> list[bytes]:
+    def touched(self, area: bytes, batch: list[Entry], changed_ns: Sequence[int] = (), /) -> list[bytes]:
         """Return which files of an area are not as they are recorded, by size and time alone."""
         with told(self.label):
             root = self._path(area) + b"/"
-            return [entry.path for entry in batch if not _is_as_recorded(root + entry.path, entry)]
+            stamped = zip(batch, changed_ns or repeat(None), strict=False)
+            return [entry.path for entry, changed in stamped if not _is_as_recorded(root + entry.path, entry, changed)]
 
     def find(self, own: bytes, others: Sequence[bytes], batch: list[Entry]) -> list[bytes | None]:
         """Return where the bytes of each file lie, relative to the vault; None when nowhere."""
@@ -146,11 +148,13 @@ class LocalVolume:
         return os.fsencode(self._root) if area == LIVE else os.fsencode(self._vault) + b"/" + area
 
 
-def _is_as_recorded(path: bytes, entry: Entry) -> bool:
+def _is_as_recorded(path: bytes, entry: Entry, changed_ns: int | None) -> bool:
     try:
         facts = os.lstat(path)
     except OSError as error:
         if error.errno in GONE:
             return False
         raise
-    return stat.S_ISREG(facts.st_mode) and facts.st_size == entry.size and same_mtime(facts.st_mtime_ns, entry.mtime_ns)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size != entry.size:
+        return False
+    return same_mtime(facts.st_mtime_ns, entry.mtime_ns) and changed_ns in (None, facts.st_ctime_ns)

@@ -7,14 +7,17 @@ way is given to the library: a writer that orders its fields differently must no
 
 from __future__ import annotations
 
+import io
 import os
+from typing import BinaryIO
 
 _MAGIC = b"PAR1"
 _MAGIC_ENCRYPTED = b"PARE"
 _TAIL = 8
-_VERSION_FIELD = 0x15
+_MAGICS = frozenset({_MAGIC, _MAGIC_ENCRYPTED})
+_FOOTER_BEGINS = b"\x15"
 """How a plain footer begins, in Thrift's compact protocol: field 1 (the format's version), a 32-bit integer."""
-_STOP = 0x00
+_FOOTER_ENDS = b"\x00"
 
 
 def is_parquet(path: bytes) -> bool:
@@ -23,34 +26,60 @@ def is_parquet(path: bytes) -> bool:
 
 
 def framing_fault(handle: int) -> str | None:
-    """Return what is wrong with the open Parquet file; None when it is whole."""
-    size = os.fstat(handle).st_size
+    """Return what is wrong with an open Parquet file; None when it is whole."""
+    return framing_fault_of(_Opened(handle))
+
+
+class _Opened:
+    """The parts of an open file, as slices of its content."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __len__(self) -> int:
+        return os.fstat(self.handle).st_size
+
+    def __getitem__(self, part: slice) -> bytes:
+        return os.pread(self.handle, part.stop - part.start, part.start)
+
+
+def framing_fault_of(content: bytes | _Opened) -> str | None:
+    """Return what is wrong with a Parquet file, by its whole content."""
+    size = len(content)
     if size < len(_MAGIC) + _TAIL:
         return f"{size} bytes are too few"
-    head, tail = os.pread(handle, len(_MAGIC), 0), os.pread(handle, _TAIL, size - _TAIL)
-    if head not in {_MAGIC, _MAGIC_ENCRYPTED} or tail[4:] != head:
+    head, tail = content[0 : len(_MAGIC)], content[size - _TAIL : size]
+    if head not in _MAGICS or tail[4:] != head:
         return "the magic bytes are not at both ends"
     length = int.from_bytes(tail[:4], "little")
     start = size - _TAIL - length
     if length == 0 or start < len(_MAGIC):
         return f"the footer's length, {length}, is wrong"
-    if head == _MAGIC_ENCRYPTED or _is_footer(os.pread(handle, 1, start), os.pread(handle, 1, size - _TAIL - 1)):
+    last = size - _TAIL - 1
+    if head == _MAGIC_ENCRYPTED or _is_footer(content[start : start + 1], content[last : last + 1]):
         return None
-    return None if _is_readable(handle) else f"there is no footer at its place, {start}"
+    return None if _is_readable(content) else f"there is no footer at its place, {start}"
 
 
 def _is_footer(first: bytes, last: bytes) -> bool:
-    return first == bytes([_VERSION_FIELD]) and last == bytes([_STOP])
+    return first == _FOOTER_BEGINS and last == _FOOTER_ENDS
 
 
-def _is_readable(handle: int) -> bool:
+def _is_readable(content: bytes | _Opened) -> bool:
     import pyarrow as pa  # noqa: PLC0415 - rarely needed, and heavy in a helper process
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
     try:
-        with os.fdopen(os.dup(handle), "rb") as file:
-            file.seek(0)
+        with _as_file(content) as file:
             pq.read_metadata(file)
     except (pa.ArrowException, OSError):
         return False
     return True
+
+
+def _as_file(content: bytes | _Opened) -> BinaryIO:
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
+    file = os.fdopen(os.dup(content.handle), "rb")
+    file.seek(0)
+    return file

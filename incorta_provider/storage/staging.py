@@ -11,32 +11,40 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
-from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.proven import Proven
+from incorta_provider.storage.target import Outcome
+from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import LIMITS, Batch
 from incorta_provider.storage.workspace import Workspace
+
+Fetch = Callable[[Entry, bytes], Outcome]
+"""Copies one file to a path where nothing is yet; raises FileExistsError when there is something."""
 
 
 class Staging:
     """Copies files of one source into one workspace that is mounted here.
 
     It fits :class:`incorta_provider.storage.target.Copier`.
+
+    :param fetch: of the source; can be pickled.
     """
 
     limits = LIMITS
 
-    def __init__(self, source: Tree, workspace: Workspace) -> None:
-        self._source = source
+    def __init__(self, fetch: Fetch, workspace: Workspace) -> None:
+        self._fetch = fetch
         self._files = os.fsencode(workspace.files)
         self._partial = os.fsencode(workspace.partial)
 
-    def __call__(self, batch: Batch) -> list[Entry | Missed]:
+    def __call__(self, batch: Batch) -> list[Outcome]:
         """Copy a batch of files and return what came of each."""
-        outcomes: list[Entry | Missed] = []
+        outcomes: list[Outcome] = []
         made: bytes | None = None
         try:
             for entry in batch:
@@ -49,23 +57,24 @@ class Staging:
             raise target_fault(error, os.fsdecode(self._files)) from None
         return outcomes
 
-    def _copy(self, entry: Entry) -> Entry | Missed:
+    def _copy(self, entry: Entry) -> Outcome:
         final = self._files + b"/" + entry.path
         try:
-            return self._source.fetch(entry, final)
+            return self._fetch(entry, final)
         except FileExistsError:
             return self._replace(entry, final)
 
-    def _replace(self, entry: Entry, final: bytes) -> Entry | Missed:
+    def _replace(self, entry: Entry, final: bytes) -> Outcome:
         beside = self._partial + b"/%d-%d" % (os.getpid(), threading.get_ident())
         with suppress(FileNotFoundError):
             os.unlink(beside)
-        copied = self._source.fetch(entry, beside)
-        if isinstance(copied, Entry):
-            if os.path.isdir(final):
-                remove_tree(final)
-            os.replace(beside, final)
-        return copied
+        copied = self._fetch(entry, beside)
+        if isinstance(copied, Missed):
+            return copied
+        if os.path.isdir(final):
+            remove_tree(final)
+        os.replace(beside, final)
+        return copied._replace(changed_ns=os.lstat(final).st_ctime_ns) if isinstance(copied, Proven) else copied
 
     def _make_folder(self, folder: bytes) -> None:
         path = self._files + b"/" + folder if folder else self._files

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.volume import AreaReader
 from incorta_provider.storage.work_pool import Batch, Limits
@@ -45,6 +46,10 @@ class ApplyReport:
     seconds: float
 
 
+Outcome = Entry | Proven | Missed
+"""What came of one file."""
+
+
 class Copier(Protocol):
     """Brings batches of files of one source into the staging of one run; many calls at once, each path in one."""
 
@@ -52,8 +57,10 @@ class Copier(Protocol):
     def limits(self) -> Limits:
         """How it is called best by :func:`incorta_provider.storage.work_pool.in_order`."""
 
-    def __call__(self, batch: Batch) -> list[Entry | Missed]:
+    def __call__(self, batch: Batch) -> Sequence[Outcome]:
         """Copy a batch, and return for each file what was copied (digest, and version if the target has those).
+
+        Whatever is not returned as proven is read again by the check.
 
         :raises DrError: the first failure; what was copied before it may be there, but is not believed.
         """
@@ -93,8 +100,11 @@ class Target(Protocol):
     def staged_reader(self, workspace: Workspace) -> AreaReader:
         """Return what reads staged files again, with the frames of Parquet files."""
 
-    def touched(self, workspace: Workspace, batch: Batch) -> list[bytes]:
-        """Return which staged files are not as they were staged, by their facts alone."""
+    def touched(self, workspace: Workspace, batch: Batch, changed_ns: Sequence[int] = (), /) -> list[bytes]:
+        """Return which staged files are not as they were staged, by their facts alone.
+
+        :param changed_ns: what the copier said of each with its proof, if it proves its copies.
+        """
 
     def flush(self, workspace: Workspace) -> None:
         """Bring everything staged to disk; called right before the rename that seals."""

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
@@ -22,8 +22,8 @@ from incorta_provider.storage.flow.retry import Persistent
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.outcome import complete, complete_last, without_fallback
+from incorta_provider.storage.recorded import Record, Recorded
 from incorta_provider.storage.routes import copier_for
-from incorta_provider.storage.staged_index import to_line
 from incorta_provider.storage.survey import Survey, survey
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Missed, Tree
@@ -143,26 +143,25 @@ class _Done:
     vanished: list[bytes] = field(default_factory=list)
     unsettled: list[bytes] = field(default_factory=list)
 
-    def add(self, asked: Entry, outcome: Entry | Missed) -> None:
-        if isinstance(outcome, Entry):
-            self.files += 1
-            self.size += outcome.size
-        elif outcome is Missed.VANISHED:
-            self.vanished.append(asked.path)
-        else:
-            log.warning("%s changes under the copy; left out of this pass", shown(asked.path))
-            self.unsettled.append(asked.path)
+    def add(self, record: Record) -> None:
+        self.files += record.files
+        self.size += record.size
+        for path, how in record.missed:
+            if how is Missed.VANISHED:
+                self.vanished.append(path)
+            else:
+                log.warning("%s changes under the copy; left out of this pass", shown(path))
+                self.unsettled.append(path)
 
 
 def _copy_pending(copier: Copier, files: Pass, oversight: Oversight) -> _Done:
     """Copy what is pending; a batch's lines are written behind its files."""
     done = _Done()
-    work = Persistent(copier, oversight.throttle)
+    work = Recorded(Persistent(copier, oversight.throttle))
     with files.index.open("wb") as index:
-        for batch, outcomes in in_order(work, read_manifest(files.pending), copier.limits, oversight.tick):
-            for asked, outcome in zip(batch, outcomes, strict=True):
-                done.add(asked, outcome)
-            index.write(b"".join(to_line(outcome) for outcome in outcomes if isinstance(outcome, Entry)))
+        for _, record in in_order(work, read_manifest(files.pending), copier.limits, oversight.tick):
+            done.add(record)
+            index.write(record.lines)
             index.flush()
     return done
 

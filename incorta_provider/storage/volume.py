@@ -90,8 +90,11 @@ class Volume(Protocol):
         :param framing: look at the frames of Parquet files too.
         """
 
-    def touched(self, area: bytes, batch: list[Entry]) -> list[bytes]:
-        """Return which files of an area are not as they are recorded, by size and time alone."""
+    def touched(self, area: bytes, batch: list[Entry], changed_ns: Sequence[int] = (), /) -> list[bytes]:
+        """Return which files of an area are not as they are recorded, by size and time alone.
+
+        :param changed_ns: the change time that each must have too, where it is known.
+        """
 
     def find(self, own: bytes, others: Sequence[bytes], batch: list[Entry]) -> list[bytes | None]:
         """Return where the bytes of each file lie, relative to the vault; None when nowhere.

@@ -25,7 +25,6 @@ from incorta_provider.storage.volume import LIVE, STEPS, AreaReader, Volume
 from incorta_provider.storage.work_pool import Batch, chunks
 from incorta_provider.storage.workspace import Workspace
 
-
 MENDED = "mended"
 """The history folder for files that were replaced by what was fetched from elsewhere."""
 
@@ -62,9 +61,9 @@ class VolumeTarget:
         """Return what reads staged files again, with the frames of Parquet files."""
         return self.volume.reader(self._areas.of_run(workspace), framing=True)
 
-    def touched(self, workspace: Workspace, batch: Batch) -> list[bytes]:
+    def touched(self, workspace: Workspace, batch: Batch, changed_ns: Sequence[int] = (), /) -> list[bytes]:
         """Return which staged files are not as they were staged, by their facts alone."""
-        return self.volume.touched(self._areas.of_run(workspace), batch)
+        return self.volume.touched(self._areas.of_run(workspace), batch, changed_ns)
 
     def flush(self, workspace: Workspace) -> None:
         """Bring everything staged to disk, with all else on its file system: files were not synced one by one."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.flow.throttle import Throttle
-from incorta_provider.storage.tree import Missed
+from incorta_provider.storage.target import Outcome
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Batch = list[Entry]
-Copy = Callable[[Batch], list[Entry | Missed]]
+Copy = Callable[[Batch], Sequence[Outcome]]
 
 TRIES = 6
 FIRST_PAUSE = 0.5
@@ -43,7 +43,7 @@ class Persistent:
         self._throttle = throttle
         self._sleep = sleep
 
-    def __call__(self, batch: Batch) -> list[Entry | Missed]:
+    def __call__(self, batch: Batch) -> Sequence[Outcome]:
         """Copy a batch and return what came of each file.
 
         :raises TransientError: a file failed each time; the first error, and how often it was tried.
@@ -59,7 +59,7 @@ class Persistent:
             outcomes = [self._one(entry) for entry in batch]
         return outcomes
 
-    def _one(self, entry: Entry) -> Entry | Missed:
+    def _one(self, entry: Entry) -> Outcome:
         import tenacity  # noqa: PLC0415 - takes 0.1 s, which a helper process saves as long as nothing fails
 
         first: list[TransientError] = []

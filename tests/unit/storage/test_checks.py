@@ -70,7 +70,7 @@ def test_a_staged_version_that_the_manifest_does_not_name_does_not_matter(
     workspace = pair.catalog.workspace("next")
     put(pair.source, {"a": b"newer"})
     with monkeypatch.context() as cut:
-        cut.setattr(transfer, "_complete", lambda *_: 1 / 0)
+        cut.setattr(transfer, "complete", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             pair.copy(workspace)
     put(pair.source, {"a": b"old"})

@@ -86,7 +86,7 @@ def test_a_frame_that_looks_odd_but_can_be_read_is_whole(
     tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer with another order of fields must not lose its files: the library has the last word."""
-    monkeypatch.setattr(parquet_framing, "_VERSION_FIELD", 0x99)
+    monkeypatch.setattr(parquet_framing, "_FOOTER_BEGINS", b"\x99")
     assert fault(tmp_path, whole) is None
 
 
