@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from incorta_provider.dr.manifest import shown
+from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.flow.retry import Persistent
+from incorta_provider.storage.flow.shards import ShardSize, write_shards
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.outcome import complete, complete_last, without_fallback
@@ -28,7 +31,7 @@ from incorta_provider.storage.survey import Survey, survey
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.work_pool import in_order
-from incorta_provider.storage.workspace import Pass, Workspace
+from incorta_provider.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class CopyReport:
     :param carried: files kept that the source lost since an earlier pass of this run.
     :param vanished: gone between listing and copy, and never copied by this run.
     :param unsettled: changed under every try, and never copied by this run.
+    :param shards: the shards that were left to others; nothing was copied then.
     """
 
     listed: int
@@ -66,6 +70,7 @@ class CopyReport:
     vanished: tuple[bytes, ...]
     unsettled: tuple[bytes, ...]
     seconds: float
+    shards: tuple[int, ...] = ()
 
 
 def copy_delta(
@@ -76,6 +81,7 @@ def copy_delta(
     *,
     final: bool,
     controls: Controls = CONTROLS,
+    split: ShardSize | None = None,
 ) -> CopyReport:
     """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
 
@@ -87,6 +93,8 @@ def copy_delta(
 
     :param base_manifest: of the newest sealed point, whose bytes are all at the target.
     :param controls: how fast it may be, and how long nothing may move.
+    :param split: a pass that finds more than this copies nothing: what is pending is left to shards
+        (:func:`incorta_provider.storage.shards.copy_shard`), and the next pass takes what they copied for staged.
     :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
     :raises TransientError: another process copies into this workspace; or a file failed each time that it was tried, or
         nothing moves any more.
@@ -94,11 +102,19 @@ def copy_delta(
     """
     with workspace.lock():
         workspace.withdraw()
-        return _copy_delta(source, target, base_manifest, workspace, final=final, controls=controls)
+        workspace.drop_shards()
+        return _copy_delta(source, target, base_manifest, workspace, split, final=final, controls=controls)
 
 
 def _copy_delta(
-    source: Tree, target: Target, base_manifest: Path | None, workspace: Workspace, *, final: bool, controls: Controls
+    source: Tree,
+    target: Target,
+    base_manifest: Path | None,
+    workspace: Workspace,
+    split: ShardSize | None,
+    *,
+    final: bool,
+    controls: Controls,
 ) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
@@ -107,12 +123,19 @@ def _copy_delta(
     _refuse_emptied(found, known, source)
     target.ensure_room(size=found.pending_bytes, files=found.pending_files)
     total = Total(found.pending_files, found.pending_bytes)
-    with Oversight(total, controls, workspace, source.label) as oversight:
-        done = _copy_pending(copier_for(source, target, workspace), files, oversight)
+    shards = write_shards(files, total, split.count(total)) if split and split.count(total) else []
+    if shards:
+        done = Done()
+    else:
+        with Oversight(total, controls, workspace, source.label) as oversight, files.index.open("wb") as index:
+            copier = copier_for(source, target, workspace)
+            done = copy_pending(copier, read_manifest(files.pending), index, oversight)
     vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
     if final:
         workspace.save_left_out(unsettled)
         complete_last(known, files, workspace)
+    elif shards:
+        files.clear()
     else:
         complete(known, files)
     counts, base_files, base_bytes = found.counts, *known.base_totals()
@@ -133,11 +156,14 @@ def _copy_delta(
         vanished=tuple(vanished),
         unsettled=tuple(unsettled),
         seconds=time.monotonic() - started,
+        shards=tuple(shards),
     )
 
 
 @dataclass(slots=True)
-class _Done:
+class Done:
+    """What came of the files that were pending."""
+
     files: int = 0
     size: int = 0
     vanished: list[bytes] = field(default_factory=list)
@@ -154,15 +180,14 @@ class _Done:
                 self.unsettled.append(path)
 
 
-def _copy_pending(copier: Copier, files: Pass, oversight: Oversight) -> _Done:
-    """Copy what is pending; a batch's lines are written behind its files."""
-    done = _Done()
+def copy_pending(copier: Copier, pending: Iterable[Entry], index: BinaryIO, oversight: Oversight) -> Done:
+    """Copy files in the order of their paths; a batch's lines are written to the index behind its files."""
+    done = Done()
     work = Recorded(Persistent(copier, oversight.throttle))
-    with files.index.open("wb") as index:
-        for _, record in in_order(work, read_manifest(files.pending), copier.limits, oversight.tick):
-            done.add(record)
-            index.write(record.lines)
-            index.flush()
+    for _, record in in_order(work, pending, copier.limits, oversight.tick):
+        done.add(record)
+        index.write(record.lines)
+        index.flush()
     return done
 
 

@@ -14,11 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.file_lock import exclusive, shared
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.json_file import read_json, write_json
 
 _DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The files of one shard of a pass; see :mod:`incorta_provider.storage.shards`.
+
+    :ivar pending: what is to be copied; a manifest.
+    :ivar index: what was copied, one line a file.
+    """
+
+    pending: Path
+    index: Path
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the shard: a task that Airflow took for dead may still be copying it.
+
+        :raises TransientError: it is held; says by whom.
+        """
+        return exclusive(self.pending.with_suffix(".lock"), "the shard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,14 @@ class Pass:
     draft: Path
     index: Path
     seen: Path
+
+    def shard(self, number: int) -> Shard:
+        """Return the files of one shard of what is to be copied."""
+        head = self.pending.name[:_DIGITS]
+        return Shard(
+            pending=self.pending.with_name(f"{head}.shard.{number:02d}.parquet"),
+            index=self.pending.with_name(f"{head}.copied.{number:02d}.jsonl"),
+        )
 
     def clear(self) -> None:
         """Remove what only the pass itself needed."""
@@ -136,8 +163,20 @@ class Workspace:
 
         :param after: only of the passes behind the one with this result.
         """
-        found = sorted(self._passes.glob("*.copied.jsonl"))
+        found = sorted(self._passes.glob("*.copied*.jsonl"))
         return [path for path in found if after is None or path.name[:_DIGITS] > after.name[:_DIGITS]]
+
+    def shard(self, number: int) -> Shard | None:
+        """Return a shard of the newest pass that was split; None when there is none, or no pass waits for it."""
+        found = max(self._passes.glob(f"*.shard.{number:02d}.parquet"), default=None)
+        if found is None:
+            return None
+        return Shard(found, found.with_name(f"{found.name[:_DIGITS]}.copied.{number:02d}.jsonl"))
+
+    def drop_shards(self) -> None:
+        """Remove what shards were to copy; what they did copy stays. The caller holds the lock alone."""
+        for path in self._passes.glob("*.shard.*"):
+            path.unlink()
 
     def publish(self, found: Path, place: Path) -> None:
         """Give a file that is whole a second name, in this folder; what has that name is replaced."""
@@ -162,6 +201,13 @@ class Workspace:
         :raises TransientError: it is held; says by whom.
         """
         return exclusive(self._lock, "the workspace")
+
+    def share(self) -> AbstractContextManager[None]:
+        """Hold the workspace together with the other shards of a pass, so that no pass begins meanwhile.
+
+        :raises TransientError: a pass is under way; says whose.
+        """
+        return shared(self._lock, "the workspace")
 
     def remove_lock(self) -> None:
         """Remove the lock's file from a folder that is no workspace any more."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.flow.progress import Total
+from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
+from incorta_provider.storage.workspace import Pass
 
 MAX_SHARDS = 64
 
@@ -44,3 +47,18 @@ def split(entries: Iterable[Entry], total: Total, count: int) -> Iterator[tuple[
             number, last = number + 1, wanted
         yield number, entry
         share += weight
+
+
+def write_shards(files: Pass, total: Total, count: int) -> list[int]:
+    """Write what a pass has pending into shards, and return their numbers.
+
+    :param total: what is pending.
+    :param count: shards at most.
+    """
+    dealt = split(read_manifest(files.pending), total, count)
+    numbers = []
+    for number, entries in groupby(dealt, key=lambda one: one[0]):
+        with ManifestWriter(files.shard(number).pending) as writer:
+            writer.extend(entry for _, entry in entries)
+        numbers.append(number)
+    return numbers
