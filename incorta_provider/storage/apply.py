@@ -14,17 +14,17 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from incorta_provider.dr.manifest import Kind
 from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from incorta_provider.storage.apply_plan import ApplyPlan
 from incorta_provider.storage.areas import HISTORY
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.found import forget_divergence, found_path, is_diverged, write_found
-from incorta_provider.storage.manifest_file import read_totals, select
+from incorta_provider.storage.manifest_file import read_totals
 from incorta_provider.storage.redo_journal import Header, RedoJournal, Verb
 from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.vault import Vault
 from incorta_provider.storage.volume import STEPS
+from incorta_provider.storage.way import Compared, Way, files_of, way_to
 from incorta_provider.storage.work_pool import chunks
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,8 @@ def apply_point(vault: Vault, point_id: str, *, suspects: Collection[bytes] | No
             header = _header(vault, point_id)
             if look:
                 write_found(found_path(catalog), vault.volume, catalog.manifest_path(point_id), suspects or ())
-            journal.write(header, ApplyPlan(vault, point_id, _base(vault, header)).steps())
+            plan = ApplyPlan(vault, point_id, _way(vault, header), unmanaged=header.base is None and not look)
+            journal.write(header, plan.steps())
             moved, removed = _execute(vault, journal, header)
     except OSError as error:
         raise target_fault(error, str(catalog.root)) from None
@@ -74,7 +75,8 @@ def rehearse_apply(vault: Vault, point_id: str, found: Path | None) -> None:
     :param found: manifest of what the replica is; None for one that was never applied to.
     :raises IntegrityError: a file of the point is nowhere.
     """
-    for _ in ApplyPlan(vault, point_id, found).steps():
+    way = Compared(found, vault.catalog.manifest_path(point_id))
+    for _ in ApplyPlan(vault, point_id, way, unmanaged=found is None).steps():
         pass
 
 
@@ -122,23 +124,18 @@ def _execute(vault: Vault, journal: RedoJournal, header: Header) -> tuple[int, i
     moved, added = 0, 0
     for steps in chunks(journal.steps(), STEPS):
         changed.update(volume.do(steps, history))
-        moved += sum(step.verb is Verb.PLACE for step in steps)
-        added += sum(step.added for step in steps)
-    manifest = catalog.manifest_path(header.target)
-    folders = [entry for entry in select(manifest, sorted(changed)) if entry.kind is Kind.DIR]
-    for deepest in chunks(reversed(folders), STEPS):
+        moved += sum(step.files if step.verb is Verb.TREE else step.verb is Verb.PLACE for step in steps)
+        added += sum(step.files or step.added for step in steps)
+    for deepest in chunks(reversed(_way(vault, header).folders(sorted(changed))), STEPS):
         volume.finish(deepest)
     volume.sync()
-    base = _base(vault, header)
-    before = read_totals(base).files if base else 0
+    before = files_of(catalog, header.base)
+    after = read_totals(catalog.manifest_path(header.target)).files
     catalog.set_live(header.target)
     forget_divergence(catalog)
     journal.remove()
-    return moved, before + added - read_totals(manifest).files
+    return moved, before + added - after
 
 
-def _base(vault: Vault, header: Header) -> Path | None:
-    """Return the manifest that the replica is: what was found, before what is on record."""
-    if (found := found_path(vault.catalog)).exists():
-        return found
-    return vault.catalog.manifest_path(header.base) if header.base else None
+def _way(vault: Vault, header: Header) -> Way:
+    return way_to(vault.catalog, header.base, header.target)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from incorta_provider.dr.diff import Change, diff, same_content
+from incorta_provider.dr.diff import Change, same_content
 from incorta_provider.dr.manifest import Entry, Kind, OpenFolders, is_safe, shown
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.manifest_file import differing, read_manifest
 from incorta_provider.storage.redo_journal import Step, Verb
 from incorta_provider.storage.vault import Vault
 from incorta_provider.storage.volume import STEPS
+from incorta_provider.storage.way import Way
+from incorta_provider.storage.whole_folders import whole_folders
 from incorta_provider.storage.work_pool import chunks
 
 _SHOWN = 20
@@ -20,16 +20,20 @@ _SHOWN = 20
 class ApplyPlan:
     """The way to one point.
 
-    :param base: manifest of what the replica is; None for one that was never applied to.
+    :param way: from what the replica is; or, when it was never applied to, from nothing.
+    :param unmanaged: it was never applied to, so all that it holds must leave it.
     """
 
-    def __init__(self, vault: Vault, point_id: str, base: Path | None) -> None:
+    def __init__(self, vault: Vault, point_id: str, way: Way, *, unmanaged: bool) -> None:
         self._volume = vault.volume
-        self._base = base
+        self._way = way
+        self._unmanaged = unmanaged
         self._target = vault.catalog.manifest_path(point_id)
         self._own = vault.own_area(point_id)
         self._others = vault.other_areas(self._own)
         self._gone = OpenFolders()
+        self._brought = OpenFolders()
+        self._whole: dict[bytes, int] = {}
         self._missing: list[bytes] = []
 
     def steps(self) -> Iterator[Step]:
@@ -37,12 +41,11 @@ class ApplyPlan:
 
         :raises IntegrityError: at the end, when files of the target were not found.
         """
-        if self._base is None:
+        if self._unmanaged:
             yield from (Step(Verb.REMOVE, name) for name in self._volume.live_root().names)
-            changes = diff((), read_manifest(self._target))
-        else:
-            changes = diff(*differing(self._base, self._target))
-        for some in chunks(changes, STEPS):
+        if any(_is_new_folder(change) for change in self._way.changes()):
+            self._whole = whole_folders(self._way.changes(), self._volume.area(self._own))
+        for some in chunks(self._way.changes(), STEPS):
             yield from self._with_places([step for change in some if (step := self._step(change)) is not None])
         if self._missing:
             raise self._incomplete()
@@ -59,11 +62,13 @@ class ApplyPlan:
             self._gone.enter(old.path)
         return Step(Verb.REMOVE, old.path)
 
-    def _become(self, change: Change, old: Entry | None, new: Entry) -> Step | Change:
+    def _become(self, change: Change, old: Entry | None, new: Entry) -> Step | Change | None:
         if not is_safe(new.path):
             raise self._unsafe(new.path)
         if new.kind is Kind.DIR:
-            return Step(Verb.FOLDER, new.path)
+            return self._folder(new.path)
+        if new.kind is Kind.FILE and self._whole and self._brought.contains(new.path):
+            return None
         if old is not None and old.kind is Kind.DIR:
             self._gone.enter(old.path)
         if new.kind is Kind.LINK:
@@ -71,6 +76,13 @@ class ApplyPlan:
         if old is not None and same_content(old, new):
             return Step(Verb.TOUCH, new.path, mode=new.mode, mtime_ns=new.mtime_ns)
         return change
+
+    def _folder(self, path: bytes) -> Step:
+        """Make a folder, or move it in with all its files if it can be taken as a whole."""
+        if (files := self._whole.get(path)) is None:
+            return Step(Verb.FOLDER, path)
+        self._brought.enter(path)
+        return Step(Verb.TREE, path, self._own + b"/" + path, files=files)
 
     def _with_places(self, found: list[Step | Change]) -> Iterator[Step]:
         """Yield steps as they are, and for each change the step that brings its bytes from where they lie."""
@@ -99,3 +111,7 @@ class ApplyPlan:
             where=str(self._target),
             fix="Nothing was changed. The manifest is forged or damaged; choose another recovery point.",
         )
+
+
+def _is_new_folder(change: Change) -> bool:
+    return change.old is None and change.new is not None and change.new.kind is Kind.DIR

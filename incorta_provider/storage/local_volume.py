@@ -52,6 +52,10 @@ class LocalVolume:
         """Return the live replica as a tree."""
         return LocalTree(self._root, exclude)
 
+    def area(self, name: bytes) -> Tree:
+        """Return what lies in one area as a tree."""
+        return LocalTree(Path(os.fsdecode(self._path(name))))
+
     def live_root(self) -> LiveRoot:
         """Look at the live root."""
         with told(self.label):

@@ -29,6 +29,7 @@ class Verb(StrEnum):
     FOLDER = "folder"
     LINK = "link"
     PLACE = "place"
+    TREE = "tree"
     TOUCH = "touch"
 
 
@@ -37,10 +38,11 @@ class Step:
     """One step.
 
     :param path: in the live replica.
-    :param source: PLACE: where the file is now, relative to the catalog. LINK: the link's text.
+    :param source: PLACE, TREE: where the file or folder is now, relative to the vault. LINK: the link's text.
     :param mode: PLACE and TOUCH: permission bits.
     :param mtime_ns: PLACE and TOUCH.
     :param added: PLACE: the point before did not have such a file.
+    :param files: TREE: how many files the folder holds, none of which the point before had.
     """
 
     verb: Verb
@@ -49,6 +51,7 @@ class Step:
     mode: int = 0
     mtime_ns: int = 0
     added: bool = False
+    files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +121,4 @@ def _step_line(step: Step) -> bytes:
     """Return a step as a JSON list, put together by hand because there is one for each file that moves."""
     path, source = quoted(step.path), quoted(step.source)
     added = "true" if step.added else "false"
-    return f'["{step.verb}",{path},{source},{step.mode},{step.mtime_ns},{added}]\n'.encode()
+    return f'["{step.verb}",{path},{source},{step.mode},{step.mtime_ns},{added},{step.files}]\n'.encode()

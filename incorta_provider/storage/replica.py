@@ -42,6 +42,7 @@ class Replica:
             Verb.FOLDER: self._folder,
             Verb.LINK: self._link,
             Verb.PLACE: self._place,
+            Verb.TREE: self._tree,
             Verb.TOUCH: self._touch,
         }
 
@@ -88,6 +89,14 @@ class Replica:
         except PermissionError:
             os.chmod(parent_of(source), _OPEN)
             os.rename(source, self._live(step.path))
+
+    def _tree(self, step: Step) -> None:
+        """Move a folder in with all that it holds; where its source is gone, a former try did."""
+        source = self._vault + b"/" + step.source
+        if _facts(source) is not None:
+            self._move_out(step.path)
+            os.rename(source, self._live(step.path))
+        self._changed.add(step.path)
 
     def _touch(self, step: Step) -> None:
         """Set time and mode of a file that stays; one that is gone by hand is for the compare to find."""

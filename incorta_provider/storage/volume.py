@@ -72,6 +72,9 @@ class Volume(Protocol):
     def live(self, exclude: Sequence[str] = ()) -> Tree:
         """Return the live replica as a tree."""
 
+    def area(self, name: bytes) -> Tree:
+        """Return what lies in one area as a tree."""
+
     def live_root(self) -> LiveRoot:
         """Look at the live root."""
 

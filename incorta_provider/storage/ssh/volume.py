@@ -61,6 +61,10 @@ class RemoteVolume:
         """Return the live replica as a tree."""
         return SshTree(self.info, self.root, exclude)
 
+    def area(self, name: bytes) -> SshTree:
+        """Return what lies in one area as a tree."""
+        return SshTree(self.info, self.path(name))
+
     def live_root(self) -> LiveRoot:
         """Look at the live root."""
         (part,) = self._call("live_root")

@@ -120,6 +120,7 @@ class Story:
         (source / "link").symlink_to("same")
         (source / "same").chmod(0o600)
         put(source, {"a": b"22", "t/v2/x": b"new", "turns/into": b"a folder", "half.parquet": b"PAR1"})
+        put(source, {"t/v3/deep/y": b"whole", "t/v3/empty": None})
         self.at_b = {path: facts for path, facts in snapshot(source, times=True).items() if path != b"half.parquet"}
 
     def ensure_nothing_is_partial(self, pair: Pair) -> None:
