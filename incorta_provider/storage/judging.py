@@ -15,17 +15,17 @@ told at the end, where all stretches come together.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import islice, repeat
+from itertools import repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 from incorta_provider.dr.diff import looks_unchanged
 from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, KINDS, Entry, Kind, OpenFolders, Row, from_row
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.tree import RangedTree, Rows
+from incorta_provider.storage.tree import RangedTree, Runs, runs_of
 
 BLOCK_FINDINGS = 20_000
 """So many end a block: bounds memory, and what goes through a pipe at once."""
@@ -67,11 +67,11 @@ class _Base:
         self.first = bisect_left(self.paths, begin)
         self.last = len(self.paths) if end is None else bisect_left(self.paths, end)
 
-    def rows(self, first: int) -> Iterator[Row]:
-        """Yield rows as a listing would; a link never is equal to one, for its target is not there."""
-        kept = slice(first, self.last)
+    def rows(self) -> list[Row]:
+        """Return rows as a listing would, up to the last one; a link's is never equal, for its target is not there."""
+        kept = slice(self.last)
         facts = (self.codes[kept], self.sizes[kept], self.times[kept], self.modes[kept])
-        return zip(self.paths[kept], *facts, repeat(None), repeat(None), strict=False)
+        return list(zip(self.paths[kept], *facts, repeat(None), repeat(None), strict=False))
 
     def entry(self, row: int) -> Entry:
         """Return one entry, without digest and version: these stay where the manifest is."""
@@ -195,19 +195,28 @@ class Block:
 
 
 class Listing:
-    """A tree's rows, with a look at the next one; stretches that follow each other may share it."""
+    """A tree's rows in runs, with a look at the next one; stretches that follow each other may share it."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self.row = next(rows, None)
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self.run = next(runs, None)
 
-    def advance(self, only: Sequence[bytes] | None = None) -> Row | None:
-        """Go on to the next row, and return it; see :meth:`RangedTree.rows` for the answer ``only``."""
+    def before(self, end: bytes | None) -> Sequence[Row]:
+        """Return the part of the run that is before ``end``; nothing when there is none, or when all was listed."""
+        run = self.run
+        if run is None or end is None or run[-1][0] < end:
+            return run or ()
+        return run[: bisect_left(run, end, key=itemgetter(0))]
+
+    def advance(self, behind: Sequence[Row], only: Sequence[bytes] | None) -> None:
+        """Go on behind a part of the run; see :class:`RangedTree` for the answer ``only``."""
+        if self.run is not None and len(behind) < len(self.run):
+            self.run = self.run[len(behind) :]
+            return
         try:
-            self.row = self._rows.send(only)
+            self.run = self._runs.send(only)
         except StopIteration:
-            self.row = None
-        return self.row
+            self.run = None
 
 
 class Judge:
@@ -223,7 +232,7 @@ class Judge:
 
     def __call__(self, stretch: Stretch) -> Block:
         """Return what was found up to the end of the stretch, or to where the block is full."""
-        listing = Listing(self._tree.rows(stretch.begin, stretch.end))
+        listing = Listing(runs_of(self._tree, stretch.begin, stretch.end))
         return next(judged(stretch, listing, self._immutable))
 
 
@@ -239,50 +248,57 @@ class _Judgement:
         self._immutable = immutable
         self._base = _Base(stretch.base, stretch.begin, stretch.end)
         own = stretch.held.keys() | stretch.staged.keys()
-        self._own = sorted((path for path in own if path >= stretch.begin), reverse=True)
+        self._all_own = sorted(path for path in own if path >= stretch.begin)
+        self._own = self._all_own[::-1]
         self._folders = OpenFolders()
         self._passed: dict[bytes, int] = {}
         self._block = Block()
         self._at = self._base.first
-        self._rows = self._base.rows(self._at)
-        self._former = next(self._rows, None)
+        self._rows = self._base.rows()
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks."""
         end, listing = self._stretch.end, self._listing
-        row = listing.row
-        while row is not None and (end is None or row[0] < end):
-            only = None
-            if row == self._former and not (self._own and self._own[-1] <= row[0]):
-                only = self._same(row)
-            else:
-                self._absent_before(row[0])
-                self._present(row)
-            row = listing.advance(only)
-            if row is not None and len(self._block.findings) >= BLOCK_FINDINGS:
-                self._absent_before(row[0])
-                yield self._full(row[0])
+        while run := listing.before(end):
+            listing.advance(run, self._answer(run))
+            if len(self._block.findings) >= BLOCK_FINDINGS and (following := listing.before(end)):
+                self._absent_before(following[0][0])
+                yield self._full(following[0][0])
         self._absent_before(None)
         yield self._full(None)
 
-    def _same(self, row: Row) -> Sequence[bytes] | None:
-        """Pass by what is as it was: nearly everything, so this is all that it costs."""
-        counts = self._block.counts
-        counts.listed += 1
+    def _answer(self, run: Sequence[Row]) -> Sequence[bytes] | None:
+        """Settle a run; return the names that are looked at in a folder that is passed over."""
         only = None
-        if row[1] == FILE_CODE:
-            counts.listed_files += 1
-            counts.listed_bytes += row[2]
-        else:
-            self._folders.enter(row[0])
-            if self._immutable:
-                only = self._pass_over(row[0])
-        self._step()
-        return only
+        if self._is_same(run):
+            if run[0][1] == DIR_CODE:
+                self._folders.enter(run[0][0])
+                only = self._pass_over(run[0][0]) if self._immutable else None
+            self._take(len(run))
+            return only
+        for row in run:
+            if self._at < self._base.last and row == self._rows[self._at] and not self._owns_up_to(row[0]):
+                self._take(1)
+            else:
+                self._absent_before(row[0])
+                self._present(row)
+        return None
 
-    def _step(self) -> None:
-        self._at += 1
-        self._former = next(self._rows, None)
+    def _is_same(self, run: Sequence[Row]) -> bool:
+        """Tell whether the base has just this run: true of nearly all, so that this is all that a file costs here."""
+        return run == self._rows[self._at : self._at + len(run)] and not self._owns_up_to(run[-1][0])
+
+    def _owns_up_to(self, path: bytes) -> bool:
+        return bool(self._own) and self._own[-1] <= path
+
+    def _take(self, count: int) -> None:
+        """Count rows of the base as listed, and go on behind them."""
+        kept = slice(self._at, self._at + count)
+        counts = self._block.counts
+        counts.listed += count
+        counts.listed_files += self._base.codes[kept].count(FILE_CODE)
+        counts.listed_bytes += sum(self._base.sizes[kept])
+        self._at += count
 
     def _full(self, rest: bytes | None) -> Block:
         """Close the block that ends before ``rest``."""
@@ -296,7 +312,7 @@ class _Judgement:
         prefix = folder + b"/"
         if folder in self._stretch.young or not self._immutable.matches(folder, is_folder=True):
             return None
-        if any(path.startswith(prefix) for path in self._own):
+        if bisect_left(self._all_own, prefix) < bisect_left(self._all_own, folder + _BEHIND):
             return None
         first, last = self._base.below(folder)
         names = self._base.subfolders(first, last, len(prefix))
@@ -306,7 +322,7 @@ class _Judgement:
     def _absent_before(self, path: bytes | None) -> None:
         """Settle what is known of paths before ``path``, all for None, which the source does not have."""
         while True:
-            former = self._former[0] if self._former is not None else None
+            former = self._base.paths[self._at] if self._at < self._base.last else None
             own = self._own[-1] if self._own else None
             first = min(filter(None, (former, own)), default=None)
             if first is None or (path is not None and first >= path):
@@ -317,7 +333,7 @@ class _Judgement:
                 self._own.pop()
             self._absent(first, self._at if first == former else -1)
             if first == former:
-                self._step()
+                self._at += 1
 
     def _is_passed(self, path: bytes) -> bool:
         """Take what is in a folder that was passed over as unchanged."""
@@ -326,14 +342,7 @@ class _Judgement:
         last = self._passed.get(path[: path.rfind(b"/") + 1])
         if last is None or self._base.codes[self._at] == DIR_CODE:
             return False
-        kept = slice(self._at, last or self._at + 1)
-        counts, codes = self._block.counts, self._base.codes[kept]
-        counts.listed += len(codes)
-        counts.listed_files += codes.count(FILE_CODE)
-        counts.listed_bytes += sum(self._base.sizes[kept])
-        deque(islice(self._rows, len(codes) - 1), maxlen=0)
-        self._at += len(codes) - 1
-        self._step()
+        self._take(last - self._at if last else 1)
         return True
 
     def _present(self, row: Row) -> None:
@@ -341,9 +350,9 @@ class _Judgement:
         path, listed, base, former = row[0], from_row(row), -1, None
         if self._own and self._own[-1] == path:
             self._own.pop()
-        if self._former is not None and self._former[0] == path:
+        if self._at < self._base.last and self._base.paths[self._at] == path:
             base, former = self._at, self._base.entry(self._at)
-            self._step()
+            self._at += 1
         self._count(listed, former)
         if listed.kind is Kind.FILE:
             self._file(listed, base, former)

@@ -32,7 +32,7 @@ from incorta_provider.storage.faults import GONE, source_fault
 from incorta_provider.storage.local_copy import copy_file
 from incorta_provider.storage.local_links import ensure_inside
 from incorta_provider.storage.local_walk import Walk
-from incorta_provider.storage.tree import Missed, Parallel, Rows
+from incorta_provider.storage.tree import Missed, Parallel, Rows, Runs
 
 _TYPE = 0o170000
 _NO_FOLDER = GONE | {errno.ELOOP}
@@ -109,9 +109,21 @@ class LocalTree:
 
     def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
         """Yield the same as rows; who answers the row of a folder with names has only these looked at in it."""
+        runs = self.runs(begin, end)
+        only = None
+        while True:
+            try:
+                run = runs.send(only)
+            except StopIteration:
+                return
+            for row in run:
+                only = yield row
+
+    def runs(self, begin: bytes = b"", end: bytes | None = None) -> Runs:
+        """Yield the same in runs."""
         before = self._expected or self._identity()
         self._ensure_same(before)
-        yield from Walk(self._names, self._look, begin, end).rows()
+        yield from Walk(self._names, self._look, begin, end).runs()
         self._ensure_same(before)
 
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
@@ -156,7 +168,7 @@ class LocalTree:
 
     def _look(self, folder: bytes, names: Sequence[bytes]) -> Sequence[Row]:
         """Return what the names in a folder are, without those that vanished or are left out."""
-        rows: deque[Row] = deque()
+        rows: list[Row] = []
         with self._opened(folder) as handle:
             for name in names if handle is not None else ():
                 path = folder + name

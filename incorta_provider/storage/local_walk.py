@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from incorta_provider.dr.manifest import DIR_CODE, Row
-from incorta_provider.storage.tree import Rows
+from incorta_provider.storage.tree import Runs
 
 _AT_ONCE = 1_024
 """Of so many names of a folder the facts are held."""
@@ -20,12 +21,14 @@ _BEHIND = b"0"
 class _Folder:
     """One that is being walked.
 
+    :ivar chunks: what is in it, some names at once.
+    :ivar rows: those of a chunk that are still to come, the next one last.
     :ivar waiting: its subfolders whose content is still to come, as paths with ``/``; the next one is the last. Beside
         each the names that are looked at in it, None for all.
     """
 
-    rows: Iterator[Row]
-    held: Row | None = None
+    chunks: Iterator[Sequence[Row]]
+    rows: list[Row] = field(default_factory=list)
     waiting: list[tuple[bytes, Sequence[bytes] | None]] = field(default_factory=list)
 
 
@@ -39,7 +42,7 @@ class Walk:
     def __init__(
         self,
         names: Callable[[bytes], Sequence[bytes]],
-        look: Callable[[bytes, Sequence[bytes]], Iterable[Row]],
+        look: Callable[[bytes, Sequence[bytes]], Sequence[Row]],
         begin: bytes,
         end: bytes | None,
     ) -> None:
@@ -48,32 +51,43 @@ class Walk:
         self._begin = begin
         self._end = end
 
-    def rows(self) -> Rows:
+    def runs(self) -> Runs:
         """Yield them; who answers the row of a folder with names has only these looked at in it."""
-        begin = self._begin
         stack = [self._folder(b"", None)]
         while stack:
             folder = stack[-1]
-            row = folder.held or next(folder.rows, None)
-            if folder.waiting and (row is None or folder.waiting[-1][0] < row[0]):
-                folder.held = row
+            if not folder.rows and (chunk := next(folder.chunks, None)) is not None:
+                if folder.waiting or not self._is_run(chunk):
+                    folder.rows = [*reversed(chunk)]
+                elif chunk:
+                    yield chunk
+                continue
+            following = folder.rows[-1] if folder.rows else None
+            if folder.waiting and (following is None or folder.waiting[-1][0] < following[0]):
                 stack.append(self._folder(*folder.waiting.pop()))
-                continue
-            if row is None:
+            elif following is None:
                 stack.pop()
-                continue
-            folder.held = None
-            only = (yield row) if row[0] >= begin else None
-            if row[1] == DIR_CODE and self._has_part_of(row[0]):
-                folder.waiting.append((row[0] + b"/", only))
+            else:
+                yield from self._one(folder)
+
+    def _is_run(self, chunk: Sequence[Row]) -> bool:
+        """Tell whether a chunk has no folder, and nothing that is not in the range."""
+        return not chunk or (chunk[0][0] >= self._begin and DIR_CODE not in map(itemgetter(1), chunk))
+
+    def _one(self, folder: _Folder) -> Runs:
+        """Yield one row, and remember a folder for when its content is due."""
+        row = folder.rows.pop()
+        only = (yield [row]) if row[0] >= self._begin else None
+        if row[1] == DIR_CODE and self._has_part_of(row[0]):
+            folder.waiting.append((row[0] + b"/", only))
 
     def _folder(self, path: bytes, only: Sequence[bytes] | None) -> _Folder:
         names = self._names(path) if only is None else only
-        return _Folder(self._rows(path, self._in_range(path, names)))
+        return _Folder(self._chunks(path, self._in_range(path, names)))
 
-    def _rows(self, path: bytes, names: Sequence[bytes]) -> Iterator[Row]:
+    def _chunks(self, path: bytes, names: Sequence[bytes]) -> Iterator[Sequence[Row]]:
         for first in range(0, len(names), _AT_ONCE):
-            yield from self._look(path, names[first : first + _AT_ONCE])
+            yield self._look(path, names[first : first + _AT_ONCE])
 
     def _in_range(self, path: bytes, names: Sequence[bytes]) -> Sequence[bytes]:
         """Leave out names that neither are in the range nor, as folders, could hold a part of it."""

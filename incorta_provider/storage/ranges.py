@@ -20,7 +20,7 @@ from incorta_provider.storage.cursor import Cursor, as_edits
 from incorta_provider.storage.helpers import Helpers
 from incorta_provider.storage.judging import Block, Judge, Listing, Stretch, judged
 from incorta_provider.storage.known import Known
-from incorta_provider.storage.tree import RangedTree, Rows, Tree
+from incorta_provider.storage.tree import RangedTree, Rows, Runs, Tree, in_runs, runs_of
 from incorta_provider.storage.work_pool import WORKERS
 
 MANY_ROWS = 30_000
@@ -56,7 +56,7 @@ def found_in(source: Tree, known: Known, base: BaseRows, immutable: Sequence[str
     search = _Search(known, base, immutable if young is not None else (), young or frozenset())
     begin: bytes | None = b""
     if ranged is None:
-        yield from search.in_one_stream(_rows_of(source))
+        yield from search.in_one_stream(in_runs(_rows_of(source)))
         return
     if known.rows() < MANY_ROWS:
         begin = yield from search.first_of(ranged)
@@ -71,9 +71,9 @@ class _Search:
         self._immutable = immutable
         self._young = young
 
-    def in_one_stream(self, rows: Rows) -> Generator[Found, None, None]:
+    def in_one_stream(self, runs: Runs) -> Generator[Found, None, None]:
         """Judge one listing, stretch by stretch."""
-        listing = Listing(rows)
+        listing = Listing(runs)
         for some, stretch in self._stretches(b"", self._known_cuts()):
             for block in judged(stretch, listing, self._immutable):
                 yield Found(some, block, block.rest or stretch.end)
@@ -81,7 +81,7 @@ class _Search:
     def first_of(self, tree: RangedTree) -> Generator[Found, None, bytes | None]:
         """Judge a small tree here; return where what is left of it begins when it turns out to be a large one."""
         listed = 0
-        for found in self.in_one_stream(tree.rows()):
+        for found in self.in_one_stream(runs_of(tree)):
             yield found
             listed += found.block.counts.listed
             if listed >= MANY_ROWS:

@@ -10,11 +10,17 @@ from collections.abc import Generator, Iterator, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
-from incorta_provider.dr.manifest import Entry, Row
+from incorta_provider.dr.manifest import DIR_CODE, Entry, Row
+
+_RUN = 256
+"""How many rows are held back at most, for others to come with them."""
 
 Parallel = Literal["processes", "threads"]
 Rows = Generator[Row, Sequence[bytes] | None, None]
 """A listing. The answer to the row of a folder names what is looked at in it, where not all is."""
+
+Runs = Generator[Sequence[Row], Sequence[bytes] | None, None]
+"""The same in runs: a folder's row is one by itself, to be answered; other rows come together."""
 
 
 class Missed(StrEnum):
@@ -79,3 +85,40 @@ class RangedTree(Tree, Protocol):
 
     def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
         """Yield what ``list`` does, as rows; who answers the row of a folder with names has only these looked at."""
+
+
+@runtime_checkable
+class TreeInRuns(RangedTree, Protocol):
+    """One that is listed so fast that what Python does for each row would be felt."""
+
+    def runs(self, begin: bytes = b"", end: bytes | None = None) -> Runs:
+        """Yield what ``rows`` does, in runs."""
+
+
+def runs_of(tree: RangedTree, begin: bytes = b"", end: bytes | None = None) -> Runs:
+    """Yield a tree's rows in runs."""
+    return tree.runs(begin, end) if isinstance(tree, TreeInRuns) else in_runs(tree.rows(begin, end))
+
+
+def in_runs(rows: Rows) -> Runs:
+    """Put the rows of a listing together."""
+    run: list[Row] = []
+    row = next(rows, None)
+    while row is not None:
+        only = None
+        if row[1] == DIR_CODE:
+            if run:
+                yield run
+                run = []
+            only = yield [row]
+        else:
+            run.append(row)
+        try:
+            row = rows.send(only)
+        except StopIteration:
+            row = None
+        if len(run) >= _RUN:
+            yield run
+            run = []
+    if run:
+        yield run
