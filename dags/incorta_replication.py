@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, Asset, chain
+from airflow.sdk import DAG, Asset, TriggerRule, chain
 
 from incorta_provider.dr.topology import Group
-from incorta_provider.operators.base import topology_path
+from incorta_provider.operators.base import RETRIES, RETRY_DELAY, topology_path
 from incorta_provider.operators.replication import (
     ApplyRecoveryPointOperator,
     CheckRecoveryPointOperator,
+    CopyShardOperator,
     DumpMetadataOperator,
     FinalCopyOperator,
     OpenRecoveryPointOperator,
@@ -60,14 +61,22 @@ def replication_dag(name: str, group: Group, target: str) -> DAG:
 
 
 def one_task_a_step(asset: Asset, site: dict[str, str]) -> None:
-    """Wire the steps of the protocol, each a task that can be seen, cleared and retried."""
+    """Wire the steps of the protocol, each a task that can be seen, cleared and retried.
+
+    A pre-copy as it is most of the time leaves no shard to others: ``copy_shard`` is skipped then, and the dump comes
+    all the same. It does not come when all before it was skipped, for there was nothing to do.
+    """
     opened = OpenRecoveryPointOperator(task_id="open", **site)
+    copied = PreCopyOperator(task_id="pre_copy", **site)
+    shards = CopyShardOperator.partial(task_id="copy_shard", retries=RETRIES, retry_delay=RETRY_DELAY, **site)
+    dumped = DumpMetadataOperator(task_id="dump", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **site)
     sealed = SealRecoveryPointOperator(task_id="seal", outlets=[asset], **site)
     released = ReleaseLockOperator(task_id="release", **site)
     chain(
         opened,
-        PreCopyOperator(task_id="pre_copy", **site),
-        DumpMetadataOperator(task_id="dump", **site),
+        copied,
+        shards.expand(shard=copied.output),
+        dumped,
         FinalCopyOperator(task_id="final_copy", **site),
         CheckRecoveryPointOperator(task_id="check", **site),
         ProveMetadataOperator(task_id="prove", **site),
@@ -75,6 +84,7 @@ def one_task_a_step(asset: Asset, site: dict[str, str]) -> None:
         ApplyRecoveryPointOperator(task_id="apply", **site),
         released.as_teardown(setups=opened),
     )
+    copied >> dumped
 
 
 for group_name, protection_group in read_topology(topology_path()).groups.items():

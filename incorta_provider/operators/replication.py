@@ -12,7 +12,7 @@ from incorta_provider.operators.base import DrOperator, run_of
 from incorta_provider.operators.links import RecoveryPointLink
 from incorta_provider.steps.replication.apply import apply
 from incorta_provider.steps.replication.check import check
-from incorta_provider.steps.replication.copy import final_copy, pre_copy
+from incorta_provider.steps.replication.copy import copy_shard, final_copy, pre_copy
 from incorta_provider.steps.replication.dump import dump_metadata
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.protocol import replicate
@@ -67,12 +67,30 @@ class OpenRecoveryPointOperator(ReplicationOperator):
 
 
 class PreCopyOperator(ReplicationOperator):
-    """Copy what is new while the source keeps writing; deletes nothing."""
+    """Copy what is new while the source keeps writing; deletes nothing.
+
+    A copy of more than the topology's shard size is left to a :class:`CopyShardOperator` for each shard.
+    """
+
+    def take(self, run: ReplicationRun) -> list[int]:
+        """Copy and return the numbers of the shards that are left to others; as a rule none."""
+        return list(pre_copy(run, split=True).shards)
+
+
+class CopyShardOperator(ReplicationOperator):
+    """Copy one shard of what the pre-copy left, beside the others, on whichever worker.
+
+    :param shard: its number; map it over what :class:`PreCopyOperator` returns.
+    """
+
+    def __init__(self, *, shard: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shard = shard
 
     def take(self, run: ReplicationRun) -> dict[str, int]:
-        """Copy and return what the last pass did."""
-        report = pre_copy(run)
-        return {"listed": report.listed, "copied_files": report.copied_files, "copied_bytes": report.copied_bytes}
+        """Copy and return what was done."""
+        report = copy_shard(run, self.shard)
+        return {"copied_files": report.copied_files, "copied_bytes": report.copied_bytes, "reused": report.reused}
 
 
 class DumpMetadataOperator(ReplicationOperator):

@@ -18,7 +18,7 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.routes import copier_for
+from incorta_provider.storage.routes import copier_for, suited
 from incorta_provider.storage.staged_index import from_text
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.transfer import copy_pending
@@ -57,7 +57,7 @@ def copy_shard(source: Tree, target: Target, workspace: Workspace, number: int, 
                 fix="Clear the task `pre_copy` and what follows.",
             )
         with shard.lock():
-            return _copy(source, target, workspace, shard, number, controls)
+            return _copy(suited(source, target), target, workspace, shard, number, controls)
 
 
 def _copy(

@@ -1,5 +1,8 @@
 """Copy files into the run's staging area: first while the source keeps writing, then once more behind the dump.
 
+A pre-copy of more than the topology's shard size is left to tasks of their own, a shard each, on whichever worker; the
+final copy takes what they copied, and copies what they did not.
+
 :raises PreconditionError: the source is absent, empty, not mounted or not marked (the change breaker trips), the target
     lacks room, or the final copy stands before the dump; nothing was deleted.
 :raises IntegrityError: a file cannot be read, or keeps changing under the final copy.
@@ -8,10 +11,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
+from socket import gethostname
 
 from incorta_provider.dr.manifest import shown
+from incorta_provider.steps.locking import keep
+from incorta_provider.steps.replication.apply import ensure_still_active
 from incorta_provider.steps.replication.guard import source_watched
 from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.storage import shards
+from incorta_provider.storage.flow.oversight import Controls
+from incorta_provider.storage.flow.shards import ShardSize
+from incorta_provider.storage.shards import ShardReport
 from incorta_provider.storage.transfer import CopyReport, copy_delta
 
 log = logging.getLogger(__name__)
@@ -20,17 +31,40 @@ MAX_PASSES = 4
 """A pre-copy that keeps finding more is a source that writes faster than we copy; the final copy takes what is left."""
 
 
-def pre_copy(run: ReplicationRun) -> CopyReport:
-    """Copy what is new, and again while each pass finds less than the one before."""
+def pre_copy(run: ReplicationRun, *, split: bool = False) -> CopyReport:
+    """Copy what is new, and again while each pass finds less than the one before.
+
+    :param split: leave a large copy to shards, which the caller has copied by :func:`copy_shard`.
+    """
+    config = run.access.config.replication
+    size = ShardSize(config.shard_files, config.shard_bytes) if split else None
     with run.step("pre_copy"):
-        report = _copy(run, final=False)
+        report = _copy(run, final=False, split=size)
         for _ in range(MAX_PASSES - 1):
             before = report.copied_bytes
             if not before:
                 break
-            report = _copy(run, final=False)
+            report = _copy(run, final=False, split=size)
             if report.copied_bytes >= before:
                 break
+        return report
+
+
+def copy_shard(run: ReplicationRun, number: int) -> ShardReport:
+    """Copy one shard of what the pre-copy left, beside the others.
+
+    :raises FencingError: the roles of the sites changed since the run opened.
+    :raises PreconditionError: nobody waits for this shard; or what a pass raises.
+    :raises TransientError: another task copies it, or another run holds the group's lock.
+    """
+    with run.step(f"copy_shard {number}"):
+        ensure_still_active(run, run.record().epoch)
+        keep(run.access, run.target, run.lock_owner)
+        tree = run.source.tree(run.access.config.replication.exclude)
+        with source_watched(run, tree):
+            tree.check()
+            report = shards.copy_shard(tree, run.target.target, run.workspace, number, _controls(run))
+        run.note("shard.copied", f"shard:{number}", {"shard": number, "host": gethostname(), **asdict(report)})
         return report
 
 
@@ -46,11 +80,24 @@ def final_copy(run: ReplicationRun) -> CopyReport:
         return report
 
 
-def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
+def _controls(run: ReplicationRun) -> Controls:
+    config = run.access.config.replication
+    return Controls(bandwidth=config.bandwidth, stall_seconds=config.stall_seconds)
+
+
+def _copy(run: ReplicationRun, *, final: bool, split: ShardSize | None = None) -> CopyReport:
     tree = run.source.tree(run.access.config.replication.exclude)
     with source_watched(run, tree):
         tree.check()
-        report = copy_delta(tree, run.target.target, run.base_manifest(), run.workspace, final=final)
+        report = copy_delta(
+            tree,
+            run.target.target,
+            run.base_manifest(),
+            run.workspace,
+            final=final,
+            controls=_controls(run),
+            split=split,
+        )
     log.info(
         "%s copy: %d listed, %d copied (%d bytes), %d reused, %d vanished, %.2f s",
         "final" if final else "pre",
@@ -61,4 +108,6 @@ def _copy(run: ReplicationRun, *, final: bool) -> CopyReport:
         len(report.vanished),
         report.seconds,
     )
+    if report.shards:
+        log.info("the copy is left to %d shards", len(report.shards))
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,7 @@ from incorta_provider.operators.cutover import (
 from incorta_provider.operators.replication import (
     ApplyRecoveryPointOperator,
     CheckRecoveryPointOperator,
+    CopyShardOperator,
     DumpMetadataOperator,
     FinalCopyOperator,
     OpenRecoveryPointOperator,
@@ -50,6 +52,7 @@ from incorta_provider.operators.replication import (
 from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.cutover.run import REPEATABLE, CutoverRun
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun, RunRecord
+from incorta_provider.storage.shards import ShardReport
 from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.transfer import CopyReport
 from tests.builders.group import NOON, PASSWORD, Bench, cutover_run, done_before, frozen_plan, report_of, sealed_point
@@ -68,7 +71,7 @@ REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
         ),
         "20261125T120000Z-1",
     ),
-    (PreCopyOperator, "pre_copy", COPIED, {"listed": 10, "copied_files": 4, "copied_bytes": 4096}),
+    (PreCopyOperator, "pre_copy", COPIED, []),
     (
         DumpMetadataOperator,
         "dump_metadata",
@@ -175,7 +178,7 @@ def test_a_replication_task_takes_its_step_and_returns_a_small_reference(
 ) -> None:
     runs: list[ReplicationRun] = []
 
-    def take(run: ReplicationRun) -> Any:
+    def take(run: ReplicationRun, **_: Any) -> Any:
         runs.append(run)
         return report
 
@@ -188,6 +191,23 @@ def test_a_replication_task_takes_its_step_and_returns_a_small_reference(
     assert (run.access.name, run.source.name, run.target.name) == ("acme", "berlin", "newyork")
     assert (run.run_id, run.actor) == ("scheduled__1", "dag replicate")
     assert run.target.target.label == str(bench.storage("newyork"))
+
+
+def test_a_large_pre_copy_leaves_its_shards_to_tasks_by_their_numbers(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        replication_operators, "pre_copy", lambda _, *, split: asked.append(split) or replace(COPIED, shards=(0, 1, 2))
+    )
+    done = ShardReport(copied_files=4, copied_bytes=4096, reused=1, missed=0, seconds=1.0)
+    monkeypatch.setattr(replication_operators, "copy_shard", lambda _, number: asked.append(number) or done)
+    with DAG("replicate", schedule=None):
+        copied = PreCopyOperator(task_id="pre_copy", **SITES)
+        shard = CopyShardOperator(task_id="copy_shard", shard=2, **SITES)
+    assert copied.execute(context("scheduled__1")) == [0, 1, 2]
+    assert shard.execute(context("scheduled__1")) == {"copied_files": 4, "copied_bytes": 4096, "reused": 1}
+    assert asked == [True, 2]
 
 
 def sealing(monkeypatch: pytest.MonkeyPatch, bench: Bench, *outlets: Any) -> SealRecoveryPointOperator:

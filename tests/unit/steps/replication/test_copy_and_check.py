@@ -213,7 +213,7 @@ def test_a_pre_copy_goes_on_while_each_pass_finds_less(
     """The numbers are what each pass copies, in bytes."""
     run, made = opened(bench), list[int]()
 
-    def one_pass(*_: object, final: bool) -> CopyReport:
+    def one_pass(*_: object, final: bool, **__: object) -> CopyReport:
         assert final is False
         made.append(found[len(made)])
         return report_of(CopyReport, copied_bytes=made[-1])
