@@ -8,12 +8,13 @@ it connects anew.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,10 @@ PATIENCE_SECONDS = 60.0
 """So long a request is tried again; a storm of refusals that lasts longer ends the task, which Airflow tries again."""
 
 RENEW_BEFORE_SECONDS = 300.0
+
+_IS_ERROR = re.compile(rb"\s*(?:<\?[^>]*>\s*)?<Error[\s>]")
+_UNTOLD = frozenset({400, 403})
+"""What a HEAD is refused with has no body that tells why: the reason is asked for by a GET of one byte."""
 
 Body = bytes | IO[bytes]
 
@@ -124,7 +129,7 @@ class Bucket:
             response = self._exchange(request, keys)
             if response.status < 300:
                 body = b"" if request.stream else response.read()
-                if b"<Error>" in body[:200]:  # a copy answers 200 first and may fail behind it
+                if _IS_ERROR.match(body):  # a copy answers 200 first and may fail behind it
                     return self._refused(request, response, body, keys)
                 return Answer(response.status, response.headers, body, "", response if request.stream else None)
             body = response.read()
@@ -132,7 +137,9 @@ class Bucket:
             return self._unreachable(error)
         return self._refused(request, response, body, keys)
 
-    def _refused(self, request: Request, response: Any, body: bytes, keys: Keys) -> Answer | DrError:
+    def _refused(self, request: Request, response: Response, body: bytes, keys: Keys) -> Answer | DrError:
+        if request.method == "HEAD" and response.status in _UNTOLD:
+            return self._untold(request)
         what = self.label if request.key is None else request.key.decode(errors="backslashreplace")
         found = refusal(
             response.status, response.headers, body, action=request.action, what=what, method=request.method
@@ -145,6 +152,13 @@ class Bucket:
             self._renew(keys)
             return TransientError("the keys had expired", where=self.label)
         return fault(found, self.label, of_object=request.of_object)
+
+    def _untold(self, request: Request) -> Answer | DrError:
+        """Return why a HEAD was refused."""
+        told = self._try(replace(request, method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
+        if isinstance(told, Answer) and not told.code:
+            return TransientError(f"the server refused {request.key!r} for a moment", where=self.label)
+        return told
 
     def _exchange(self, request: Request, keys: Keys) -> Response:
         path = f"{self._root}/{quoted_key(request.key)}" if request.key is not None else self._root or "/"

@@ -10,6 +10,7 @@ called, so that helper processes, which get the keys from their parent, pay for 
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.s3.access import Access, Keys
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
@@ -65,9 +68,13 @@ def _factory(info: ConnectionInfo) -> BaseSessionFactory:
     from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory  # noqa: PLC0415 - see the module
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper  # noqa: PLC0415
 
+    class Wrapper(AwsConnectionWrapper):
+        # outside of a task its own logger prints to standard output, where results go
+        log = cast("Any", log)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it has to say of a connection is said where the connection is made
-        wrapper = AwsConnectionWrapper.from_connection_metadata(
+        wrapper = Wrapper.from_connection_metadata(
             conn_id=info.conn_id,
             login=info.login or None,
             password=info.password or None,

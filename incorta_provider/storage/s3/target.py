@@ -129,6 +129,9 @@ class S3Target:
     def keep_records(self, point_id: str) -> None:
         """Do nothing: the catalog, a mounted folder, is the only place of the records."""
 
+    def drop_records(self, point_id: str) -> None:
+        """Do nothing: there is no copy."""
+
     def holds_staged(self, point: RecoveryPoint) -> bool:
         """Tell that no files of a point lie anywhere but in the versions of the bucket."""
         return False
