@@ -7,13 +7,15 @@ BIN := .venv/bin
 LAB := .lab
 # A size for slow suites: small for a quick look, full for numbers that are worth writing down.
 BENCH_SIZE ?= full
+BENCH_MINUTES ?= 20
 CHAOS_ROUNDS ?= 20
-export BENCH_SIZE CHAOS_ROUNDS
+export BENCH_SIZE BENCH_MINUTES CHAOS_ROUNDS
 
-.PHONY: help demo demo-down lab lab-down lab-status test test-chaos bench lint types setup
+.PHONY: help demo demo-down lab lab-down lab-status test test-chaos
+.PHONY: bench bench-storage bench-metadata bench-rpo lint types setup
 
 help: ## show what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: setup ## the whole story on two sites: replicate, kill the primary, cut over, compare; leaves the UI up
 	@$(BIN)/python -m lab.demo up --root $(LAB)
@@ -33,11 +35,19 @@ lab-status: setup ## show what runs
 test: setup ## every test but the long ones
 	@$(BIN)/pytest -m "not chaos and not bench"
 
-test-chaos: setup ## long fault runs: CHAOS_ROUNDS=20
+test-chaos: setup ## every crash point, and long fault runs: CHAOS_ROUNDS=20; counted in .bench/chaos.json
 	@$(BIN)/pytest -m chaos
 
-bench: setup ## measurements: BENCH_SIZE=small or full
-	@$(BIN)/pytest -m bench
+bench: bench-storage bench-metadata bench-rpo ## all measurements
+
+bench-storage: setup ## files against the usual tools: BENCH_SIZE=small or full; .bench/storage.json
+	@$(BIN)/pytest -m bench tests/benchmarks/test_storage*.py
+
+bench-metadata: setup ## dump and proof against the usual tools: BENCH_SIZE; .bench/metadata.json
+	@$(BIN)/pytest -m bench tests/benchmarks/test_metadata.py
+
+bench-rpo: setup ## the RPO under load for BENCH_MINUTES=20, through Airflow; .bench/rpo.json
+	@$(BIN)/pytest -m bench tests/benchmarks/test_rpo.py
 
 lint: setup ## style and format
 	@$(BIN)/ruff check .

@@ -51,7 +51,10 @@ class Row:
 
 @dataclass
 class Report:
-    """The rows of one JSON file, written again with each row, so that a run that is cut off has what it measured."""
+    """The rows of one JSON file, written again with each row, so that a run that is cut off has what it measured.
+
+    Rows of other work that the file holds stay: each kind of work may be measured alone.
+    """
 
     path: Path
     command: str
@@ -86,7 +89,14 @@ class Report:
                 )
             )
         self.path.parent.mkdir(exist_ok=True)
-        self.path.write_text(json.dumps([asdict(row) for row in self.rows], indent=1) + "\n", encoding="utf-8")
+        self.path.write_text(json.dumps(self._all_rows(), indent=1) + "\n", encoding="utf-8")
+
+    def _all_rows(self) -> list[dict[str, object]]:
+        """Return the rows of this run, and those of earlier runs for work that this one did not do; by id."""
+        known = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else []
+        own = {row.id for row in self.rows}
+        rows = [row for row in known if row["id"] not in own] + [asdict(row) for row in self.rows]
+        return sorted(rows, key=lambda row: str(row["id"]))
 
     def lines(self) -> list[str]:
         """Return the table, and below it where our time went."""
