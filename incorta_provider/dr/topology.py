@@ -132,6 +132,9 @@ class Replication(_Part):
     """When to make a recovery point, of which files, and how the copy goes on.
 
     :ivar exclude: files that are none of its business; patterns on the relative path.
+    :ivar immutable: folders whose files are added and removed, but never written over; patterns on the relative path.
+        While such a folder keeps its time, its files are taken as unchanged. ``full_look_seconds`` after the last time
+        everything is looked at all the same.
     :ivar bandwidth: how many bytes a second all copies of a run may move together; None for no limit.
     :ivar stall_seconds: a copy that has moved no byte for so long is ended and tried again.
     :ivar shard_bytes: a pre-copy of more is split into shards, each copied by a task of its own; so is one of more than
@@ -140,6 +143,8 @@ class Replication(_Part):
 
     schedule: Text = "*/15 * * * *"
     exclude: tuple[Text, ...] = ()
+    immutable: tuple[Text, ...] = ()
+    full_look_seconds: int = Field(default=86_400, ge=0)
     bandwidth: Size | None = None
     stall_seconds: int = Field(default=600, ge=30)
     shard_bytes: Size = 50_000_000_000

@@ -270,6 +270,7 @@ class _Judgement:
     def _answer(self, run: Sequence[Row]) -> Sequence[bytes] | None:
         """Settle a run; return the names that are looked at in a folder that is passed over."""
         only = None
+        self._absent_before(run[0][0])
         if self._is_same(run):
             if run[0][1] == DIR_CODE:
                 self._folders.enter(run[0][0])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -81,6 +81,7 @@ def copy_delta(
     *,
     final: bool,
     controls: Controls = CONTROLS,
+    immutable: Sequence[str] = (),
     split: ShardSize | None = None,
 ) -> CopyReport:
     """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
@@ -93,6 +94,7 @@ def copy_delta(
 
     :param base_manifest: of the newest sealed point, whose bytes are all at the target.
     :param controls: how fast it may be, and how long nothing may move.
+    :param immutable: patterns of the folders that are passed over while they have the time that the base has.
     :param split: a pass that finds more than this copies nothing: what is pending is left to shards
         (:func:`incorta_provider.storage.shards.copy_shard`), and the next pass takes what they copied for staged.
     :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
@@ -103,23 +105,24 @@ def copy_delta(
     with workspace.lock():
         workspace.withdraw()
         workspace.drop_shards()
-        return _copy_delta(source, target, base_manifest, workspace, split, final=final, controls=controls)
+        known = Known.of(workspace, base_manifest)
+        return _copy_delta(source, target, known, workspace, split, immutable, final=final, controls=controls)
 
 
 def _copy_delta(
     source: Tree,
     target: Target,
-    base_manifest: Path | None,
+    known: Known,
     workspace: Workspace,
     split: ShardSize | None,
+    immutable: Sequence[str],
     *,
     final: bool,
     controls: Controls,
 ) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
-    known = Known.of(workspace, base_manifest)
-    found = survey(source, known, files)
+    found = survey(source, known, files, immutable=immutable)
     _refuse_emptied(found, known, source)
     target.ensure_room(size=found.pending_bytes, files=found.pending_files)
     total = Total(found.pending_files, found.pending_bytes)

@@ -106,6 +106,11 @@ class Workspace:
         return self.root / "delta.parquet"
 
     @property
+    def look(self) -> Path:
+        """How the source is looked at."""
+        return self.root / "look.json"
+
+    @property
     def dump(self) -> Path:
         """The metadata, dumped and compressed."""
         return self.root / "metadata.sql.zst"

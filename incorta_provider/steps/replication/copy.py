@@ -11,6 +11,7 @@ final copy takes what they copied, and copies what they did not.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from socket import gethostname
 
@@ -22,6 +23,7 @@ from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage import shards
 from incorta_provider.storage.flow.oversight import Controls
 from incorta_provider.storage.flow.shards import ShardSize
+from incorta_provider.storage.look import passed_over
 from incorta_provider.storage.shards import ShardReport
 from incorta_provider.storage.transfer import CopyReport, copy_delta
 
@@ -85,6 +87,17 @@ def _controls(run: ReplicationRun) -> Controls:
     return Controls(bandwidth=config.bandwidth, stall_seconds=config.stall_seconds)
 
 
+def _passed_over(run: ReplicationRun) -> Sequence[str]:
+    config = run.access.config.replication
+    return passed_over(
+        run.workspace,
+        run.base_manifest(),
+        config.immutable,
+        every_seconds=config.full_look_seconds,
+        now=run.access.clock(),
+    )
+
+
 def _copy(run: ReplicationRun, *, final: bool, split: ShardSize | None = None) -> CopyReport:
     tree = run.source.tree(run.access.config.replication.exclude)
     with source_watched(run, tree):
@@ -96,6 +109,7 @@ def _copy(run: ReplicationRun, *, final: bool, split: ShardSize | None = None) -
             run.workspace,
             final=final,
             controls=_controls(run),
+            immutable=_passed_over(run),
             split=split,
         )
     log.info(
