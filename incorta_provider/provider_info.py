@@ -30,7 +30,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": _modules("hooks.analytics", "hooks.cmc", "hooks.incorta_node", "hooks.metadata", "hooks.zookeeper"),
-        "operators": _modules("operators.approval", "operators.cutover", "operators.replication"),
+        "operators": _modules(
+            "operators.approval", "operators.cutover", "operators.maintenance", "operators.replication"
+        ),
         "sensors": _modules(
             "sensors.cmc",
             "sensors.incorta_node",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.operators.base import DrOperator, run_of
+from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, run_of
 from incorta_provider.operators.links import RecoveryPointLink
 from incorta_provider.steps.replication.apply import apply
 from incorta_provider.steps.replication.check import check
@@ -175,7 +175,9 @@ class ReplicateOperator(SealRecoveryPointOperator):
 
 
 class ApplyRecoveryPointOperator(ReplicationOperator):
-    """Roll the live replica forward to the sealed point, under a redo journal."""
+    """Roll the live replica forward to the sealed point, under a redo journal; waits for a prune or a repair."""
+
+    default_retries = PATIENT_RETRIES
 
     def take(self, run: ReplicationRun) -> dict[str, int]:
         """Apply and return what was moved."""

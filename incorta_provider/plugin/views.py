@@ -10,7 +10,9 @@ from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.roles import roles_that_answer
+from incorta_provider.steps.upkeep import upkeep_lines
 from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.pins import Pins
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ def group_view(access: GroupAccess) -> View:
                 "count": len(points),
                 "age": round(points[-1].age(now)) if points else None,
                 "live": catalog.live_point_id(),
+                "pins": {pin.point: pin for pin in Pins(catalog).all()},
+                "upkeep": list(upkeep_lines(access.site(name))),
             }
         )
     return {"name": access.name, "rpo_seconds": access.config.objectives.rpo_seconds, "sites": sites}

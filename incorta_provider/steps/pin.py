@@ -20,7 +20,7 @@ def pin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by
     return made
 
 
-def unpin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by: str) -> Pin:
+def unpin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by: str, run_id: str = "") -> Pin:
     """Remove the pin of a point and return it."""
     _ensure_reason(reason)
     pins = Pins(site.catalog)
@@ -30,7 +30,9 @@ def unpin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, 
             where=f"catalog of {site.name}",
             fix="Nothing was changed; `incorta-dr status` lists the pins.",
         )
-    _note(access, site, "point.unpinned", known, by=by, run_id="", details={"reason": reason, "pinned_by": known.by})
+    _note(
+        access, site, "point.unpinned", known, by=by, run_id=run_id, details={"reason": reason, "pinned_by": known.by}
+    )
     pins.unpin(point_id)
     return known
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import DrError, IntegrityError, PreconditionError
@@ -92,10 +93,10 @@ def _source(site: SiteAccess, point: str) -> str:
 
 def _fetched(site: SiteAccess, tree: Tree, workspace: Workspace, wanted: Sequence[Entry]) -> list[Entry]:
     """Copy what a tree has and return the files that are the wanted ones, by their digests; others are put aside."""
-    got = []
+    got: list[Entry] = []
     try:
         copy = copier_for(tree, site.target, workspace)
-        for some in chunks(wanted, _AT_ONCE):
+        for some in chunks(filter(partial(_may_be, tree), wanted), _AT_ONCE):
             for entry, outcome in zip(some, copy(some), strict=True):
                 copied = getattr(outcome, "entry", outcome)
                 if isinstance(copied, Entry) and copied.sha256 == entry.sha256:
@@ -103,3 +104,9 @@ def _fetched(site: SiteAccess, tree: Tree, workspace: Workspace, wanted: Sequenc
     except (DrError, OSError) as error:
         log.warning("%s cannot help: %s", tree.label, error)
     return got
+
+
+def _may_be(tree: Tree, entry: Entry) -> bool:
+    """Tell whether a tree has a file of this name and size, which only then is worth fetching."""
+    found = next(iter(tree.list(entry.path, entry.path + b"\0")), None)
+    return found is not None and found.kind is Kind.FILE and found.size == entry.size

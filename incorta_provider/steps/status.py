@@ -14,6 +14,7 @@ from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import lock_holder
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
+from incorta_provider.steps.upkeep import upkeep_lines
 from incorta_provider.storage.found import is_diverged
 from incorta_provider.storage.ledger_file import LedgerFile
 
@@ -30,6 +31,7 @@ def status_lines(access: GroupAccess) -> Iterator[str]:
         yield f"  site {name}"
         yield from (f"    {line}" for line in _coordination(access, site))
         yield from _part("recovery points", partial(_points, site, now, rpo_seconds))
+        yield from _part("upkeep", partial(upkeep_lines, site))
         yield from _part("last in the ledger", partial(_recent, site))
 
 

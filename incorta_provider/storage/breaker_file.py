@@ -101,11 +101,18 @@ class BreakerFile:
         """Return the word for a run."""
         return read_model(self._override(run_id), Override)
 
+    def newest_word(self) -> Override | None:
+        """Return the newest word, whatever became of it."""
+        return max(self._words(), key=lambda word: word.at, default=None)
+
     def let_through(self, now: datetime) -> Override | None:
         """Return the word for a run that has sealed nothing yet, given within the hour."""
-        found = (read_model(path, Override) for path in self._root.glob("override-*.json"))
-        fresh = [word for word in found if word and now - word.at <= WAITS and self._has_workspace(word)]
+        fresh = [word for word in self._words() if now - word.at <= WAITS and self._has_workspace(word)]
         return max(fresh, key=lambda word: word.at, default=None)
+
+    def _words(self) -> list[Override]:
+        found = (read_model(path, Override) for path in self._root.glob("override-*.json"))
+        return [word for word in found if word is not None]
 
     def _has_workspace(self, of: Held | Override) -> bool:
         return any(workspace.root.name == folder_name(of.run_id) for workspace in self._catalog.workspaces())

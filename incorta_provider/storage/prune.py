@@ -148,6 +148,7 @@ def _sweep(old_record: Path, target: Target) -> None:
         if part not in {old_record, staged}:
             _remove(part)
     sync_folder(folder)
+    target.drop_records(folder.name)
     point = read_model(old_record, RecoveryPoint)
     if point is None or target.holds_staged(point):
         return

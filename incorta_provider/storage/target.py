@@ -167,6 +167,9 @@ class Target(Protocol):
         :raises DrError: there is no copy; the point is sealed all the same.
         """
 
+    def drop_records(self, point_id: str) -> None:
+        """Remove the copy that :meth:`keep_records` made of a point's records; none is fine."""
+
     def holds_staged(self, point: RecoveryPoint) -> bool:
         """Tell whether files that a point brought still lie where they were staged, because no apply took them."""
 

@@ -49,6 +49,9 @@ class VolumeTarget:
     def keep_records(self, point_id: str) -> None:
         """Copy nothing: the catalog lies where the bytes are."""
 
+    def drop_records(self, point_id: str) -> None:
+        """Do nothing: there is no copy."""
+
     def check(self) -> None:
         """Refuse a replica that cannot be made, or that no rename from the vault can reach."""
         ensure_fit(self._vault)

@@ -20,7 +20,7 @@ SITE = """
         analytics: {{conn_id: {name}_analytics, tenant: acme}}
 """
 REPLICATION = [
-    "open", "pre_copy", "dump", "final_copy", "check", "prove", "seal", "apply", "release",
+    "open", "pre_copy", "copy_shard", "dump", "final_copy", "check", "prove", "seal", "apply", "release",
 ]  # fmt: skip
 
 
@@ -37,10 +37,12 @@ def found(tmp_path_factory: pytest.TempPathFactory, read_dags: Callable[..., dic
     return read_dags(topology(tmp_path_factory.mktemp("topology"), "berlin", "newyork", "tokyo"))
 
 
-def test_a_group_with_two_dr_sites_gets_a_replication_dag_for_each_and_one_cutover_dag(found: dict) -> None:
+def test_a_group_with_two_dr_sites_gets_replication_and_maintenance_for_each_and_one_cutover_dag(found: dict) -> None:
     assert found["errors"] == {}
     assert sorted(found["dags"]) == [
         "incorta_dr_cutover__acme",
+        "incorta_maintenance__acme__newyork",
+        "incorta_maintenance__acme__tokyo",
         "incorta_replication__acme__newyork",
         "incorta_replication__acme__tokyo",
     ]
@@ -53,7 +55,16 @@ def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(found: di
     for before, after in itertools.pairwise(REPLICATION):
         assert before in dag["tasks"][after]
     assert dag["rules"]["release"] == "all_done_setup_success"
-    assert all(dag["rules"][task] == "all_success" for task in REPLICATION[:-1])
+    assert all(dag["rules"][task] == "all_success" for task in REPLICATION[:-1] if task != "dump")
+
+
+def test_the_dump_comes_when_no_shard_was_left_to_others_but_not_when_nothing_was_due(found: dict) -> None:
+    """Skipped shards fail nothing; a run whose pre-copy was skipped too has no success before the dump."""
+    dag = found["dags"]["incorta_replication__acme__newyork"]
+    assert dag["tasks"]["copy_shard"] == ["pre_copy"]
+    assert dag["tasks"]["dump"] == ["copy_shard", "pre_copy"]
+    assert dag["rules"]["dump"] == "none_failed_min_one_success"
+    assert dag["retries"]["copy_shard"] == dag["retries"]["pre_copy"] > 0
 
 
 def test_replication_without_a_pause_is_one_task(tmp_path: Path, read_dags: Callable[..., dict]) -> None:
@@ -63,6 +74,15 @@ def test_replication_without_a_pause_is_one_task(tmp_path: Path, read_dags: Call
     assert dag["tasks"] == {"replicate": []}
     assert dag["max_active_runs"] == 1
     assert dag["retries"]["replicate"] > 0
+
+
+def test_maintenance_prunes_and_compares_each_failing_by_itself(found: dict) -> None:
+    dag = found["dags"]["incorta_maintenance__acme__newyork"]
+    assert dag["tasks"] == {"prune": [], "verify": []}
+    assert set(dag["rules"].values()) == {"all_success"}
+    assert (dag["max_active_runs"], dag["max_active_tasks"], dag["catchup"]) == (1, 1, False)
+    assert dag["weights"]["prune"] > dag["weights"]["verify"]
+    assert dag["schedule"] == "0 3 * * *"
 
 
 def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_done(found: dict) -> None:
@@ -93,7 +113,7 @@ def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
     path.write_text(path.read_text().replace("primary: berlin", "primary: berlim"))
     found = read_dags(path, folder)
     assert list(found["dags"]) == ["other"]
-    assert len(found["errors"]) == 2
+    assert len(found["errors"]) == 3
     for error in found["errors"].values():
         assert f"{path}:2: groups.acme: primary 'berlim' is none of the sites ['berlin', 'newyork']" in error
         assert "incorta-dr topology check" in error
@@ -101,6 +121,6 @@ def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
 
 def test_a_missing_topology_says_which_setting_to_make(read_dags: Callable[..., dict]) -> None:
     errors = read_dags(None)["errors"]
-    assert len(errors) == 2
+    assert len(errors) == 3
     for error in errors.values():
         assert "AIRFLOW__INCORTA_DR__TOPOLOGY" in error

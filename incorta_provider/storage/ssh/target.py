@@ -71,6 +71,10 @@ class SshTarget(VolumeTarget):
             )
         self.volume.sync()
 
+    def drop_records(self, point_id: str) -> None:
+        """Remove the copy of a point's records from the vault; the ledger stays."""
+        self.volume.remove(_RECORDS + b"/points/" + os.fsencode(point_id))
+
     def check(self) -> None:
         """Refuse a vault that is not there or not ours, and a replica that cannot be made or is on another mount."""
         self._ensure_ours()

@@ -18,6 +18,8 @@ from incorta_provider.operators.links import PAGE, CutoverReportLink, RecoveryPo
 from incorta_provider.plugin.app import PREFIX, make_app
 from incorta_provider.plugin.recovery_points import IncortaDrPlugin
 from incorta_provider.steps.access import utc_now
+from incorta_provider.steps.pin import pin
+from incorta_provider.storage.breaker_file import BreakerFile, Held
 from incorta_provider.storage.catalog import Catalog
 from tests.builders.group import (
     PASSWORD,
@@ -205,6 +207,27 @@ class TestOverview:
         assert found[1] == verdict
         assert age <= int(found[2]) < age + 60
         assert "(objective 300 s)" in page
+
+    def test_pins_damage_and_the_breaker_are_shown_and_hide_no_point(self, bench: Bench, client: TestClient) -> None:
+        now = utc_now()
+        points = [
+            sealed_point(bench.catalog, f"scheduled__{number}", opened_at=now - timedelta(hours=5 - number))
+            for number in range(3)
+        ]
+        (bench.catalog.point_dir(points[2].id) / "point.json").write_text("{")
+        pin(bench.access, bench.access.site("newyork"), points[0].id, reason=EVIL, by="hana")
+        held = Held(run_id="r9", at=now, reasons=(f"160 files {EVIL}",), counts=None, pinned=points[1].id)
+        BreakerFile(bench.catalog).hold(held)
+        answer = client.get(f"{PREFIX}/")
+        assert answer.status_code == 200
+        assert EVIL not in answer.text
+        page = text_of(answer.text)
+        assert "2 in all" in page
+        assert f"{points[0].id} pinned" in page
+        assert f"{points[1].id} pinned" not in page
+        assert f"damaged point {points[2].id}: the record of a recovery point is damaged" in page
+        assert "change breaker: holds run r9 since" in page
+        assert f"160 files {EVIL}" in page
 
     def test_a_topology_that_is_wrong_is_told(self, bench: Bench, client: TestClient) -> None:
         path = write_topology(bench.root)

@@ -6,7 +6,10 @@ import pytest
 
 from incorta_provider.dr.topology import Topology
 from incorta_provider.steps.access import group_access
+from incorta_provider.steps.pin import pin
 from incorta_provider.steps.status import ledger_faults, status_lines
+from incorta_provider.steps.verify_replica import verify
+from incorta_provider.storage.breaker_file import BreakerFile, Counts, Held, Override
 from incorta_provider.storage.found import mark_diverged
 from tests.builders.group import NOON, PASSWORD, Bench, owner, sealed_point, topology_document
 
@@ -118,7 +121,6 @@ def test_a_missing_connection_is_told_in_its_line(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("damaged", "told"),
     [
-        ("points", "recovery points: unknown: the record of a recovery point is damaged"),
         ("live.json", "recovery points: unknown: the file holds no JSON"),
         ("ledger.jsonl", "last in the ledger: unknown: a line of the ledger is no entry"),
     ],
@@ -127,14 +129,59 @@ def test_damage_is_told_in_its_line_and_the_rest_is_shown(bench: Bench, damaged:
     point = sealed_point(bench.catalog)
     bench.catalog.set_live(point.id)
     note(bench, "point.sealed")
-    path = bench.catalog.root / damaged
-    target = path / point.id / "point.json" if path.is_dir() else path
-    target.write_text("{}\n" if path.is_dir() else "no longer what it was\n")
+    target = bench.catalog.root / damaged
+    target.write_text("no longer what it was\n")
     lines = lines_of(bench, "newyork")
     assert lines[:2] == [ROLE, "    lock: free"]
     assert any(line.startswith(f"    {told}") and line.endswith(f"[{target}]") for line in lines), lines
     others = {"recovery points", "last in the ledger"} - {told.partition(":")[0]}
     assert any(line.startswith(f"    {other}") and "unknown" not in line for other in others for line in lines), lines
+
+
+def test_a_point_whose_record_is_damaged_is_told_and_the_others_are_shown(bench: Bench) -> None:
+    old = sealed_point(bench.catalog, "scheduled__1", opened_at=NOON - timedelta(minutes=4))
+    new = sealed_point(bench.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=2))
+    (bench.catalog.point_dir(new.id) / "point.json").write_text("{")
+    lines = lines_of(bench, "newyork")
+    assert lines[2] == "    recovery points: 1; newest is 240 s old, within the objective of 300 s"
+    assert old.id in lines[3]
+    assert lines[4].startswith(
+        f"    damaged point {new.id}: the record of a recovery point is damaged: the file holds no"
+    )
+
+
+def test_pins_the_breaker_and_the_last_compare_are_shown(bench: Bench) -> None:
+    point = sealed_point(bench.catalog)
+    site = bench.access.site("newyork")
+    site.target.apply(point.id)
+    pin(bench.access, site, point.id, reason="before the upgrade", by="hana")
+    counts = Counts(removed=160, changed=0)
+    held = Held(run_id="r9", at=NOON, reasons=("160 of 302 files were removed",), counts=counts, pinned=point.id)
+    BreakerFile(bench.catalog).hold(held)
+    verify(bench.access, site, by="dana", run_id="v1")
+    upkeep = [
+        f"    pinned {point.id}: before the upgrade (by hana)",
+        "    change breaker: holds run r9 since 2026-11-25 12:00:00 UTC",
+        "      160 of 302 files were removed",
+    ]
+    compared = (
+        f"    replica compared at 2026-11-25 12:00:00 UTC: equal to {point.id}: 0 file(s), 0 of them read (0 bytes)"
+    )
+    lines = lines_of(bench, "newyork")
+    start = lines.index(upkeep[0])
+    assert lines[start : start + 4] == [*upkeep, compared]
+    word = Override(run_id="r9", reason="it is meant", by="dana", at=NOON, counts=counts)
+    BreakerFile(bench.catalog).save(word)
+    assert "    change breaker: run r9 may go through, by dana: it is meant" in lines_of(bench, "newyork")
+
+
+def test_a_damaged_pin_is_told_in_its_line(bench: Bench) -> None:
+    point = sealed_point(bench.catalog)
+    pin(bench.access, bench.access.site("newyork"), point.id, reason="audit", by="hana")
+    path = bench.catalog.root / "pins" / f"{point.id}.json"
+    path.write_text("{}")
+    lines = lines_of(bench, "newyork")
+    assert any(line.startswith("    upkeep: unknown: the file holds no Pin") and str(path) in line for line in lines)
 
 
 def test_a_catalog_that_may_not_be_read_is_told_and_is_not_none(bench: Bench) -> None:
@@ -154,7 +201,7 @@ def test_a_catalog_of_a_kind_that_is_not_supported_is_told_in_its_lines(bench: B
     bench.access = group_access(Topology.model_validate(document), "acme", bench.access.connections, bench.access.clock)
     lines = lines_of(bench, "newyork")
     assert lines[0] == ROLE
-    assert sum("unknown" in line and "elsewhere" in line for line in lines) == 2
+    assert sum("unknown" in line and "elsewhere" in line for line in lines) == 3
 
 
 def test_no_secret_is_shown(bench: Bench) -> None:
