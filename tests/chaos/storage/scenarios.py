@@ -7,7 +7,6 @@ from collections.abc import Callable
 from incorta_provider.storage.checks import drop_from_manifest, verify_staged
 from incorta_provider.storage.ledger_file import LedgerFile
 from incorta_provider.storage.prune import Freed, drop, ensure_nothing_under_way, forget_bytes, sweep
-from incorta_provider.storage.prune import Freed, drop, ensure_nothing_under_way, forget_bytes, sweep
 from tests.builders.storage import EPOCH, Pair, complete, make_point
 
 
@@ -62,17 +61,6 @@ def prune(pair: Pair) -> None:
         sweep(pair.catalog, pair.target)
 
 
-def prune(pair: Pair) -> None:
-    """Drop point A, and all that only A needs; goes on with what a former try began."""
-    with pair.catalog.lock("apply"):
-        ensure_nothing_under_way(pair.catalog)
-        for point in pair.catalog.points():
-            if point.id == "A":
-                drop(pair.catalog, point, reason="chaos", by="chaos", run_id="prune", at=EPOCH)
-        forget_bytes(pair.catalog, pair.target, Freed())
-        sweep(pair.catalog, pair.target)
-
-
 SCENARIOS: dict[str, Callable[[Pair], object]] = {
     "initialise": lambda pair: pair.catalog.initialise("acme", "newyork"),
     "copy": copy,
@@ -83,7 +71,6 @@ SCENARIOS: dict[str, Callable[[Pair], object]] = {
     "apply A": lambda pair: pair.apply("A"),
     "apply B": lambda pair: pair.apply("B"),
     "repair A": lambda pair: pair.target.apply("A", suspects=[b"a"]),
-    "prune": prune,
     "discard": lambda pair: pair.catalog.discard("run of B"),
     "prune": prune,
     "collect": lambda pair: pair.catalog.discard_others("next run"),
