@@ -1,4 +1,4 @@
-"""How a site's catalog and replica are kept: copies that run, damage, pins, the change breaker, the last compare. For people to read."""
+"""How a site is kept: copies under way, damage, pins, the change breaker, the last compare. For people to read."""
 
 from __future__ import annotations
 
