@@ -26,7 +26,7 @@ from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.outcome import complete, complete_last, without_fallback
 from incorta_provider.storage.recorded import Record, Recorded
-from incorta_provider.storage.routes import copier_for
+from incorta_provider.storage.routes import copier_for, suited
 from incorta_provider.storage.survey import Survey, survey
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Missed, Tree
@@ -106,7 +106,9 @@ def copy_delta(
         workspace.withdraw()
         workspace.drop_shards()
         known = Known.of(workspace, base_manifest)
-        return _copy_delta(source, target, known, workspace, split, immutable, final=final, controls=controls)
+        return _copy_delta(
+            suited(source, target), target, known, workspace, split, immutable, final=final, controls=controls
+        )
 
 
 def _copy_delta(
@@ -173,6 +175,7 @@ class Done:
     unsettled: list[bytes] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
+        """Count one batch."""
         self.files += record.files
         self.size += record.size
         for path, how in record.missed:
