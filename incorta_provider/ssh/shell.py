@@ -157,6 +157,10 @@ class NodeShell:
                 f"printed more than {MAX_OUTPUT} bytes: {command}", where=self.place, fix="Look at it at the node."
             )
 
+    def client(self) -> paramiko.SSHClient:
+        """Return a connection of its own, logged in; who asks for it closes it."""
+        return self._connect()
+
     def _connect(self) -> paramiko.SSHClient:
         info = self._info
         name = info.host if self._port == 22 else f"[{info.host}]:{self._port}"

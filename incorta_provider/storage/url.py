@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from incorta_provider.connection import Connections
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.fsspec_tree import open_fsspec_tree
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.s3.address import open_s3_target, open_s3_tree
@@ -31,6 +32,8 @@ def open_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -
         return open_ssh_tree(url, connections, exclude)
     if _scheme(url) == "s3":
         return open_s3_tree(url, connections, exclude)
+    if _scheme(url) != "file":
+        return open_fsspec_tree(url, connections, exclude)
     return LocalTree(local_path(url), exclude)
 
 
@@ -48,6 +51,11 @@ def open_target(
         raise _refused(vault, "a vault is only for a storage that is not mounted here; the catalog is one")
     if _scheme(url) == "s3":
         return open_s3_target(url, catalog, connections, lock)
+    if _scheme(url) != "file":
+        raise _refused(
+            url,
+            f"there is no backend for {_scheme(url) or 'no scheme'!r} as a target, only for file://, ssh:// and s3://",
+        )
     return LocalTarget(local_path(url), catalog)
 
 

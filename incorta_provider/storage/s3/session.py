@@ -19,7 +19,9 @@ from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.s3.access import Access, Keys
 
-log = logging.getLogger(__name__)
+_provider_log = logging.getLogger(f"{__name__}.provider")
+_provider_log.setLevel(logging.WARNING)
+"""What the provider has to say of each connection: outside of a task it would go to standard output, as results do."""
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
@@ -69,8 +71,7 @@ def _factory(info: ConnectionInfo) -> BaseSessionFactory:
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper  # noqa: PLC0415
 
     class Wrapper(AwsConnectionWrapper):
-        # outside of a task its own logger prints to standard output, where results go
-        log = cast("Any", log)
+        log = cast("Any", _provider_log)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it has to say of a connection is said where the connection is made

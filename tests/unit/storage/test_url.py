@@ -36,8 +36,7 @@ def test_localhost_is_here() -> None:
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("gs://bucket/prefix", "no backend for 'gs'"),
-        ("ftp://node/path", "no backend for 'ftp'"),
+        ("nosuch://bucket/prefix", "no backend for 'nosuch'"),
         ("ssh:///path", "names no connection"),
         ("ssh://node", "must be absolute"),
         ("ssh://node/", "must be absolute"),
