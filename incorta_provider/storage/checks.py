@@ -112,6 +112,8 @@ def ensure_staged(target: Target, workspace: Workspace) -> None:
 def drop_from_manifest(workspace: Workspace, paths: Iterable[bytes]) -> None:
     """Take files out of the point to be, and of what leads to it; paths that are not in it are fine."""
     dropped = set(paths)
+    if not dropped:
+        return
     workspace.save_left_out(dropped.union(workspace.left_out()))
     edit(workspace.manifest, workspace.manifest, ((path, None) for path in sorted(dropped)))
     drop_from_delta(workspace, dropped)

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,6 +40,9 @@ class _Side(IntEnum):
     OLD = 0
     NEW = 1
     FOLDER = 2
+
+
+_NEW, _FOLDER = int(_Side.NEW), int(_Side.FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +153,25 @@ def delta_gain(path: Path) -> Gain:
 
 def read_delta(path: Path) -> Iterator[Change]:
     """Yield the changes in path order."""
-    rows = ((entry, side) for entry, side in _rows(path) if side != _Side.FOLDER)
-    for _, sides in groupby(rows, key=lambda row: row[0].path):
-        by_side = {side: entry for entry, side in sides}
-        yield change_between(by_side.get(_Side.OLD), by_side.get(_Side.NEW))
+    old: Entry | None = None
+    for entry, side in _rows(path):
+        if side == _NEW:
+            if old is None:
+                yield Change(ChangeKind.ADDED, None, entry)
+                continue
+            if old.path != entry.path:
+                yield Change(ChangeKind.REMOVED, old, None)
+                old = None
+            yield change_between(old, entry)
+            old = None
+        else:
+            if old is not None:
+                yield Change(ChangeKind.REMOVED, old, None)
+            if side == _FOLDER:
+                return
+            old = entry
+    if old is not None:
+        yield Change(ChangeKind.REMOVED, old, None)
 
 
 def read_folders(path: Path) -> Iterator[Entry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.tree import Missed
 
 
 class Proven(NamedTuple):
@@ -18,3 +19,7 @@ class Proven(NamedTuple):
     entry: Entry
     changed_ns: int
     framing: str = ""
+
+
+Outcome = Entry | Proven | Missed
+"""What came of one file: a copy, which is read again before a point rests on it unless it is proven; or why not."""

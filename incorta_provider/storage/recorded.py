@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.proven import Outcome
 from incorta_provider.storage.staged_index import to_line
-from incorta_provider.storage.target import Outcome
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import Batch
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.proven import Proven
 
-_UNPROVEN = Proven(Entry(b"", Kind.FILE, 0, 0, 0), 0)
+_AT_ONCE = 512
+_NOTHING = '""'
 
 
 def to_text(path: bytes) -> str:
@@ -36,11 +37,11 @@ def quoted(path: bytes) -> str:
 
 def to_line(staged: Entry | Proven) -> bytes:
     """Return the line of a staged file: a JSON list, put together by hand because it is written for each file."""
-    entry, proof = (staged.entry, staged) if isinstance(staged, Proven) else (staged, _UNPROVEN)
+    entry, changed_ns, framing = staged if isinstance(staged, Proven) else (staged, 0, "")
     digest = entry.sha256.hex() if entry.sha256 else ""
-    version = (entry.version or b"").decode("ascii")
-    facts = f'{entry.size},{entry.mtime_ns},{entry.mode},"{digest}","{version}"'
-    return f"[{quoted(entry.path)},{facts},{proof.changed_ns},{json.dumps(proof.framing)}]\n".encode()
+    version = entry.version.decode("ascii") if entry.version else ""
+    facts = f'{entry.size},{entry.mtime_ns},{entry.mode},"{digest}","{version}",{changed_ns}'
+    return f"[{quoted(entry.path)},{facts},{json.dumps(framing) if framing else _NOTHING}]\n".encode()
 
 
 def read_index(path: Path) -> Iterator[Entry]:
@@ -58,25 +59,51 @@ def newest(indexes: Iterable[Path]) -> Iterator[Entry]:
 
 def newest_proofs(indexes: Iterable[Path]) -> Iterator[Proven]:
     """Yield the same with what proves them; of a file that nothing proves the change time is 0."""
-    merged = heapq.merge(*(_read(path) for path in indexes), key=lambda staged: staged.entry.path)
-    for _, versions in groupby(merged, key=lambda staged: staged.entry.path):
+    streams = [_read(path) for path in indexes]
+    return streams[0] if len(streams) == 1 else _merged(streams)
+
+
+def _merged(streams: Iterable[Iterator[Proven]]) -> Iterator[Proven]:
+    merged = heapq.merge(*streams, key=_path_of)
+    for _, versions in groupby(merged, key=_path_of):
         *_, last = versions
         yield last
 
 
+def _path_of(staged: Proven) -> bytes:
+    return staged.entry.path
+
+
 def _read(path: Path) -> Iterator[Proven]:
-    with path.open("rb") as lines:
-        for line in lines:
-            if (staged := _parsed(line)) is None:
+    """Yield what the lines say; many are parsed together, which takes a third of the time."""
+    with path.open("rb") as file:
+        while lines := list(islice(file, _AT_ONCE)):
+            parsed = _parsed(lines)
+            yield from parsed if parsed is not None else _one_by_one(lines)
+            if parsed is None:
                 return
-            yield staged
 
 
-def _parsed(line: bytes) -> Proven | None:
+def _one_by_one(lines: Iterable[bytes]) -> Iterator[Proven]:
+    for line in lines:
+        if (parsed := _parsed([line])) is None:
+            return
+        yield from parsed
+
+
+def _parsed(lines: list[bytes]) -> list[Proven] | None:
+    """Return what lines say; None when one of them is not whole."""
     try:
-        text, size, mtime_ns, mode, digest, version, changed_ns, framing = json.loads(line)
-        sha256, object_version = bytes.fromhex(digest), version.encode("ascii") or None
-        entry = Entry(from_text(text), Kind.FILE, size, mtime_ns, mode, sha256, None, object_version)
-        return Proven(entry, changed_ns, framing)
+        rows = json.loads(b"[%s]" % b",".join(lines))
+        staged = [_staged(*row) for row in rows]
     except (ValueError, TypeError, AttributeError):
         return None
+    return staged if len(staged) == len(lines) else None
+
+
+def _staged(
+    text: str, size: int, mtime_ns: int, mode: int, digest: str, version: str, changed_ns: int, framing: str
+) -> Proven:
+    path, sha256 = text.encode("utf-8", "surrogateescape"), bytes.fromhex(digest)
+    entry = Entry(path, Kind.FILE, size, mtime_ns, mode, sha256, None, version.encode("ascii") or None)
+    return Proven(entry, changed_ns, framing)

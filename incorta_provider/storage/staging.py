@@ -17,8 +17,7 @@ from contextlib import suppress
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
-from incorta_provider.storage.proven import Proven
-from incorta_provider.storage.target import Outcome
+from incorta_provider.storage.proven import Outcome, Proven
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import LIMITS, Batch
 from incorta_provider.storage.workspace import Workspace

@@ -24,8 +24,8 @@ from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.storage.proven import Proven
-from incorta_provider.storage.tree import Missed, Tree
+from incorta_provider.storage.proven import Outcome
+from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.volume import AreaReader
 from incorta_provider.storage.work_pool import Batch, Limits
 from incorta_provider.storage.workspace import Workspace
@@ -44,10 +44,6 @@ class ApplyReport:
     removed: int
     kept: int
     seconds: float
-
-
-Outcome = Entry | Proven | Missed
-"""What came of one file."""
 
 
 class Copier(Protocol):

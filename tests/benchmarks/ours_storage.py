@@ -14,7 +14,7 @@ from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import checks as checks_module
 from incorta_provider.storage import transfer as transfer_module
 from incorta_provider.storage import workspace as workspace_module
-from incorta_provider.storage.checks import drop_from_manifest, verify_staged
+from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
 from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.redo_journal import RedoJournal
 from incorta_provider.storage.workspace import Workspace
@@ -69,6 +69,8 @@ class _Run:
     def seal(self) -> None:
         workspace = self.workspace
         complete(workspace)
+        ensure_staged(self.pair.target, workspace)
+        self.pair.target.flush(workspace)
         self.pair.catalog.seal(workspace, make_point(self.point_id, workspace, minute=self.number))
 
     def apply(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.flow.throttle import Throttle
-from incorta_provider.storage.target import Outcome
+from incorta_provider.storage.proven import Outcome
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
