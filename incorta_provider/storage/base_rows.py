@@ -9,17 +9,18 @@ from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from incorta_provider.dr.manifest import LINK_CODE, Entry
 from incorta_provider.storage.arrow_columns import raw_bytes, raw_strings
 from incorta_provider.storage.judging import Columns
-from incorta_provider.storage.manifest_columns import FIELDS, to_entries
+from incorta_provider.storage.manifest_columns import to_entries
 from incorta_provider.storage.manifest_file import first_paths, open_manifest, read_group
 
 _FEW = 32
 """Up to one row in so many is taken out by itself."""
 
-_SCHEMA = pa.schema(FIELDS)
+_COMPARED = ["path", "kind", "size", "mtime_ns", "mode"]
 
 
 class BaseRows:
@@ -54,35 +55,42 @@ class BaseRows:
         first = max(bisect_right(self._firsts, begin) - 1, 0)
         last = len(self._firsts) if end is None else bisect_left(self._firsts, end)
         if self._file is None or first >= last:
-            return SomeRows(_SCHEMA.empty_table())
-        groups = [read_group(self._file, number) for number in range(first, last)]
-        return SomeRows(pa.concat_tables(groups).combine_chunks())
+            return SomeRows(None, range(0))
+        return SomeRows(self._file, range(first, last))
 
 
 class SomeRows:
-    """Rows of a manifest."""
+    """Some groups of a manifest's rows, which stays open; what nobody asks for is not read."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
+    def __init__(self, file: pq.ParquetFile | None, groups: range) -> None:
+        self._file = file
+        self._groups = groups
 
     def columns(self) -> Columns:
         """Return what a comparison with a listing needs."""
-        table = self._table
-        if not table.num_rows:
+        if self._file is None:
             return Columns()
-        codes, sizes, times, modes = (raw_bytes(table[name].chunk(0)) for name in ("kind", "size", "mtime_ns", "mode"))
+        table = self._read(_COMPARED)
+        codes, sizes, times, modes = (raw_bytes(table[name].chunk(0)) for name in _COMPARED[1:])
         return Columns(*raw_strings(table["path"].chunk(0)), codes, sizes, times, modes, self._links(codes))
 
     def entries(self, rows: Collection[int]) -> Mapping[int, Entry]:
         """Return some entries, whole, by their rows."""
-        if len(rows) > self._table.num_rows // _FEW:
-            return dict(enumerate(to_entries(self._table)))
-        return {row: next(to_entries(self._table.slice(row, 1))) for row in rows}
+        if not rows:
+            return {}
+        table = self._read(None)
+        if len(rows) > table.num_rows // _FEW:
+            return dict(enumerate(to_entries(table)))
+        return {row: next(to_entries(table.slice(row, 1))) for row in rows}
+
+    def _read(self, columns: Sequence[str] | None) -> pa.Table:
+        return pa.concat_tables(read_group(self._file, number, columns) for number in self._groups).combine_chunks()
 
     def _links(self, codes: bytes) -> dict[int, bytes]:
-        links = {}
         row = codes.find(LINK_CODE)
+        targets = self._read(["link_target"])["link_target"] if row >= 0 else ()
+        links = {}
         while row >= 0:
-            links[row] = self._table["link_target"][row].as_py()
+            links[row] = targets[row].as_py()
             row = codes.find(LINK_CODE, row + 1)
         return links

@@ -67,9 +67,9 @@ class _Base:
         self.first = bisect_left(self.paths, begin)
         self.last = len(self.paths) if end is None else bisect_left(self.paths, end)
 
-    def rows(self) -> list[Row]:
+    def rows(self, first: int, count: int) -> list[Row]:
         """Return rows as a listing would, up to the last one; a link's is never equal, for its target is not there."""
-        kept = slice(self.last)
+        kept = slice(first, min(first + count, self.last))
         facts = (self.codes[kept], self.sizes[kept], self.times[kept], self.modes[kept])
         return list(zip(self.paths[kept], *facts, repeat(None), repeat(None), strict=False))
 
@@ -254,7 +254,6 @@ class _Judgement:
         self._passed: dict[bytes, int] = {}
         self._block = Block()
         self._at = self._base.first
-        self._rows = self._base.rows()
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks."""
@@ -278,7 +277,7 @@ class _Judgement:
             self._take(len(run))
             return only
         for row in run:
-            if self._at < self._base.last and row == self._rows[self._at] and not self._owns_up_to(row[0]):
+            if [row] == self._base.rows(self._at, 1) and not self._owns_up_to(row[0]):
                 self._take(1)
             else:
                 self._absent_before(row[0])
@@ -287,7 +286,7 @@ class _Judgement:
 
     def _is_same(self, run: Sequence[Row]) -> bool:
         """Tell whether the base has just this run: true of nearly all, so that this is all that a file costs here."""
-        return run == self._rows[self._at : self._at + len(run)] and not self._owns_up_to(run[-1][0])
+        return run == self._base.rows(self._at, len(run)) and not self._owns_up_to(run[-1][0])
 
     def _owns_up_to(self, path: bytes) -> bool:
         return bool(self._own) and self._own[-1] <= path

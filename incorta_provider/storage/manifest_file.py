@@ -276,9 +276,12 @@ def _groups(path: Path, left_out: Collection[int] = ()) -> Iterator[pa.Table]:
                 yield read_group(file, number)
 
 
-def read_group(file: pq.ParquetFile, number: int) -> pa.Table:
-    """Read one group of rows."""
-    return file.read_row_group(number, use_threads=False)
+def read_group(file: pq.ParquetFile, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read one group of rows.
+
+    :param columns: their names; None for all.
+    """
+    return file.read_row_group(number, columns=columns, use_threads=False)
 
 
 def _last_path(group: pa.Table) -> bytes:

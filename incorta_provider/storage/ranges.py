@@ -6,6 +6,7 @@ files. So are sources that cannot be listed in ranges.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,13 +22,15 @@ from incorta_provider.storage.helpers import Helpers
 from incorta_provider.storage.judging import Block, Judge, Listing, Stretch, judged
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.tree import RangedTree, Rows, Runs, Tree, in_runs, runs_of
-from incorta_provider.storage.work_pool import WORKERS
 
 MANY_ROWS = 30_000
 """From so many on, other processes are started; less is listed in a fifth of a second."""
 
 GROUPS = 2
 """So many groups of the base's rows make a stretch: some megabytes in each process, and many more than processes."""
+
+LISTERS = min(max(2, os.cpu_count() or 1) + 1, 8)
+"""One more than processors: with a network file system there is some waiting, but each takes a moment to start."""
 
 _PARTS = 64
 """In so many parts a tree is cut whose folders nothing tells beforehand."""
@@ -94,12 +97,12 @@ class _Search:
         running: deque[tuple[SomeRows, Stretch, Future[Block]]] = deque()
         with ExitStack() as stack:
             if tree.parallel == "processes":
-                judge = stack.enter_context(Helpers(judge, WORKERS))
-            pool = ThreadPoolExecutor(WORKERS)
+                judge = stack.enter_context(Helpers(judge, LISTERS))
+            pool = ThreadPoolExecutor(LISTERS)
             stack.callback(pool.shutdown, wait=True, cancel_futures=True)
             for some, stretch in self._stretches(begin, self._cuts(tree, begin)):
                 running.append((some, stretch, pool.submit(judge, stretch)))
-                if len(running) > WORKERS + 1:
+                if len(running) > LISTERS + 1:
                     yield from _finished(judge, *running.popleft())
             while running:
                 yield from _finished(judge, *running.popleft())
@@ -107,7 +110,7 @@ class _Search:
     def _cuts(self, tree: RangedTree, begin: bytes) -> Sequence[bytes]:
         """Return where to cut: along what is known, so that each part takes about as long; else along folders."""
         cuts = self._known_cuts()
-        if len(cuts) < WORKERS:
+        if len(cuts) < LISTERS:
             cuts = tree.cuts(_PARTS)
         return [cut for cut in cuts if cut > begin]
 

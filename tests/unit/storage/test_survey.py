@@ -263,7 +263,7 @@ def test_stretches_beside_each_other_find_what_one_listing_finds(
             patch.setattr(ranges, "MANY_ROWS", rows)
             if source is ListedInRanges:
                 patch.setattr(judging, "BLOCK_FINDINGS", full)
-                patch.setattr(ranges, "WORKERS", 2)
+                patch.setattr(ranges, "LISTERS", 2)
                 patch.setattr(ranges, "GROUPS", 1)
                 patch.setattr(manifest_file, "GROUP_ROWS", group)
                 patch.setattr(delta_file, "GROUP_ROWS", group)
