@@ -71,6 +71,7 @@ def write_options(folder: Path, login: Login) -> Path:
         "PermitLocalCommand": "no",
         "RequestTTY": "no",
         "Compression": "no",
+        "Ciphers": "^aes128-gcm@openssh.com,aes256-gcm@openssh.com",  # processors have instructions for these
         "ControlPath": "none",
         "ConnectTimeout": str(_CONNECT_SECONDS),
         "ServerAliveInterval": str(_ALIVE_SECONDS),

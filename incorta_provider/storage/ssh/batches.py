@@ -7,19 +7,25 @@ read, which is found by trying to.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.facts import Facts, State
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import Batch, Limits
 
+log = logging.getLogger(__name__)
+
 _PAUSES = (0.0, 0.05, 0.25)
 """Seconds before each try: a writer in the middle of a file needs a moment."""
+
+_RETRY_PAUSES = (1.0, 5.0)
 
 FILES = 2_000
 BYTES = 16 * 1024 * 1024
@@ -41,7 +47,7 @@ class Carrier(Protocol):
 
     place: str
 
-    def bring(self, paths: Sequence[bytes]) -> tuple[bytes, rsync.Ended]:
+    def bring(self, paths: Sequence[bytes], *, sparse: bool) -> tuple[bytes, rsync.Ended]:
         """Run one rsync to its end; return the folder that it wrote to."""
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
@@ -65,24 +71,37 @@ class BatchCopier:
         paths = [entry.path for entry in batch]
         for pause in _PAUSES:
             time.sleep(pause)
-            outcomes.update(zip(paths, self._try(paths), strict=True))
+            outcomes.update(zip(paths, self._patiently(paths), strict=True))
             paths = [path for path in paths if outcomes[path] is Missed.UNSETTLED]
             if not paths:
                 break
         return [outcomes[entry.path] for entry in batch]
 
+    def _patiently(self, paths: Sequence[bytes]) -> list[Entry | Missed]:
+        """Try the whole batch again when a connection is lost: a login for each single file would take ages."""
+        for pause in _RETRY_PAUSES:
+            try:
+                return self._try(paths)
+            except TransientError as error:
+                log.warning("a batch of %d files is tried again: %s", len(paths), error)
+                alive()
+                time.sleep(pause)
+        return self._try(paths)
+
     def _try(self, paths: Sequence[bytes]) -> list[Entry | Missed]:
         before = dict(zip(paths, self._source.facts(paths, rest=True), strict=True))
-        found = [path for path in paths if before[path].state == State.FILE]
-        copied = self._bring(found, before) if found else {}
+        copied: dict[bytes, Entry] = {}
+        for sparse in (False, True):
+            found = [path for path in paths if before[path].is_to_be_brought(sparse=sparse)]
+            copied |= self._bring(found, before, sparse=sparse) if found else {}
         return [
             copied.get(path) or (Missed.VANISHED if before[path].state == State.GONE else Missed.UNSETTLED)
             for path in paths
         ]
 
-    def _bring(self, paths: Sequence[bytes], before: dict[bytes, Facts]) -> dict[bytes, Entry]:
+    def _bring(self, paths: Sequence[bytes], before: dict[bytes, Facts], *, sparse: bool) -> dict[bytes, Entry]:
         """Return what arrived whole and did not change meanwhile."""
-        incoming, ended = self._carrier.bring(paths)
+        incoming, ended = self._carrier.bring(paths, sparse=sparse)
         rsync.ensure_ended_well(ended, self._carrier.place)
         after = dict(zip(paths, self._source.facts(paths, rest=False), strict=True))
         settled = [_entry(path, before[path]) for path in paths if before[path].is_same_file(after[path])]

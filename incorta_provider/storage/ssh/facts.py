@@ -22,6 +22,9 @@ _TICK_NS = 20_000_000
 """Linux stamps files with the time of its last tick, every 1 to 10 ms; some file systems keep whole seconds."""
 
 
+_BLOCK = 512
+
+
 class State(IntEnum):
     """What is at a path."""
 
@@ -39,6 +42,11 @@ class Facts(NamedTuple):
     ctime_ns: int = 0
     mode: int = 0
     names: int = 0
+    has_holes: int = 0
+
+    def is_to_be_brought(self, *, sparse: bool) -> bool:
+        """Tell whether this is a file, and one with holes or without."""
+        return self.state == State.FILE and bool(self.has_holes) is sparse
 
     def is_same_file(self, after: Facts) -> bool:
         """Tell whether the content is the same: a change of the number of names moves the change time too."""
@@ -88,7 +96,8 @@ def _facts(root: bytes, path: bytes) -> Facts:
     if not stat.S_ISREG(found.st_mode):
         return Facts(State.OTHER)
     mode = found.st_mode & MODE_BITS
-    return Facts(State.FILE, found.st_size, found.st_mtime_ns, found.st_ctime_ns, mode, found.st_nlink)
+    has_holes = found.st_blocks * _BLOCK < found.st_size
+    return Facts(State.FILE, found.st_size, found.st_mtime_ns, found.st_ctime_ns, mode, found.st_nlink, has_holes)
 
 
 def _unrest(facts: Facts) -> float:

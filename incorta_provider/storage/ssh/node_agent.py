@@ -39,6 +39,10 @@ _ERRORS = {
 }
 
 
+class LostError(TransientError):
+    """An agent is gone, or its node, or the way to it."""
+
+
 class _Agent:
     """One agent; one question at a time."""
 
@@ -104,12 +108,12 @@ class _Agent:
         place = f"{self._label}: {where}" if where else self._label
         return _ERRORS.get(kind, DrError)(what, where=place, fix=fix)
 
-    def _lost(self, do: str, error: Exception) -> TransientError:
+    def _lost(self, do: str, error: Exception) -> LostError:
         if isinstance(error, TimeoutError):
             what = f"the node does not answer any more (it was to {do})"
         else:
             what = f"the connection was lost (it was to {do}): {error or type(error).__name__}"
-        return TransientError(what, where=self._label, fix="Is the node up? Trying again is safe.")
+        return LostError(what, where=self._label, fix="Is the node up? Trying again is safe.")
 
 
 class Node:
@@ -130,17 +134,30 @@ class Node:
         self._beating = False
 
     def stream(self, do: str, body: bytes = b"", **head: Any) -> Iterator[Message]:
-        """Yield the parts of an answer as they come; who stops in the middle ends the agent."""
-        agent = self._take()
-        whole = False
-        try:
-            yield from agent.ask(do, head, body)
-            whole = True
-        except DrError as error:
-            whole = not isinstance(error, TransientError)
-            raise
-        finally:
-            self._give_back(agent, whole=whole)
+        """Yield the parts of an answer as they come; who stops in the middle ends the agent.
+
+        An agent that waited for a question may be gone, for firewalls forget connections and nodes are started anew:
+        then another one is asked.
+        """
+        while True:
+            agent, is_new = self._take()
+            told, is_whole = False, False
+            try:
+                for part in agent.ask(do, head, body):
+                    told = True
+                    yield part
+                is_whole = True
+            except LostError:
+                if told or is_new:
+                    raise
+                log.info("%s: an agent that waited is gone, another one is asked", self.label)
+                continue
+            except DrError:
+                is_whole = True
+                raise
+            finally:
+                self._give_back(agent, whole=is_whole)
+            return
 
     def call(self, do: str, body: bytes = b"", **head: Any) -> list[Message]:
         """Return all parts of an answer that takes no time: one after the other, which saves logins."""
@@ -167,12 +184,13 @@ class Node:
         for agent in idle:
             agent.close()
 
-    def _take(self) -> _Agent:
+    def _take(self) -> tuple[_Agent, bool]:
+        """Return an agent, and whether it was started for this."""
         with self._lock:
             while self._idle:
                 agent = self._idle.pop()
                 if agent.is_alive:
-                    return agent
+                    return agent, False
                 self._all.discard(agent)
         agent = _Agent(NodeShell(self.info), self._starter, self.label)
         with self._lock:
@@ -180,7 +198,7 @@ class Node:
             if not self._beating:
                 self._beating = True
                 threading.Thread(target=self._beat, name=f"beat {self.label}", daemon=True).start()
-        return agent
+        return agent, True
 
     def _give_back(self, agent: _Agent, *, whole: bool) -> None:
         with self._lock:

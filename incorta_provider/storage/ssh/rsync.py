@@ -27,11 +27,9 @@ FLAGS = (
     "--no-implied-dirs",
     "--protect-args",
     "--whole-file",
-    "--sparse",
     "--chmod=D700,F600",
     "--timeout=60",
     "--info=progress2",
-    "--outbuf=L",
 )
 """``--protect-args``: no shell at the node sees a name. ``--timeout``: seconds without a byte, at both ends, so that an
 rsync whose connection is dead ends."""

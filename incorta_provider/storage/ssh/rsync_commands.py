@@ -5,35 +5,47 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from incorta_provider.ssh.openssh import ALIAS, remote_shell
 from incorta_provider.storage.ssh.rsync import FLAGS
 
 
-def pull_command(options: Path, root: bytes, into: bytes, rate: int | None) -> list[str]:
+class Manner(NamedTuple):
+    """How files are brought.
+
+    :ivar sparse: holes stay holes; rsync then writes everything in pieces of 1 KB, which takes several times as long.
+    :ivar rate: bytes a second at most; None for no limit.
+    """
+
+    sparse: bool
+    rate: int | None
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """The options for it; rsync takes a rate in units of 1024 bytes."""
+        limit = [] if self.rate is None else [f"--bwlimit={max(1, self.rate // 1024)}"]
+        return [*limit, *(["--sparse"] if self.sparse else [])]
+
+
+def pull_command(options: Path, root: bytes, into: bytes, manner: Manner) -> list[str]:
     """Return the command that brings files from ``root`` at the node to ``into`` here.
 
     :param options: for the OpenSSH client, see :mod:`incorta_provider.ssh.openssh`.
-    :param rate: bytes a second at most.
     """
-    return _command(options, _limit(rate), f"{ALIAS}:{_folder(root)}", _folder(into))
+    return _command(options, manner.flags, f"{ALIAS}:{_folder(root)}", _folder(into))
 
 
-def push_command(options: Path, root: bytes, into: bytes, rate: int | None, server: str) -> list[str]:
+def push_command(options: Path, root: bytes, into: bytes, manner: Manner, server: str) -> list[str]:
     """Return the command that brings files from ``root`` here to ``into`` at the node.
 
     :param server: the rsync at the node: words for its shell.
     """
-    return _command(options, [*_limit(rate), f"--rsync-path={server}"], _folder(root), f"{ALIAS}:{_folder(into)}")
+    return _command(options, [*manner.flags, f"--rsync-path={server}"], _folder(root), f"{ALIAS}:{_folder(into)}")
 
 
 def _command(options: Path, flags: Sequence[str], source: str, target: str) -> list[str]:
     return ["rsync", *FLAGS, f"--rsh={remote_shell(options)}", *flags, "--", source, target]
-
-
-def _limit(rate: int | None) -> Sequence[str]:
-    """Return the option for a rate, which rsync takes in units of 1024 bytes."""
-    return [] if rate is None else [f"--bwlimit={max(1, rate // 1024)}"]
 
 
 def _folder(path: bytes) -> str:

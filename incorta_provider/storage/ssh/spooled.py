@@ -54,7 +54,7 @@ class SpooledBatches:
         if not entries:
             return
         carrier = self._carrier
-        incoming, ended = carrier.bring_from(spool, [entry.path for entry in entries])
+        incoming, ended = carrier.bring_from(spool, [entry.path for entry in entries], sparse=False)
         rsync.ensure_ended_well(ended, carrier.place)
         if ended.status:
             raise rsync.fault(ended, carrier.place)

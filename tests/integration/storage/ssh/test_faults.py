@@ -107,7 +107,7 @@ def test_a_worker_without_rsync(root, source, target, workspace, monkeypatch, tm
 def test_a_password_cannot_copy_files(root, primary, target, workspace):
     tree = SshTree(primary(extra={"key_file": None}, password="Tr0ub4dor&3"), bytes(root))
     with pytest.raises(ConfigurationError, match="only with a key") as caught:
-        PullHere(tree, workspace).bring([b"a"])
+        PullHere(tree, workspace).bring([b"a"], sparse=False)
     assert "Tr0ub4dor" not in str(caught.value)
 
 
@@ -148,7 +148,7 @@ def test_a_changed_host_key_stops_rsync_too(root, primary, source, target, works
     with pytest.raises(ConfigurationError, match="host key CHANGED"):
         tree.check()
     carrier = PullHere(tree, workspace)
-    _, ended = carrier.bring([b"a"])
+    _, ended = carrier.bring([b"a"], sparse=False)
     with pytest.raises(ConfigurationError, match="host key"):
         rsync.ensure_ended_well(ended, carrier.place)
 
