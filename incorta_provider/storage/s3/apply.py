@@ -23,7 +23,7 @@ from incorta_provider.storage.redo_journal import Header, RedoJournal, Step, Ver
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import MD5, MODE, MTIME_NS, SHA256, carried
 from incorta_provider.storage.s3.lock import ObjectLock
-from incorta_provider.storage.s3.objects import COPY_BYTES, DELETE_KEYS, copy, delete
+from incorta_provider.storage.s3.objects import DELETE_KEYS, copy, delete, is_copied_in_parts
 from incorta_provider.storage.s3.plan import S3Plan, moved_files
 from incorta_provider.storage.s3.staging_log import StagingLog, all_logs
 from incorta_provider.storage.target import ApplyReport
@@ -97,7 +97,7 @@ class S3Apply:
         """Copy the named version over the newest one; ``mode`` of the step is the file's size."""
         key, size = self.bucket.place.key(step.path), step.mode
         source = (self.bucket.place.bucket, key, step.source)
-        if self.lock is None and size <= COPY_BYTES:
+        if self.lock is None and not is_copied_in_parts(size):
             written = copy(self.bucket, key, source, size)
         else:
             head = self.bucket.send(Request("HEAD", key, {"versionId": step.source}))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
 from incorta_provider.dr.manifest import shown
@@ -98,12 +98,19 @@ def copy(
     sent = {"x-amz-copy-source": place}
     if etag:
         sent["x-amz-copy-source-if-match"] = f'"{etag}"'
-    if size > COPY_BYTES:
+    if is_copied_in_parts(size):
         return _copy_in_parts(bucket, key, size, sent, headers or {})
+    headers = None if headers is None else dict(headers)
+    tagging = headers.pop("x-amz-tagging", "") if headers else ""
     if headers is not None:
         sent |= {**headers, "x-amz-metadata-directive": "REPLACE"}
     answer = bucket.send(Request("PUT", key, headers=sent, action="s3:PutObject or s3:GetObject of the source"))
-    return None if answer.code else _made(bucket, key, answer)
+    if answer.code:
+        return None
+    written = _made(bucket, key, answer)
+    if tagging:
+        _tag(bucket, key, written.version, tagging)
+    return written
 
 
 def delete(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> None:
@@ -146,17 +153,40 @@ def abort_uploads(bucket: Bucket, older_than: datetime) -> int:
     return len(parts)
 
 
+def is_copied_in_parts(size: int) -> bool:
+    """Tell whether a copy is made in parts, which must be told the metadata of the source."""
+    return size > COPY_BYTES
+
+
 def _in_parts(
     bucket: Bucket, key: bytes, count: int, send: Callable[[str, int], str], headers: Mapping[str, str]
 ) -> Written:
+    """Write an object part by part; as with a copy, tags are set behind it: not every server takes them before."""
+    headers = dict(headers)
+    tagging = headers.pop("x-amz-tagging", "")
     started = bucket.send(Request("POST", key, {"uploads": ""}, headers, action="s3:PutObject"))
     upload = _field(started.body.decode(), "UploadId")
     try:
         etags = [send(upload, number) for number in range(1, count + 1)]
-        return _finish(bucket, key, upload, etags)
+        written = _finish(bucket, key, upload, etags)
     except BaseException:
         _abort(bucket, key, upload)
         raise
+    if tagging:
+        _tag(bucket, key, written.version, tagging)
+    return written
+
+
+def _tag(bucket: Bucket, key: bytes, version: bytes, tagging: str) -> None:
+    pairs = (pair.partition("=") for pair in tagging.split("&"))
+    tagged = "".join(
+        f"<Tag><Key>{escape(unquote(name))}</Key><Value>{escape(unquote(value))}</Value></Tag>"
+        for name, _, value in pairs
+    )
+    body = f"<Tagging><TagSet>{tagged}</TagSet></Tagging>".encode()
+    headers = {"content-md5": base64.b64encode(md5_of(body)).decode()}
+    query: dict[str, str | bytes] = {"tagging": "", "versionId": version}
+    bucket.send(Request("PUT", key, query, headers, body, action="s3:PutObjectTagging"))
 
 
 def _finish(bucket: Bucket, key: bytes, upload: str, etags: Iterable[str]) -> Written:
