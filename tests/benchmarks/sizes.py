@@ -17,6 +17,7 @@ class Size:
     :param load_job: S3's changes.
     :param publish: S5's changes.
     :param ssh_files: S6, of 8 KB, and 4 of ``ssh_big_mib``.
+    :param s3_objects: S7, of 16 KB; ``s3_tree_objects``: S8, of which ``s3_changed`` change; ``s3_files``: S9, of 1 MB.
     :param database_mib: M1 and M2, as SQL text.
     """
 
@@ -30,6 +31,10 @@ class Size:
     publish: Changes
     ssh_files: int
     ssh_big_mib: int
+    s3_objects: int
+    s3_tree_objects: int
+    s3_changed: int
+    s3_files: int
     database_mib: int
 
 
@@ -44,6 +49,10 @@ SMALL = Size(
     publish=Changes(added=120, changed=60, removed=20),
     ssh_files=2_000,
     ssh_big_mib=8,
+    s3_objects=1_000,
+    s3_tree_objects=5_000,
+    s3_changed=20,
+    s3_files=100,
     database_mib=32,
 )
 FULL = Size(
@@ -57,6 +66,10 @@ FULL = Size(
     publish=Changes(added=600, changed=300, removed=100),
     ssh_files=20_000,
     ssh_big_mib=64,
+    s3_objects=10_000,
+    s3_tree_objects=100_000,
+    s3_changed=100,
+    s3_files=2_000,
     database_mib=1_000,
 )
 SIZES = {size.name: size for size in (SMALL, FULL)}
