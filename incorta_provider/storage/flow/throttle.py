@@ -59,9 +59,9 @@ class Throttle:
         """Count ``size`` bytes, and wait as long as the limit demands."""
         if self._given_up:
             raise TransientError("the copy was given up", where="a thread of it", fix="Nothing: it is tried again.")
-        self.board.add(size=size)
-        if wait:
-            self._wait(size)
+        self.board.move(size)
+        if wait and self._limit is not None:
+            self._wait(size, self._limit)
 
     def share(self, workers: int) -> int | None:
         """Return how many bytes a second one of ``workers`` may move; None for no limit."""
@@ -86,8 +86,8 @@ class Throttle:
         """Make this the throttle that :func:`moved` means in this thread, also when the copy was given up since."""
         _thread.throttle = self
 
-    def _wait(self, size: int) -> None:
-        while rate := self.share(1):
+    def _wait(self, size: int, limit: Limit) -> None:
+        while rate := limit.share():
             with self.board.locked():
                 seconds = take(self.board.bucket, size, rate=rate, now=self._clock())
             if not seconds:

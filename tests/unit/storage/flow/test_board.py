@@ -15,13 +15,20 @@ class Adds:
         self.board = board
 
     def __call__(self, size: int) -> int:
-        self.board.add(size=size, files=1)
+        self.board.move(size)
+        self.board.add(files=1)
         return os.getpid()
 
 
 def test_it_sums_what_threads_count() -> None:
     board = Board()
-    threads = [threading.Thread(target=lambda: [board.add(size=3, retries=1) for _ in range(1000)]) for _ in range(4)]
+
+    def count() -> None:
+        for _ in range(1000):
+            board.move(3)
+            board.add(retries=1)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -31,7 +38,8 @@ def test_it_sums_what_threads_count() -> None:
 
 def test_it_sums_what_helper_processes_count_and_remembers_it_when_they_have_ended() -> None:
     board = Board()
-    board.add(size=5, beats=2)
+    board.move(5)
+    board.add(beats=2)
     with Helpers(Adds(board), 2) as helpers:
         found = []
         threads = [threading.Thread(target=lambda n=n: found.append(helpers(n))) for n in (100, 20)]
@@ -47,7 +55,8 @@ def test_the_bucket_is_one_for_all_and_no_count_touches_it() -> None:
     board = Board()
     other = pickle.loads(pickle.dumps(board))
     other.bucket[0], other.bucket[1] = -12.5, 99.0
-    other.add(size=1, files=2, beats=3, retries=4)
+    other.move(1)
+    other.add(files=2, beats=3, retries=4)
     assert list(board.bucket) == [-12.5, 99.0]
     assert board.counts() == Counts(1, 2, 3, 4)
     other.close()
