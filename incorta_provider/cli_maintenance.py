@@ -115,6 +115,6 @@ def _verify(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace
     print(outcome.told())
     for name in outcome.found.names:
         print(f"  {name}")
-    if outcome.repaired:
+    if outcome.repaired and outcome.found.total > outcome.found.missing:
         print("what did not belong there is in the history of the catalog")
     return 1 if outcome.left.total else 0

@@ -59,12 +59,15 @@ def cutover_run(operator: DrOperator, target: str, context: Context) -> CutoverR
 class RequestCutoverOperator(CutoverOperator):
     """Check the request and the target site, then freeze the plan; changes nothing at either site.
 
+    It waits for an apply, a prune or a repair that is under way at the target.
+
     :param mode: ``unplanned`` (templated).
     :param recovery_point: id of the point to promote, empty for the newest (templated).
     :param confirmation: must read ``PROMOTE <target>`` (templated).
     :param reason: why, for the ledger and the report (templated).
     """
 
+    default_retries = PATIENT_RETRIES
     template_fields: Collection[str] = ("group", "target", "mode", "recovery_point", "confirmation", "reason")
 
     def __init__(self, *, mode: str, recovery_point: str, confirmation: str, reason: str, **kwargs: Any) -> None:

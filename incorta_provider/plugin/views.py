@@ -89,7 +89,8 @@ def point_view(site: SiteAccess, point_id: str) -> View:
     """
     point = site.catalog.get(point_id)
     entries = [entry for entry in site.ledger.entries() if entry.run_id == point.run_id]
-    return {"point": point, "entries": entries, "live": site.catalog.live_point_id() == point.id}
+    live = site.catalog.live_point_id() == point.id
+    return {"point": point, "entries": entries, "live": live, "pin": Pins(site.catalog).of(point.id)}
 
 
 def cutover_view(site: SiteAccess, run_id: str) -> View:

@@ -15,7 +15,7 @@ from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.json_file import read_json, write_json
+from incorta_provider.storage.json_file import read_json, read_model, write_json
 
 
 class CutoverFolder:
@@ -27,10 +27,13 @@ class CutoverFolder:
         self.root = catalog_root / "cutovers" / _slug(run_id)
 
     @classmethod
-    def all(cls, catalog_root: Path) -> list[CutoverFolder]:
-        """Return the folders of all cutovers that have a plan."""
-        plans = (read_json(path) for path in sorted((catalog_root / "cutovers").glob("*/plan.json")))
-        return [cls(catalog_root, plan["run_id"]) for plan in plans if plan is not None]
+    def all(cls, catalog_root: Path) -> list[tuple[CutoverFolder, Plan]]:
+        """Return the folders of all cutovers that have a plan, with it.
+
+        :raises IntegrityError: a plan cannot be read.
+        """
+        plans = (read_model(path, Plan) for path in sorted((catalog_root / "cutovers").glob("*/plan.json")))
+        return [(cls(catalog_root, plan.run_id), plan) for plan in plans if plan is not None]
 
     def freeze(self, plan: Plan) -> Plan:
         """Keep the plan and return the one that holds: the first that was frozen for this run."""

@@ -27,8 +27,7 @@ def points_in_use(catalog: Catalog, now: datetime) -> dict[str, str]:
 
 
 def _of_cutovers(catalog: Catalog, now: datetime) -> Iterator[tuple[str, str]]:
-    for folder in CutoverFolder.all(catalog.root):
-        plan = folder.plan()
+    for folder, plan in CutoverFolder.all(catalog.root):
         is_acted_on = StepName.FENCE in folder.done()
         if folder.is_closed() or (not is_acted_on and now - plan.created_at > UNANSWERED):
             continue

@@ -318,6 +318,15 @@ class TestRun:
 
 
 class TestPoint:
+    def test_a_pin_is_shown_with_its_reason(self, bench: Bench, client: TestClient) -> None:
+        point = sealed_point(bench.catalog)
+        path = f"{PREFIX}/groups/acme/sites/newyork/points/{point.id}"
+        assert "Pinned by" not in client.get(path).text
+        pin(bench.access, bench.access.site("newyork"), point.id, reason=f"audit {EVIL}", by="hana")
+        page = client.get(path).text
+        assert EVIL not in page
+        assert f"Pinned by hana at 2026-11-25 12:00:00 UTC: audit {EVIL}" in text_of(page)
+
     def test_it_shows_every_fact_and_the_lines_of_its_own_run(self, bench: Bench, client: TestClient) -> None:
         point = sealed_point(bench.catalog, exceptions=("a.parquet: was still being written, left out",))
         bench.catalog.set_live(point.id)
