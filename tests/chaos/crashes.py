@@ -11,12 +11,17 @@ import fcntl
 import io
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from incorta_provider.storage import durable
+from incorta_provider.storage.s3.bucket import Bucket
+from incorta_provider.storage.ssh.node_agent import _Agent
+from incorta_provider.storage.ssh.wire import encode
 
+_BEAT = encode({"do": "beat"})
 WRITING = ["write", "pwrite", "rename", "replace", "link", "symlink", "mkdir", "rmdir", "unlink", "remove"]
 WRITING += ["chmod", "fchmod", "utime", "fsync", "truncate", "ftruncate"]
 
@@ -35,17 +40,43 @@ class Killer:
     root: str = ""
     calls: list[str] = field(default_factory=list)
 
-    def watch(self) -> None:
+    def watch_files(self) -> None:
         """Stand around every function that changes files; for good, so only in a process that ends with the run."""
         for name in WRITING:
-            setattr(os, name, self._around(name, getattr(os, name)))
-        durable._libc.syncfs = self._around("syncfs", durable._libc.syncfs)
-        fcntl.flock = self._around("flock", fcntl.flock)
+            setattr(os, name, self.around(name, getattr(os, name)))
+        durable._libc.syncfs = self.around("syncfs", durable._libc.syncfs)
+        fcntl.flock = self.around("flock", fcntl.flock)
         self._watch_opens()
+
+    def watch_node(self) -> None:
+        """Stand around every question to an agent at a node, and every start of a program such as rsync.
+
+        Killed behind one, the agent or the program is at work and its answer is never read.
+        """
+        asked = _Agent._send
+        counted = self.around("ask", asked)
+
+        def ask(agent: _Agent, data: bytes) -> None:
+            (asked if data == _BEAT else counted)(agent, data)
+
+        _Agent._send = ask  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = self.around("start", subprocess.Popen.__init__)  # type: ignore[method-assign]
+
+    def watch_bucket(self) -> None:
+        """Stand around every request that changes a bucket, and every record that becomes durable here."""
+        sent = Bucket.send
+        counted = self.around("send", sent)
+
+        def send(bucket: Bucket, request: Any, *rest: Any, **named: Any) -> Any:
+            return (sent if request.method in {"GET", "HEAD"} else counted)(bucket, request, *rest, **named)
+
+        Bucket.send = send  # type: ignore[method-assign]
+        for name in ("rename", "replace", "unlink", "fsync"):
+            setattr(os, name, self.around(name, getattr(os, name)))
 
     def _watch_opens(self) -> None:
         opened, io_opened = os.open, io.open
-        watched, io_watched = self._around("open", opened), self._around("open", io_opened)
+        watched, io_watched = self.around("open", opened), self.around("open", io_opened)
 
         def open_handle(path: Any, flags: int, *rest: Any, **named: Any) -> int:
             writes = flags & (os.O_CREAT | os.O_TRUNC)
@@ -57,7 +88,9 @@ class Killer:
         os.open = open_handle
         io.open = builtins.open = open_file  # type: ignore[assignment]
 
-    def _around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that counts its calls, and is where the process ends."""
+
         def call(*arguments: Any, **named: Any) -> Any:
             self.calls.append(f"{name} {self._shown(arguments)}".strip())
             number = len(self.calls)

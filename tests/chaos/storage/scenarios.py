@@ -71,7 +71,7 @@ SCENARIOS: dict[str, Callable[[Pair], object]] = {
     "apply A": lambda pair: pair.apply("A"),
     "apply B": lambda pair: pair.apply("B"),
     "repair A": lambda pair: pair.target.apply("A", suspects=[b"a"]),
-    "discard": lambda pair: pair.catalog.discard("run of B"),
+    "discard": lambda pair: pair.catalog.discard("run of B", pair.target.discard),
     "prune": prune,
-    "collect": lambda pair: pair.catalog.discard_others("next run"),
+    "collect": lambda pair: pair.catalog.discard_others("next run", pair.target.discard),
 }

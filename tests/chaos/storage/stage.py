@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.builders.storage import Pair, make_pair, put, snapshot
+from tests.builders.storage import Pair, put, snapshot
+from tests.chaos.storage.places import HERE, Place, make, open_pair
 from tests.chaos.tally import Tally
 
 KILLED = -9
@@ -24,9 +25,11 @@ class Worker:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self, scenario: str, pair: Pair, *, die_at: int = 0, when: str = "before") -> dict[str, Any]:
+    def run(
+        self, scenario: str, pair: Pair, *, place: Place = HERE, die_at: int = 0, when: str = "before"
+    ) -> dict[str, Any]:
         """Run a scenario on a pair; returns the child's status and the calls that it made."""
-        order = {"scenario": scenario, "root": str(pair.root), "die_at": die_at, "when": when}
+        order = {"scenario": scenario, "root": str(pair.root), "place": place, "die_at": die_at, "when": when}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -34,9 +37,9 @@ class Worker:
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
-    def finish(self, scenario: str, pair: Pair) -> list[str]:
+    def finish(self, scenario: str, pair: Pair, *, place: Place = HERE) -> list[str]:
         """Run a scenario to its end and return the calls that it made."""
-        answer = self.run(scenario, pair)
+        answer = self.run(scenario, pair, place=place)
         assert answer["status"] == 0, scenario
         calls: list[str] = answer["calls"]
         return calls
@@ -47,41 +50,51 @@ class Stage:
     """A pair that is copied fresh for each crash.
 
     :param share: how many of a scenario's crash points are tried; None for all.
+    :param place: where the pair is.
     """
 
     root: Path
     worker: Worker
     share: int | None
     tally: Tally
+    place: Place = field(default_factory=lambda: HERE)
 
     def __post_init__(self) -> None:
-        self.template = make_pair(self.root / "template")
+        self.template = make(self.root / "template", self.place)
 
     def advance(self, *scenarios: str) -> None:
         """Play scenarios in the template, without a crash."""
         for scenario in scenarios:
-            self.worker.finish(scenario, self.template)
+            self.finish(scenario, self.template)
+
+    def finish(self, scenario: str, pair: Pair) -> list[str]:
+        """Play a scenario without a crash, and return the calls that it made."""
+        return self.worker.finish(scenario, pair, place=self.place)
 
     def fresh(self) -> Pair:
         """Return a new copy of the template."""
         root = self.root / "pair"
         shutil.rmtree(root, ignore_errors=True)
         subprocess.run(["cp", "-a", str(self.template.root), str(root)], check=True)
-        return Pair(root)
+        return open_pair(root, self.place)
 
     def kill_everywhere(self, scenario: str, ensure: Callable[[Pair], None]) -> None:
         """Kill a scenario at each moment between two of its writes, and have each outcome judged.
 
         Right behind one write is right before the next, so that each is killed before it, and the last one behind it,
-        too. All moments are tried; those that failed are named together.
+        too. What runs elsewhere goes on meanwhile, so there each is killed behind it as well. All moments are tried;
+        those that failed are named together.
         """
-        calls = self.worker.finish(scenario, self.fresh())
+        calls = self.finish(scenario, self.fresh())
         assert calls
-        moments = [*((number, "before") for number in range(1, len(calls) + 1)), (len(calls), "after")]
+        numbers = range(1, len(calls) + 1)
+        moments = [*((number, "before") for number in numbers), (len(calls), "after")]
+        if self.place["kind"] != "file":
+            moments = [(number, when) for number in numbers for when in ("before", "after")]
         failed = []
         for number, when in spread(moments, self.share):
             pair = self.fresh()
-            answer = self.worker.run(scenario, pair, die_at=number, when=when)
+            answer = self.worker.run(scenario, pair, place=self.place, die_at=number, when=when)
             try:
                 with self.tally.point():
                     assert answer["status"] == KILLED

@@ -1,8 +1,8 @@
 """A process of its own that plays a scenario and is killed at a chosen write.
 
 It imports everything once and then forks a child for each run, because a test plays hundreds of them. Each line on
-standard input is a JSON document: ``scenario``, ``root``, and ``die_at`` and ``when`` of
-:class:`~tests.chaos.crashes.Killer`. It answers with the child's exit status and the calls that it made.
+standard input is a JSON document: ``scenario``, ``root``, ``place`` of :mod:`tests.chaos.storage.places`, ``die_at``
+and ``when`` of :class:`~tests.chaos.crashes.Killer`. It answers with the child's exit status and its calls.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 
 import pyarrow.parquet  # noqa: F401 - imported before the forks
 
-from tests.builders.storage import Pair
 from tests.chaos.crashes import Killer
+from tests.chaos.storage.places import open_pair
 from tests.chaos.storage.scenarios import SCENARIOS
 
 
 def play(order: dict[str, Any], answer: int) -> None:
     """Run one scenario in this process and write down which writes it made."""
     killer = Killer(order["die_at"], order["when"], order["root"] + "/")
-    killer.watch()
-    SCENARIOS[order["scenario"]](Pair(Path(order["root"])))
+    {"file": killer.watch_files, "ssh": killer.watch_node, "s3": killer.watch_bucket}[order["place"]["kind"]]()
+    SCENARIOS[order["scenario"]](open_pair(Path(order["root"]), order["place"]))
     calls = list(killer.calls)
     with os.fdopen(answer, "w") as pipe:
         json.dump(calls, pipe)
