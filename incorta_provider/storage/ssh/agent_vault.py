@@ -21,7 +21,7 @@ from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.ssh import marker, rsync
 from incorta_provider.storage.ssh.fence import inside, take_over
 from incorta_provider.storage.ssh.received import adopt
-from incorta_provider.storage.ssh.rsync_commands import Manner, pull_command
+from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command
 from incorta_provider.storage.ssh.steps import unpack_steps
 from incorta_provider.storage.ssh.wire import (
     Message,
@@ -73,7 +73,9 @@ def pull(head: dict[str, Any], body: bytes) -> Iterator[Message]:
         with private_folder() as folder, inside(head["fence"], head["token"]) as fence:
             os.set_inheritable(fence, True)
             places = _bytes(head, "source"), _bytes(head, "incoming")
-            command = pull_command(write_options(folder, login), *places, Manner(*head["manner"]))
+            command = pull_command(
+                write_options(folder, login), *places, Manner(Handling(head["handling"]), head["rate"])
+            )
             ended = yield from _moved(rsync.start(command, unpack_paths(body), (fence,)))
     except OSError as error:
         raise target_fault(error, head["incoming"]) from None

@@ -17,6 +17,7 @@ from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.facts import Facts, State
+from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import Batch, Limits
 
@@ -47,7 +48,7 @@ class Carrier(Protocol):
 
     place: str
 
-    def bring(self, paths: Sequence[bytes], *, sparse: bool) -> tuple[bytes, rsync.Ended]:
+    def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, rsync.Ended]:
         """Run one rsync to its end; return the folder that it wrote to."""
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
@@ -91,17 +92,20 @@ class BatchCopier:
     def _try(self, paths: Sequence[bytes]) -> list[Entry | Missed]:
         before = dict(zip(paths, self._source.facts(paths, rest=True), strict=True))
         copied: dict[bytes, Entry] = {}
-        for sparse in (False, True):
-            found = [path for path in paths if before[path].is_to_be_brought(sparse=sparse)]
-            copied |= self._bring(found, before, sparse=sparse) if found else {}
+        for handling in (Handling.FAST, Handling.SPARSE):
+            has_holes = handling is Handling.SPARSE
+            found = [path for path in paths if before[path].is_to_be_brought(has_holes=has_holes)]
+            copied |= self._bring(found, before, handling) if found else {}
         return [
             copied.get(path) or (Missed.VANISHED if before[path].state == State.GONE else Missed.UNSETTLED)
             for path in paths
         ]
 
-    def _bring(self, paths: Sequence[bytes], before: dict[bytes, Facts], *, sparse: bool) -> dict[bytes, Entry]:
+    def _bring(self, paths: Sequence[bytes], before: dict[bytes, Facts], handling: Handling) -> dict[bytes, Entry]:
         """Return what arrived whole and did not change meanwhile."""
-        incoming, ended = self._carrier.bring(paths, sparse=sparse)
+        incoming, ended = self._carrier.bring(paths, handling)
+        if ended.status == rsync.PARTIAL and handling is Handling.FAST:
+            incoming, ended = self._carrier.bring(paths, Handling.CAREFUL)
         rsync.ensure_ended_well(ended, self._carrier.place)
         after = dict(zip(paths, self._source.facts(paths, rest=False), strict=True))
         settled = [_entry(path, before[path]) for path in paths if before[path].is_same_file(after[path])]

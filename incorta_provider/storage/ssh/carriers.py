@@ -17,7 +17,7 @@ from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh.client import login_at, write_client_options
 from incorta_provider.storage.ssh.received import adopt
 from incorta_provider.storage.ssh.rsync import Ended, run
-from incorta_provider.storage.ssh.rsync_commands import Manner, pull_command, push_command
+from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command, push_command
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.ssh.wire import Message, pack_entries, pack_paths, unpack_texts
@@ -45,14 +45,14 @@ class PullHere:
         self._area = os.fsencode(workspace.files)
         self._folders = _Numbered(os.fsencode(workspace.partial))
 
-    def bring(self, paths: Sequence[bytes], *, sparse: bool) -> tuple[bytes, Ended]:
+    def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end."""
         incoming = self._folders.next()
         remove_tree(incoming)
         make_folders(incoming)
         with private_folder() as folder:
             options = write_client_options(self._source.info, folder)
-            manner = Manner(sparse, share(self._source.node.streams))
+            manner = Manner(handling, share(self._source.node.streams))
             return incoming, run(pull_command(options, self._source.root, incoming, manner), paths, _moved)
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
@@ -97,16 +97,16 @@ class PushThere(_IntoVault):
         fenced = [self._program["python"], "-I", self._program["program"], "fenced", self._fence.hex()]
         self._server = shlex.join([*fenced, volume.node.token, "rsync"])
 
-    def bring(self, paths: Sequence[bytes], *, sparse: bool) -> tuple[bytes, Ended]:
+    def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end."""
-        return self.bring_from(self._root, paths, sparse=sparse)
+        return self.bring_from(self._root, paths, handling)
 
-    def bring_from(self, root: bytes, paths: Sequence[bytes], *, sparse: bool) -> tuple[bytes, Ended]:
+    def bring_from(self, root: bytes, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end, from another folder."""
         incoming = self._folders.next()
         with private_folder() as folder:
             options = write_client_options(self._volume.info, folder)
-            manner = Manner(sparse, share(self._volume.node.streams))
+            manner = Manner(handling, share(self._volume.node.streams))
             return incoming, run(push_command(options, root, incoming, manner, self._server), paths, _moved)
 
 
@@ -127,11 +127,11 @@ class PullThere(_IntoVault):
         self._source = to_text(source.root)
         self._login = asdict(login_at(source.info, key))
 
-    def bring(self, paths: Sequence[bytes], *, sparse: bool) -> tuple[bytes, Ended]:
+    def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync at the node to its end."""
         incoming = self._folders.next()
-        manner = Manner(sparse, share(self._volume.node.streams))
-        head = {"source": self._source, "login": self._login, "manner": manner}
+        rate = share(self._volume.node.streams)
+        head = {"source": self._source, "login": self._login, "handling": handling, "rate": rate}
         for part in self._ask("pull", pack_paths(paths), incoming, **head):
             if "moved" in part.head:
                 _moved(part.head["moved"])

@@ -44,9 +44,9 @@ class Facts(NamedTuple):
     names: int = 0
     has_holes: int = 0
 
-    def is_to_be_brought(self, *, sparse: bool) -> bool:
+    def is_to_be_brought(self, *, has_holes: bool) -> bool:
         """Tell whether this is a file, and one with holes or without."""
-        return self.state == State.FILE and bool(self.has_holes) is sparse
+        return self.state == State.FILE and bool(self.has_holes) is has_holes
 
     def is_same_file(self, after: Facts) -> bool:
         """Tell whether the content is the same: a change of the number of names moves the change time too."""

@@ -36,7 +36,8 @@ rsync whose connection is dead ends."""
 
 _MAX_COMPLAINT = 2000
 _INSTALL = "Install rsync 3.1 or newer at both ends."
-_PER_FILE = frozenset({0, 23, 24})
+PARTIAL = 23
+_PER_FILE = frozenset({0, PARTIAL, 24})
 """Done; some files were not brought; some vanished. Which ones is found by looking, not by reading messages."""
 
 _NOT_FOUND = 127

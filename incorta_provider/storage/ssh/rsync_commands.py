@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,21 +12,37 @@ from incorta_provider.ssh.openssh import ALIAS, remote_shell
 from incorta_provider.storage.ssh.rsync import FLAGS
 
 
+class Handling(StrEnum):
+    """What rsync does with a file.
+
+    ``FAST``: it writes straight to the file's name, in the folder of its own, and leaves there what it could not
+    verify. ``CAREFUL``: a file appears once it is verified. ``SPARSE``: holes stay holes too; rsync then writes
+    everything in pieces of 1 KB.
+    """
+
+    FAST = "fast"
+    CAREFUL = "careful"
+    SPARSE = "sparse"
+
+
+_FLAGS = {Handling.FAST: ("--inplace",), Handling.CAREFUL: (), Handling.SPARSE: ("--sparse",)}
+
+
 class Manner(NamedTuple):
     """How files are brought.
 
-    :ivar sparse: holes stay holes; rsync then writes everything in pieces of 1 KB, which takes several times as long.
+    :ivar handling: see :class:`Handling`.
     :ivar rate: bytes a second at most; None for no limit.
     """
 
-    sparse: bool
+    handling: Handling
     rate: int | None
 
     @property
     def flags(self) -> Sequence[str]:
         """The options for it; rsync takes a rate in units of 1024 bytes."""
         limit = [] if self.rate is None else [f"--bwlimit={max(1, self.rate // 1024)}"]
-        return [*limit, *(["--sparse"] if self.sparse else [])]
+        return [*limit, *_FLAGS[self.handling]]
 
 
 def pull_command(options: Path, root: bytes, into: bytes, manner: Manner) -> list[str]:

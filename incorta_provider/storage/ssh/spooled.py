@@ -13,6 +13,7 @@ from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.batches import BYTES, FILES
 from incorta_provider.storage.ssh.carriers import PushThere
+from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.work_pool import Batch, Limits
@@ -54,7 +55,7 @@ class SpooledBatches:
         if not entries:
             return
         carrier = self._carrier
-        incoming, ended = carrier.bring_from(spool, [entry.path for entry in entries], sparse=False)
+        incoming, ended = carrier.bring_from(spool, [entry.path for entry in entries], Handling.CAREFUL)
         rsync.ensure_ended_well(ended, carrier.place)
         if ended.status:
             raise rsync.fault(ended, carrier.place)

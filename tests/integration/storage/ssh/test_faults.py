@@ -20,6 +20,7 @@ from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.ssh import node_agent, routes, rsync
 from incorta_provider.storage.ssh.carriers import PullHere
+from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from tests.benchmarks.relay import Line, Relay
@@ -107,7 +108,7 @@ def test_a_worker_without_rsync(root, source, target, workspace, monkeypatch, tm
 def test_a_password_cannot_copy_files(root, primary, target, workspace):
     tree = SshTree(primary(extra={"key_file": None}, password="Tr0ub4dor&3"), bytes(root))
     with pytest.raises(ConfigurationError, match="only with a key") as caught:
-        PullHere(tree, workspace).bring([b"a"], sparse=False)
+        PullHere(tree, workspace).bring([b"a"], Handling.CAREFUL)
     assert "Tr0ub4dor" not in str(caught.value)
 
 
@@ -148,7 +149,7 @@ def test_a_changed_host_key_stops_rsync_too(root, primary, source, target, works
     with pytest.raises(ConfigurationError, match="host key CHANGED"):
         tree.check()
     carrier = PullHere(tree, workspace)
-    _, ended = carrier.bring([b"a"], sparse=False)
+    _, ended = carrier.bring([b"a"], Handling.CAREFUL)
     with pytest.raises(ConfigurationError, match="host key"):
         rsync.ensure_ended_well(ended, carrier.place)
 

@@ -1,0 +1,181 @@
+"""One batch: what rsync brings, what it does not bring, and what is believed of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.exceptions import IntegrityError, TransientError
+from incorta_provider.storage.ssh import batches
+from incorta_provider.storage.ssh.batches import BatchCopier
+from incorta_provider.storage.ssh.facts import Facts, State, ensure_readable, facts_of
+from incorta_provider.storage.ssh.received import adopt
+from incorta_provider.storage.ssh.rsync import Ended
+from incorta_provider.storage.ssh.rsync_commands import Handling
+from incorta_provider.storage.tree import Missed
+from tests.builders.storage import NS, put, snapshot
+
+
+@dataclass
+class FakeSource:
+    """Answers with these facts, one set for each question."""
+
+    answers: list[dict[bytes, Facts]]
+    unreadable: bool = False
+
+    def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
+        now = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [now[path] for path in paths]
+
+    def ensure_readable(self, paths: Sequence[bytes]) -> None:
+        if self.unreadable:
+            raise IntegrityError(f"cannot read {paths[0]!r}", where="there", fix="Do.")
+
+
+@dataclass
+class FakeCarrier:
+    """Brings everything but what ``missing`` names."""
+
+    ends: list[Ended] = field(default_factory=lambda: [Ended(0, "")])
+    missing: set[bytes] = field(default_factory=set)
+    handlings: list[Handling] = field(default_factory=list)
+    place: str = "from there to here"
+
+    def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
+        self.handlings.append(handling)
+        return b"/incoming", self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+
+    def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
+        return [None if entry.path in self.missing else b"d" * 32 for entry in entries]
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(batches, "_RETRY_PAUSES", (0.0, 0.0))
+
+
+A = Entry(b"a", Kind.FILE, 1, NS, 0o644)
+HERE = Facts(State.FILE, 1, NS, NS, 0o644, 1)
+
+
+def copy(source: FakeSource, carrier: FakeCarrier) -> Entry | Missed:
+    return BatchCopier(source, carrier, 4)([A])[0]
+
+
+def test_what_arrives_has_the_facts_of_before_and_the_digest_of_what_arrived() -> None:
+    assert copy(FakeSource([{b"a": HERE}]), FakeCarrier()) == A._replace(sha256=b"d" * 32)
+
+
+@pytest.mark.parametrize(
+    "after", [HERE._replace(size=2), HERE._replace(mtime_ns=NS + 1), HERE._replace(ctime_ns=NS + 1), Facts(State.GONE)]
+)
+def test_a_file_that_changed_under_every_try_is_unsettled(after: Facts) -> None:
+    source = FakeSource([{b"a": HERE}, {b"a": after}] * 3)
+    expected = Missed.VANISHED if after.state == State.GONE else Missed.UNSETTLED
+    assert copy(source, FakeCarrier()) in {expected, Missed.UNSETTLED}
+
+
+def test_a_second_name_is_no_change() -> None:
+    source = FakeSource([{b"a": HERE}, {b"a": HERE._replace(ctime_ns=NS + 1, names=2)}])
+    assert copy(source, FakeCarrier()) == A._replace(sha256=b"d" * 32)
+
+
+def test_a_change_that_ends_is_copied_in_the_end() -> None:
+    newer = HERE._replace(mtime_ns=NS + 5)
+    assert copy(FakeSource([{b"a": HERE}, {b"a": newer}, {b"a": newer}]), FakeCarrier()) == A._replace(
+        mtime_ns=NS + 5, sha256=b"d" * 32
+    )
+
+
+def test_what_rsync_could_not_verify_is_brought_again_with_care() -> None:
+    carrier = FakeCarrier(ends=[Ended(23, "failed verification"), Ended(0, "")])
+    assert isinstance(copy(FakeSource([{b"a": HERE}]), carrier), Entry)
+    assert carrier.handlings == [Handling.FAST, Handling.CAREFUL]
+
+
+def test_files_with_holes_are_brought_as_such() -> None:
+    carrier = FakeCarrier()
+    copy(FakeSource([{b"a": HERE._replace(has_holes=1)}]), carrier)
+    assert carrier.handlings == [Handling.SPARSE]
+
+
+def test_an_unreadable_file_is_named() -> None:
+    carrier = FakeCarrier(ends=[Ended(23, "Permission denied (13)")], missing={b"a"})
+    with pytest.raises(IntegrityError, match="cannot read b'a'"):
+        copy(FakeSource([{b"a": HERE}], unreadable=True), carrier)
+
+
+def test_a_lost_connection_is_tried_again_as_a_batch() -> None:
+    carrier = FakeCarrier(ends=[Ended(255, "lost"), Ended(12, "lost"), Ended(0, "")])
+    assert isinstance(copy(FakeSource([{b"a": HERE}]), carrier), Entry)
+
+
+@pytest.mark.parametrize(("ended", "missing"), [(Ended(255, "lost"), set()), (Ended(0, ""), {b"a"})])
+def test_what_fails_each_time_is_told(ended: Ended, missing: set[bytes]) -> None:
+    with pytest.raises(TransientError):
+        copy(FakeSource([{b"a": HERE}]), FakeCarrier(ends=[ended], missing=missing))
+
+
+# What arrived
+
+
+def entry_of(root: Path, path: bytes) -> Entry:
+    (facts,) = facts_of(os.fsencode(root), [path], rest=False)
+    return Entry(path, Kind.FILE, facts.size, NS, 0o640)
+
+
+@pytest.fixture
+def adopting(tmp_path: Path) -> Callable[[Sequence[bytes]], list[bytes | None]]:
+    def call(paths: Sequence[bytes]) -> list[bytes | None]:
+        entries = [entry_of(tmp_path / "in", path) for path in paths]
+        return adopt(os.fsencode(tmp_path / "in"), os.fsencode(tmp_path / "area"), entries)
+
+    return call
+
+
+def test_a_whole_folder_takes_one_rename(tmp_path: Path, adopting, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    put(tmp_path / "in", {f"x/y/{number}": b"1" for number in range(5)})
+    monkeypatch.setattr(os, "replace", None)
+    assert None not in adopting([b"x/y/%d" % number for number in range(5)])
+    found = snapshot(tmp_path / "area", times=True)
+    assert found[b"x/y/0"] == ("file", 0o640, b"1", NS)
+    assert len(found) == 7
+
+
+def test_a_folder_with_something_else_in_it_is_taken_file_by_file(tmp_path: Path, adopting) -> None:  # type: ignore[no-untyped-def]
+    put(tmp_path / "in", {"x/a": b"1", "x/b/c": b"1", "x/z": b"1", "x/not asked for": b"1"})
+    assert None not in adopting([b"x/a", b"x/b/c", b"x/z"])
+    assert sorted(snapshot(tmp_path / "area")) == [b"x", b"x/a", b"x/b", b"x/b/c", b"x/z"]
+
+
+def test_a_folder_that_is_there_is_filled_up(tmp_path: Path, adopting) -> None:  # type: ignore[no-untyped-def]
+    put(tmp_path / "area", {"x/old": b"0", "x/a": b"0"})
+    put(tmp_path / "in", {"x/a": b"1", "x/b": b"1"})
+    adopting([b"x/a", b"x/b"])
+    assert {path: facts[2] for path, facts in snapshot(tmp_path / "area").items() if facts[0] == "file"} == {
+        b"x/old": b"0",
+        b"x/a": b"1",
+        b"x/b": b"1",
+    }
+
+
+def test_what_has_another_size_is_not_taken(tmp_path: Path) -> None:
+    put(tmp_path / "in", {"x/a": b"12"})
+    wanted = Entry(b"x/a", Kind.FILE, 1, NS, 0o640)
+    area = tmp_path / "area"
+    assert adopt(os.fsencode(tmp_path / "in"), os.fsencode(area), [wanted]) == [None]
+    assert not area.exists()
+
+
+def test_a_file_that_was_just_written_is_left_to_rest(tmp_path: Path) -> None:
+    put(tmp_path, {"a": b"1"})
+    (facts,) = facts_of(os.fsencode(tmp_path), [b"a"], rest=True)
+    assert facts.state == State.FILE
+    assert facts_of(os.fsencode(tmp_path), [b"none"], rest=True) == [Facts(State.GONE)]
+    ensure_readable(os.fsencode(tmp_path), [b"a", b"none"])
