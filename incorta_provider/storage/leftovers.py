@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -33,9 +32,6 @@ AT_ONCE = 20_000
 
 _Kept = tuple[Entry, bytes]
 """A kept file and the area where it lies."""
-
-_Version = tuple[int, int, bytes | None]
-"""Size, time and digest."""
 
 
 def leftovers(vault: Vault, retained: Sequence[Path], dropped: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
@@ -85,21 +81,35 @@ def _located(vault: Vault, area: bytes) -> Iterator[_Kept]:
 
 
 def _not_named(vault: Vault, kept: Sequence[_Kept], manifests: Sequence[Path]) -> list[_Kept]:
-    """Return the files whose bytes none of the manifests has under their path."""
-    paths = sorted({entry.path for entry, _ in kept})
-    versions: defaultdict[bytes, set[_Version]] = defaultdict(set)
-    for manifest in manifests if paths else ():
-        for entry in select(manifest, paths):
-            if entry.kind is Kind.FILE:
-                versions[entry.path].add((entry.size, entry.mtime_ns, entry.sha256))
-    return [(entry, area) for entry, area in kept if not _is_one_of(versions[entry.path], entry, area, vault)]
+    """Return the files whose bytes none of the manifests has under their path; of each is asked until one has it."""
+    left, read = list(kept), _Digests(vault)
+    for manifest in manifests:
+        if not left:
+            break
+        paths = sorted({entry.path for entry, _ in left})
+        named = {entry.path: entry for entry in select(manifest, paths) if entry.kind is Kind.FILE}
+        left = [found for found in left if not _is_same(found, named.get(found[0].path), read)]
+    return left
 
 
-def _is_one_of(versions: Iterable[_Version], kept: Entry, area: bytes, vault: Vault) -> bool:
-    alike = [version for version in versions if version[0] == kept.size]
-    if any(same_mtime(mtime_ns, kept.mtime_ns) for _, mtime_ns, _ in alike):
-        return True
-    if not alike:
+def _is_same(kept: _Kept, named: Entry | None, read: _Digests) -> bool:
+    entry, _ = kept
+    if named is None or named.size != entry.size:
         return False
-    (reading,) = vault.volume.reader(area)([kept])
-    return any(reading.sha256 == sha256 for _, _, sha256 in alike)
+    return same_mtime(named.mtime_ns, entry.mtime_ns) or read.of(kept) == named.sha256
+
+
+class _Digests:
+    """The digests of kept files, each read once."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._volume = vault.volume
+        self._known: dict[_Kept, bytes | None] = {}
+
+    def of(self, kept: _Kept) -> bytes | None:
+        """Return the digest of a file; None when it is gone."""
+        if kept not in self._known:
+            entry, area = kept
+            (reading,) = self._volume.reader(area)([entry])
+            self._known[kept] = reading.sha256
+        return self._known[kept]
