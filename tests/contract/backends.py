@@ -41,16 +41,21 @@ class Source(Protocol):
     def read(self) -> Tree:
         """Return everything that is there."""
 
+    def names(self) -> set[bytes]:
+        """Return the paths of all files, without reading one."""
+
 
 class Site(Protocol):
     """A place where the live replica stands.
 
     :cvar kind: its name in the table.
     :cvar is_posix: it keeps folders, links, modes and times.
+    :ivar records: where the catalog is to be.
     """
 
     kind: str
     is_posix: bool
+    records: Path
 
     def prepare(self, catalog: Catalog) -> None:
         """Do what a person does who begins with a group at this kind of site."""
@@ -60,6 +65,9 @@ class Site(Protocol):
 
     def read(self) -> Tree:
         """Return the live replica; nothing before the first apply."""
+
+    def names(self) -> set[bytes]:
+        """Return the paths of all files of it, without reading one."""
 
     def staged(self, catalog: Catalog, workspace: Workspace) -> Tree:
         """Return what a run has staged."""
@@ -112,6 +120,15 @@ class Folder:
     def read(self) -> dict[bytes, Found]:
         """Return everything that is there."""
         return read_folder(self.root) if self.root.exists() else {}
+
+    def names(self) -> set[bytes]:
+        """Return the paths of all files."""
+        skipped = len(os.fsencode(self.root)) + 1
+        return {
+            at[skipped:] + b"/" + name if at[skipped:] else name
+            for at, _, names in os.walk(os.fsencode(self.root))
+            for name in names
+        }
 
     def damage(self, path: bytes) -> None:
         """Change the first byte of a file, and set its time back."""

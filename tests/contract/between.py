@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,18 +11,16 @@ import pytest
 from tests.contract.world import World
 
 
-def during_listing(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
-    """Have something happen between the listing of the source and the copy."""
-    tree = world.source.tree()
-    kind: Any = type(tree)
-    original = kind.list
+def behind_listing(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Have something happen in each pass when the target is asked for room: the source is listed, nothing is copied."""
+    kind: Any = type(world.target)
+    original = kind.ensure_room
 
-    def listed(self: Any, *arguments: Any, **named: Any) -> Iterator[Any]:
-        entries = list(original(self, *arguments, **named))
+    def asked(self: Any, **needed: int) -> None:
+        original(self, **needed)
         act()
-        return iter(entries)
 
-    monkeypatch.setattr(kind, "list", listed)
+    monkeypatch.setattr(kind, "ensure_room", asked)
 
 
 def vanish(world: World, path: bytes) -> None:

@@ -50,14 +50,26 @@ class Table:
         if outcomes.get(pair) != FAILED:
             outcomes[pair] = outcome
 
+    def complete(self, text: str) -> None:
+        """Take from a page what was found earlier of pairs that are not in this table."""
+        ran = {pair for outcomes in self.cells.values() for pair in outcomes}
+        for (pair, behaviour), outcome in read_document(text).items():
+            if pair not in ran and behaviour in self.cells:
+                self.cells[behaviour][pair] = outcome
+
     def document(self) -> str:
         """Return the page: a row for each behaviour, a column for each pair of kinds."""
-        pairs = list(dict.fromkeys(pair for outcomes in self.cells.values() for pair in outcomes))
+        pairs = sorted({pair for outcomes in self.cells.values() for pair in outcomes}, key=_by_kinds)
         rows = [["behaviour", "right", *pairs], ["---"] * (len(pairs) + 2)]
         rows += [
             [name, self.right[name], *(found.get(pair, "") for pair in pairs)] for name, found in self.cells.items()
         ]
         return _HEAD + "\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _by_kinds(pair: str) -> tuple[int, ...]:
+    kinds = ["file", "ssh", "s3"]
+    return tuple(kinds.index(kind) if kind in kinds else len(kinds) for kind in reversed(pair.split(" to ")))
 
 
 def read_document(text: str) -> dict[tuple[str, str], str]:

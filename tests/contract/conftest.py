@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,10 +11,14 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract.world")
 
+from incorta_provider.connection import ConnectionInfo  # noqa: E402
+from tests.builders.s3 import TestBucket, make_bucket  # noqa: E402
 from tests.contract.backends import Site, Source  # noqa: E402
 from tests.contract.cells import FAILED, TABLE, Table  # noqa: E402
 from tests.contract.file_backend import FileSite, FileSource  # noqa: E402
 from tests.contract.kinds import PAIRS  # noqa: E402
+from tests.contract.s3_backend import S3Site, S3Source  # noqa: E402
+from tests.contract.ssh_backend import SshSite, SshSource, connection  # noqa: E402
 from tests.contract.world import World  # noqa: E402
 
 _WORLD = pytest.StashKey[World]()
@@ -23,21 +29,53 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def make_source() -> Mapping[str, Callable[[Path], Source]]:
-    """What makes a source of each kind below a folder."""
-    return {"file": FileSource}
+def place() -> Iterator[Path]:
+    """Lend a folder in memory where there is one: on a disk each of many syncs waits for all that others write."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
 
 
 @pytest.fixture
-def make_site() -> Mapping[str, Callable[[Path], Site]]:
+def node_connection(request: pytest.FixtureRequest) -> Callable[[str], ConnectionInfo]:
+    """Find the connection to a node; the nodes are started when the first one is asked for."""
+    return lambda conn_id: connection(request.getfixturevalue("sshd_nodes")[conn_id])
+
+
+@pytest.fixture
+def make_test_bucket(request: pytest.FixtureRequest) -> Callable[..., TestBucket]:
+    """Make a new bucket; the server is started when the first one is asked for."""
+    return lambda **settings: make_bucket(request.getfixturevalue("s3_server"), **settings)
+
+
+@pytest.fixture
+def make_source(
+    node_connection: Callable[[str], ConnectionInfo], make_test_bucket: Callable[..., TestBucket]
+) -> Mapping[str, Callable[[Path], Source]]:
+    """What makes a source of each kind below a folder."""
+    return {
+        "file": FileSource,
+        "ssh": lambda root: SshSource(root, node_connection),
+        "s3": lambda _: S3Source(make_test_bucket(versioned=False)),
+    }
+
+
+@pytest.fixture
+def make_site(
+    node_connection: Callable[[str], ConnectionInfo], make_test_bucket: Callable[..., TestBucket]
+) -> Mapping[str, Callable[[Path], Site]]:
     """What makes a site of each kind below a folder."""
-    return {"file": FileSite}
+    return {
+        "file": FileSite,
+        "ssh": lambda home: SshSite(home, node_connection),
+        "s3": lambda home: S3Site(home, make_test_bucket()),
+    }
 
 
 @pytest.fixture(params=PAIRS, ids="-".join)
 def make_world(
     request: pytest.FixtureRequest,
-    tmp_path: Path,
+    place: Path,
     make_source: Mapping[str, Callable[[Path], Source]],
     make_site: Mapping[str, Callable[[Path], Site]],
 ) -> Callable[[Path], World]:
@@ -45,7 +83,8 @@ def make_world(
     source_kind, site_kind = request.param
 
     def make(home: Path) -> World:
-        made = World(home, make_source[source_kind](tmp_path / "source"), make_site[site_kind](home))
+        home.mkdir(exist_ok=True)
+        made = World(make_source[source_kind](place / "source"), make_site[site_kind](home))
         made.prepare()
         request.node.stash[_WORLD] = made
         return made
@@ -54,9 +93,9 @@ def make_world(
 
 
 @pytest.fixture
-def world(make_world: Callable[[Path], World], tmp_path: Path) -> World:
+def world(make_world: Callable[[Path], World], place: Path) -> World:
     """One pair, with room enough."""
-    return make_world(tmp_path / "home")
+    return make_world(place / "home")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -42,6 +42,7 @@ class FileSite(Folder):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home / "live")
+        self.records = home / "catalog"
 
     def prepare(self, catalog: Catalog) -> None:
         """Do nothing: the first apply makes the replica."""

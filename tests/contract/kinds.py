@@ -2,5 +2,13 @@
 
 from __future__ import annotations
 
-PAIRS = (("file", "file"),)
+PAIRS = (
+    ("file", "file"),
+    ("ssh", "file"),
+    ("file", "ssh"),
+    ("ssh", "ssh"),
+    ("s3", "s3"),
+    ("file", "s3"),
+    ("s3", "file"),
+)
 """Kind of source, kind of target."""

@@ -21,11 +21,15 @@ class _Collector:
 
 
 def main() -> int:
-    """Run the suite and write the page; nothing is written when a behaviour is not as it should be."""
+    """Run the suite, or what pytest's arguments choose of it, and write the page.
+
+    Pairs that did not run keep their columns. Nothing is written when a behaviour is not as it should be.
+    """
     collector = _Collector()
     here = Path(__file__).parent
     status = pytest.main(["-q", *sys.argv[1:], f"--ignore={here / 'test_table.py'}", str(here)], plugins=[collector])
     if status == pytest.ExitCode.OK:
+        collector.table.complete(DOCUMENT.read_text(encoding="utf-8"))
         DOCUMENT.write_text(collector.table.document(), encoding="utf-8")
         print(f"written: {DOCUMENT}")
     return int(status)

@@ -11,7 +11,7 @@ import pytest
 
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
 from tests.contract.backends import Folder
-from tests.contract.between import during_listing, vanish
+from tests.contract.between import behind_listing, vanish
 from tests.contract.world import World
 
 MIB = 1 << 20
@@ -54,15 +54,19 @@ def test_what_was_written_by_hand_is_no_endless_refusal(world: World) -> None:
 
 
 def test_a_run_that_stops_half_way(world: World) -> None:
-    """Nothing of it is visible in the replica; the next try goes on and ends equal."""
+    """Nothing of it is in the replica as its record has it; the next try goes on and ends equal."""
     world.source.put(b"a", b"1")
     world.replicate("A")
     before = world.live()
     for number in range(20):
         world.source.put(b"new-%d" % number, b"2" * 1000)
     world.copy("B", final=False)
-    assert world.live() == before
     assert world.catalog.live_point_id() == "A"
+    if world.site.is_posix:
+        assert world.live() == before
+    else:
+        assert before.items() <= world.live().items()
+        world.say("kept as versions: what is staged is the newest version of its key, and an apply puts it in order")
     world.replicate("B")
     world.ensure_equal("B")
 
@@ -101,7 +105,7 @@ def test_an_unreadable_file_beside_one_that_vanished(world: World, monkeypatch: 
     world.source.put(b"stays", b"1")
     world.source.put(b"unreadable", b"1")
     world.source.put(b"vanishes", b"1")
-    during_listing(world, monkeypatch, lambda: vanish(world, b"vanishes"))
+    behind_listing(world, monkeypatch, lambda: vanish(world, b"vanishes"))
     with nobody_may_read(world.source.at(b"unreadable")), pytest.raises(IntegrityError, match="unreadable"):
         world.seal("A")
     assert world.catalog.points() == []
@@ -110,9 +114,9 @@ def test_an_unreadable_file_beside_one_that_vanished(world: World, monkeypatch: 
     world.say("refused: named")
 
 
-def test_a_full_target(make_world: Callable[[Path], World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_target(make_world: Callable[[Path], World], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before the copy when it is seen, and in the middle of it when it is not; the next run goes on."""
-    with mounted(tmp_path / "small", "size=200m") as home:
+    with mounted(place / "small", "size=200m") as home:
         world = make_world(home)
         if not isinstance(world.site, Folder):
             world.say("not applicable: a bucket has no size")
@@ -136,9 +140,9 @@ def test_a_full_target(make_world: Callable[[Path], World], tmp_path: Path, monk
         world.say("refused: says what is needed and what is there")
 
 
-def test_a_read_only_target(make_world: Callable[[Path], World], tmp_path: Path) -> None:
+def test_a_read_only_target(make_world: Callable[[Path], World], place: Path) -> None:
     """Refused, with the reason; the replica stays as it is, and the next run goes on."""
-    with mounted(tmp_path / "small", "size=200m") as home:
+    with mounted(place / "small", "size=200m") as home:
         world = make_world(home)
         if not isinstance(world.site, Folder):
             world.say("not applicable: rights are of the bucket")
@@ -162,14 +166,14 @@ def resize(home: Path, size: str) -> None:
 
 
 @contextmanager
-def mounted(place: Path, *options: str) -> Iterator[Path]:
+def mounted(at: Path, *options: str) -> Iterator[Path]:
     """Mount a small file system and lend it."""
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(place)], check=True)
+    at.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(at)], check=True)
     try:
-        yield place
+        yield at
     finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
+        subprocess.run(["umount", "-l", str(at)], check=True)
 
 
 @contextmanager

@@ -77,12 +77,3 @@ def test_paths_longer_than_a_key(world: World) -> None:
         world.seal("A")
     assert world.catalog.points() == []
     world.say(f"refused: a key has at most {KEY_BYTES:,} bytes")
-
-
-def test_2500_names(world: World) -> None:
-    """B02: each of 2,500 names with blanks, `+`, `%`, `&` and other scripts arrives once."""
-    for number in range(2500):
-        world.source.put(f"t/v {number % 7}+{number % 3}/part %2B & é {number}".encode(), b"%d" % number)
-    report = world.replicate("A")
-    assert report.copied_files == 2500
-    world.ensure_equal("A")

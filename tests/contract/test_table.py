@@ -33,3 +33,13 @@ def test_what_changed_is_named() -> None:
         ("file to file", "deep paths"): ("FAILED", "equal"),
         ("file to file", "links"): (None, "equal"),
     }
+
+
+def test_pairs_that_did_not_run_keep_their_columns() -> None:
+    table, before = Table(), Table()
+    before.add("deep paths", "equal", "file to file", "equal")
+    before.add("gone", "equal", "file to file", "equal")
+    before.add("deep paths", "equal", "ssh to ssh", "kept")
+    table.add("deep paths", "equal", "ssh to ssh", "equal")
+    table.complete(before.document())
+    assert table.cells == {"deep paths": {"ssh to ssh": "equal", "file to file": "equal"}}

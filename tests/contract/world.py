@@ -24,7 +24,6 @@ class World:
     :ivar said: how the behaviour that is tested turned out, for the table.
     """
 
-    root: Path
     source: Source
     site: Site
     said: str = "equal"
@@ -33,7 +32,7 @@ class World:
     @cached_property
     def catalog(self) -> Catalog:
         """The records of the site."""
-        return Catalog(self.root / "catalog")
+        return Catalog(self.site.records)
 
     @cached_property
     def target(self) -> Target:
@@ -42,7 +41,6 @@ class World:
 
     def prepare(self) -> None:
         """Make the catalog, as a person does who begins with a group."""
-        self.root.mkdir(parents=True, exist_ok=True)
         self.catalog.initialise("acme", "newyork")
         self.site.prepare(self.catalog)
 
