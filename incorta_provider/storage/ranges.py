@@ -23,8 +23,8 @@ from incorta_provider.storage.judging import Block, Judge, Listing, Stretch, jud
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.tree import RangedTree, Rows, Runs, Tree, in_runs, runs_of
 
-MANY_ROWS = 30_000
-"""From so many on, other processes are started; less is listed in a fifth of a second."""
+MANY_ROWS = 100_000
+"""From so many on, other processes are started: each costs as much as to list some twenty thousand files."""
 
 GROUPS = 2
 """So many groups of the base's rows make a stretch: some megabytes in each process, and many more than processes."""

@@ -23,6 +23,7 @@ from tests.builders.storage import Pair, complete, make_point
 
 ONE_PASS = ("final copy", "check", "seal", "apply")
 ALL_PASSES = ("pre-copy", *ONE_PASS)
+PASSING_OVER = ("final copy, unchanged folders passed over", *ONE_PASS[1:])
 
 SPLITS: tuple[Split, ...] = (
     (transfer_module, "survey", "copy: list and decide"),
@@ -59,6 +60,9 @@ class _Run:
     def final_copy(self) -> None:
         self._copy(final=True)
 
+    def passing_copy(self) -> None:
+        self._copy(final=True, immutable=("*",))
+
     def check(self) -> None:
         """Read everything staged again, and leave out what is not whole."""
         staged = verify_staged(self.pair.target, self.workspace)
@@ -76,14 +80,15 @@ class _Run:
     def apply(self) -> None:
         self.pair.apply(self.point_id)
 
-    def _copy(self, *, final: bool) -> int:
+    def _copy(self, *, final: bool, immutable: tuple[str, ...] = ()) -> int:
         self.pair.tree.check()
-        return self.pair.copy(self.workspace, final=final).copied_bytes
+        return self.pair.copy(self.workspace, final=final, immutable=immutable).copied_bytes
 
 
 STEPS: Mapping[str, Callable[[_Run], None]] = {
     "pre-copy": _Run.pre_copy,
     "final copy": _Run.final_copy,
+    "final copy, unchanged folders passed over": _Run.passing_copy,
     "check": _Run.check,
     "seal": _Run.seal,
     "apply": _Run.apply,

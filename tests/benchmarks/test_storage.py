@@ -12,7 +12,7 @@ import pytest
 from tests.benchmarks.child import in_child
 from tests.benchmarks.contest import Contender, Sample, command, compete
 from tests.benchmarks.ours_storage import ALL_PASSES as EVERY_STEP
-from tests.benchmarks.ours_storage import ONE_PASS, replicate
+from tests.benchmarks.ours_storage import ONE_PASS, PASSING_OVER, replicate
 from tests.benchmarks.report import ALL_PASSES, OURS, Report
 from tests.benchmarks.sizes import Size
 from tests.benchmarks.trees import Changes, Tree, differences, remove, warm
@@ -97,9 +97,9 @@ class Replicated:
         ours(pair, *ONE_PASS)
         rsync(self.tree.root, self.target)
 
-    def contest(self) -> tuple[Contender, Contender]:
+    def contest(self, steps: tuple[str, ...] = ONE_PASS) -> tuple[Contender, Contender]:
         return (
-            Contender(OURS, partial(ours, self.pair, *ONE_PASS), self._warm),
+            Contender(OURS, partial(ours, self.pair, *steps), self._warm),
             Contender("rsync -a --delete", partial(rsync, self.tree.root, self.target, "--delete"), self._warm),
         )
 
@@ -142,6 +142,20 @@ def test_s4_many_files_no_change(large: Replicated, size: Size, storage_report: 
         "no change in a large tree",
         samples,
         {"rsync -a --delete": 0.5},
+        size=f"{size.tree_files:,} files, nothing changed",
+    )
+
+
+def test_s4p_many_files_no_change_passed_over(large: Replicated, size: Size, storage_report: Report) -> None:
+    """As between two full looks, in a tree that is immutable as a whole; nothing of it changed in the point before."""
+    ours(large.pair, *ONE_PASS)
+    samples = compete(*large.contest(PASSING_OVER))
+    large.assert_equal()
+    storage_report.add(
+        "S4p",
+        "no change in a large tree, unchanged folders passed over",
+        samples,
+        {"rsync -a --delete": 0.1},
         size=f"{size.tree_files:,} files, nothing changed",
     )
 

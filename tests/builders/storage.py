@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -163,9 +163,9 @@ class Pair:
         newest = self.catalog.newest()
         return self.catalog.manifest_path(newest.id) if newest else None
 
-    def copy(self, workspace: Workspace, *, final: bool = False) -> CopyReport:
+    def copy(self, workspace: Workspace, *, final: bool = False, immutable: Sequence[str] = ()) -> CopyReport:
         """Do one pass."""
-        return copy_delta(self.tree, self.target, self.base(), workspace, final=final)
+        return copy_delta(self.tree, self.target, self.base(), workspace, final=final, immutable=immutable)
 
     def seal(self, point_id: str, *, minute: int = 0) -> Workspace:
         """Copy the source as it is and seal it; nothing is applied."""
