@@ -7,7 +7,7 @@ BIN := .venv/bin
 LAB := .lab
 # A size for slow suites: small for a quick look, full for numbers that are worth writing down.
 BENCH_SIZE ?= full
-BENCH_MINUTES ?= 20
+BENCH_MINUTES ?= $(if $(filter small,$(BENCH_SIZE)),3,20)
 CHAOS_ROUNDS ?= 20
 export BENCH_SIZE BENCH_MINUTES CHAOS_ROUNDS
 
@@ -46,7 +46,7 @@ bench-storage: setup ## files against the usual tools: BENCH_SIZE=small or full;
 bench-metadata: setup ## dump and proof against the usual tools: BENCH_SIZE; .bench/metadata.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_metadata.py
 
-bench-rpo: setup ## the RPO under load for BENCH_MINUTES=20, through Airflow; .bench/rpo.json
+bench-rpo: setup ## the RPO under load for BENCH_MINUTES (20; small: 3), through Airflow; .bench/rpo.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_rpo.py
 
 lint: setup ## style and format

@@ -75,6 +75,7 @@ def test_the_rpo_under_load(airflow: AirflowClient, lab_layout: Lab) -> None:
         "p95_s": round(percentile(seen, 0.95), 1),
         "max_s": round(max(seen), 1),
         "points": len(points),
+        "failed_runs": len(failed),
         "exceptions": [*(f"run {run} failed" for run in failed), *named_exceptions(points)],
         "minutes": MINUTES,
         "load": round(os.getloadavg()[2], 1),
