@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ def renewed(info: ConnectionInfo) -> Keys:
 def _access(info: ConnectionInfo, bucket: str) -> Access:
     factory = _factory(info)
     client = _client(factory)
-    base = client.generate_presigned_url("head_bucket", {"Bucket": bucket}).split("?")[0].rstrip("/")
+    base = _address(client, bucket)
     config = client.meta.config
     certificate = config.client_cert or ()
     return Access(
@@ -85,7 +86,7 @@ def _factory(info: ConnectionInfo) -> BaseSessionFactory:
 
 
 def _client(factory: BaseSessionFactory) -> Any:
-    """Return the SDK's client, which only says where a bucket is: it signs one URL and sends nothing.
+    """Return the SDK's client, which only says where a bucket is, and sends nothing.
 
     Its keys are stand-ins, so that an anonymous connection gets an address too.
     """
@@ -102,6 +103,31 @@ def _client(factory: BaseSessionFactory) -> Any:
         aws_secret_access_key="none",  # noqa: S106 - a stand-in
         verify=connection.verify,
     )
+
+
+def _address(client: Any, bucket: str) -> str:
+    """Return the URL of a bucket as the SDK would ask it, by an answer that comes before anything is sent.
+
+    It knows of partitions, dual stacks and styles of addressing; a signed URL of its own would leave out the region.
+    """
+    from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - heavy
+
+    asked: list[str] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        asked.append(request.url)
+        return AWSResponse(request.url, 200, {}, _Nothing())
+
+    client.meta.events.register("before-send.s3", answer)
+    client.head_bucket(Bucket=bucket)
+    return asked[0].split("?")[0].rstrip("/")
+
+
+class _Nothing:
+    """The body of an answer that has none."""
+
+    def stream(self) -> Iterator[bytes]:
+        return iter(())
 
 
 def _keys(factory: BaseSessionFactory) -> Keys:
