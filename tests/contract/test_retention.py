@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from incorta_provider.storage.mending import mend_replica
 from incorta_provider.storage.prune import Freed, drop, forget_bytes, sweep
 from tests.builders.storage import EPOCH
 from tests.contract.backends import Site, Source
@@ -95,3 +96,21 @@ def test_what_a_run_has_staged_is_not_touched(at: World) -> None:
     at.seal_checked("F")
     states["F"] = at.expected()
     ensure_reached(at, states, "FEF")
+
+
+def test_drift_is_mended_from_the_source(at: World) -> None:
+    """B51: what is gone or damaged is fetched, unless it is kept here; what was written by hand makes way."""
+    at.source.put(b"a", b"1")
+    at.source.put(b"t/b", b"damaged later")
+    at.source.put(b"t/c", b"2")
+    at.replicate("A")
+    at.site.put(b"by hand/x", b"3")
+    at.site.damage(b"t/b")
+    at.site.remove(b"a")
+    found = at.verify("A")
+    assert (found.missing, found.different) == ((b"a",), (b"t/b",))
+    assert b"by hand/x" in found.unexpected
+    with at.catalog.lock("apply"):
+        mend_replica(at.target, at.catalog, "A", found, [at.source.tree()])
+    at.ensure_equal("A")
+    assert list((at.catalog.root / "repairs").glob("*")) == []
