@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 from itertools import combinations, permutations, product
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -68,6 +68,17 @@ class Analytics(_Part):
     tenant: Text
 
 
+class ObjectLock(_Part):
+    """How the versions of a bucket are protected from deletion, whoever holds the keys.
+
+    :ivar mode: ``GOVERNANCE`` may be lifted by an account with a special right, ``COMPLIANCE`` by nobody.
+    :ivar days: counted from when a version is made; keep it shorter than the retention, or nothing is ever pruned.
+    """
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    days: int = Field(ge=1, le=36_500)
+
+
 class Site(_Part):
     """One installation of Incorta.
 
@@ -77,11 +88,13 @@ class Site(_Part):
         there. Only of a ``file://`` storage.
     :ivar catalog: a folder that is mounted at every worker, whatever the storage is.
     :ivar vault: of a storage that only a node reaches: the folder there for what is staged and displaced.
+    :ivar object_lock: only of an ``s3://`` storage, whose bucket must have Object Lock on.
     """
 
     storage: Url
     catalog: Url
     vault: Url | None = None
+    object_lock: ObjectLock | None = None
     mount_point: Annotated[str, StringConstraints(pattern=r"^/.*[^/]$")] | None = None
     metadata: Metadata
     zookeeper: ZooKeeper
@@ -114,6 +127,12 @@ class Site(_Part):
     def _storage_is_on_the_mount(self) -> Self:
         if self.mount_point is not None and not _folder(self.storage).startswith(_folder(f"file://{self.mount_point}")):
             raise ValueError(f"storage {self.storage} is not below the mount point {self.mount_point}")
+        return self
+
+    @model_validator(mode="after")
+    def _lock_of_a_bucket(self) -> Self:
+        if self.object_lock is not None and not self.storage.startswith("s3://"):
+            raise ValueError(f"object_lock is only for a bucket, and storage is {self.storage}")
         return self
 
     @property

@@ -17,6 +17,7 @@ from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.url import local_path, open_target, open_tree
@@ -44,7 +45,9 @@ class SiteAccess:
     @property
     def target(self) -> Target:
         """The shared storage as the live replica that recovery points are applied to."""
-        return open_target(self.config.storage, self.catalog, self.connections, self.config.vault)
+        asked = self.config.object_lock
+        lock = ObjectLock(asked.mode, asked.days) if asked else None
+        return open_target(self.config.storage, self.catalog, self.connections, self.config.vault, lock)
 
     @property
     def catalog(self) -> Catalog:

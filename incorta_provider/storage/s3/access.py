@@ -46,11 +46,5 @@ class Access:
 
     def is_same_identity(self, other: Access) -> bool:
         """Tell whether both are one account at one endpoint, so that the server can copy by itself."""
-        mine, theirs = (_endpoint(access) for access in (self, other))
-        return mine == theirs
-
-
-def _endpoint(access: Access) -> tuple[object, ...]:
-    extra, info = access.info.extra, access.info
-    chosen = ("endpoint_url", "role_arn", "profile_name", "service_config", "assume_role_kwargs")
-    return (info.login, info.password, *(extra.get(name) for name in chosen), access.region)
+        mine, theirs = self.info, other.info
+        return (mine.login, mine.password, dict(mine.extra)) == (theirs.login, theirs.password, dict(theirs.extra))

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from incorta_provider.connection import Connections
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.s3.access import Access
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.foldered import FolderedTree
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.place import parse_place
 from incorta_provider.storage.s3.session import open_access
 from incorta_provider.storage.s3.target import S3Target
+
+_known: dict[tuple[str, ...], Access] = {}
 
 
 def open_s3_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -> FolderedTree:
@@ -28,6 +32,15 @@ def open_s3_target(url: str, catalog: Catalog, connections: Connections, lock: O
 
 
 def open_bucket(url: str, connections: Connections) -> Bucket:
-    """Return a bucket; of the server only the keys of a role are asked."""
+    """Return a bucket; of the server only the keys of a role are asked.
+
+    What a connection gives is kept for the life of the process, for to read it costs a tenth of a second and more;
+    keys that expire are renewed by the bucket.
+    """
     place = parse_place(url)
-    return Bucket(place, open_access(connections(place.conn_id), place.bucket))
+    info = connections(place.conn_id)
+    facts = (info.conn_id, info.login, info.password, json.dumps(dict(info.extra), sort_keys=True, default=str))
+    key = (*facts, place.bucket)
+    if key not in _known:
+        _known[key] = open_access(info, place.bucket)
+    return Bucket(place, _known[key])

@@ -346,3 +346,15 @@ def test_a_limit_that_is_none_is_refused(document: Fresh, key: str, value: objec
     spoiled = document()
     spoiled["groups"]["acme"]["replication"] = {key: value}
     assert reason in refusal(spoiled)
+
+
+def test_object_lock_is_for_buckets_only(document: Fresh) -> None:
+    spoiled = document()
+    site_of(spoiled).update(object_lock={"days": 3})
+    assert "object_lock is only for a bucket" in refusal(spoiled)
+    site_of(spoiled).update(storage="s3://aws_dr@acme/Tenants")
+    lock = Topology.model_validate(spoiled).groups["acme"].sites["newyork"].object_lock
+    assert lock is not None
+    assert (lock.mode, lock.days) == ("GOVERNANCE", 3)
+    site_of(spoiled).update(object_lock={"mode": "NONE", "days": 0})
+    assert "GOVERNANCE" in refusal(spoiled)
