@@ -32,7 +32,10 @@ def suited(source: Tree, target: Target) -> Tree:
     return source.keys if isinstance(source, FolderedTree) and isinstance(target, S3Target) else source
 
 
-def copier_for(source: Tree, target: Target, workspace: Workspace) -> Copier:
-    """Return what copies from ``source`` into the staging of a run."""
+def copier_for(source: Tree, target: Target, workspace: Workspace, *, alone: bool = True) -> Copier:
+    """Return what copies from ``source`` into the staging of a run.
+
+    :param alone: no other process copies into this workspace, as shards do; a node then ends what is left of one.
+    """
     route = _ROUTES.get((type(source), type(target)))
-    return route(source, target, workspace) if route else target.copier(source, workspace)
+    return route(source, target, workspace, alone=alone) if route else target.copier(source, workspace)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from incorta_provider.storage.ssh.wire import (
 from incorta_provider.storage.staged_index import from_text
 
 _ENTRIES = 2_000
+_NOBODY = "nobody"
+_FORGET_SECONDS = 7 * 24 * 3600.0
 
 
 def make(head: dict[str, Any], _: bytes) -> Iterator[Message]:
@@ -54,16 +57,32 @@ def owner(head: dict[str, Any], _: bytes) -> Iterator[Message]:
 
 
 def prepare(head: dict[str, Any], _: bytes) -> Iterator[Message]:
-    """Take over a fence of the vault, and remove what a worker before had begun to bring."""
+    """Make a fence, and end what others before had begun behind theirs, where this worker is to be alone."""
     fence, incoming = _bytes(head, "fence"), _bytes(head, "incoming")
     try:
         make_folders(parent_of(fence))
+        make_folders(parent_of(incoming))
         take_over(os.fsdecode(fence), head["token"])
+        for other in _others(fence, _bytes(head, "alone")) if head["alone"] else ():
+            take_over(os.fsdecode(other), _NOBODY)
+            remove_tree(parent_of(incoming) + b"/" + os.path.basename(other))  # noqa: PTH119 - bytes
+            os.unlink(other)  # noqa: PTH108 - bytes
         remove_tree(incoming)
         make_folders(incoming)
     except OSError as error:
         raise target_fault(error, head["vault"]) from None
     yield Message({"python": sys.executable, "program": sys.path[0]})
+
+
+def _others(fence: bytes, prefix: bytes) -> list[bytes]:
+    """Return the other fences whose names begin so, and all that nobody can need any more."""
+    found = []
+    with os.scandir(parent_of(fence)) as entries:
+        for entry in entries:
+            is_old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _FORGET_SECONDS
+            if entry.path != fence and (entry.name.startswith(prefix) or is_old):
+                found.append(entry.path)
+    return found
 
 
 def pull(head: dict[str, Any], body: bytes) -> Iterator[Message]:

@@ -26,14 +26,17 @@ from incorta_provider.storage.workspace import Workspace
 
 
 class _Numbered:
-    """Gives each rsync a folder of its own."""
+    """Gives each rsync a folder of its own.
 
-    def __init__(self, home: bytes) -> None:
-        self._home = home
+    :param name: of this process; others on other workers may use the same ``home``.
+    """
+
+    def __init__(self, home: bytes, name: str) -> None:
+        self._head = home + b"/rsync-" + name.encode()
         self._numbers = itertools.count(1)
 
     def next(self) -> bytes:
-        return self._home + b"/rsync-%d-%d" % (os.getpid(), next(self._numbers))
+        return self._head + b"-%d" % next(self._numbers)
 
 
 class PullHere:
@@ -43,7 +46,7 @@ class PullHere:
         self.place = source.label
         self._source = source
         self._area = os.fsencode(workspace.files)
-        self._folders = _Numbered(os.fsencode(workspace.partial))
+        self._folders = _Numbered(os.fsencode(workspace.partial), source.node.name)
 
     def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end."""
@@ -64,15 +67,19 @@ class PullHere:
 
 
 class _IntoVault:
-    """What both ways to a node have in common: an area of its vault, behind a fence that this worker took over."""
+    """What both ways to a node have in common: an area of its vault, behind a fence of this process.
 
-    def __init__(self, volume: RemoteVolume, area: bytes) -> None:
+    :param alone: no other process is to copy into the area: what is left of former ones is waited for, and refused.
+    """
+
+    def __init__(self, volume: RemoteVolume, area: bytes, *, alone: bool) -> None:
         self._volume = volume
         self._area = area
-        name = os.fsdecode(area).replace("/", "-")
+        group = os.fsdecode(area).replace("/", "-") + "."
+        name = group + volume.node.name
         self._fence = volume.fence(name)
-        self._program = volume.take_over(name).head
-        self._folders = _Numbered(volume.incoming(name))
+        self._program = volume.take_over(name, group if alone else "").head
+        self._folders = _Numbered(volume.incoming(name), volume.node.name)
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
         """Take files into the area."""
@@ -90,8 +97,8 @@ class PushThere(_IntoVault):
     :param root: the folder, for :meth:`bring`.
     """
 
-    def __init__(self, root: bytes, volume: RemoteVolume, area: bytes) -> None:
-        super().__init__(volume, area)
+    def __init__(self, root: bytes, volume: RemoteVolume, area: bytes, *, alone: bool) -> None:
+        super().__init__(volume, area, alone=alone)
         self.place = volume.label
         self._root = root
         fenced = [self._program["python"], "-I", self._program["program"], "fenced", self._fence.hex()]
@@ -113,8 +120,8 @@ class PushThere(_IntoVault):
 class PullThere(_IntoVault):
     """Has a node bring files from another one, with a key of its own: no byte passes this worker."""
 
-    def __init__(self, source: SshTree, volume: RemoteVolume, area: bytes) -> None:
-        super().__init__(volume, area)
+    def __init__(self, source: SshTree, volume: RemoteVolume, area: bytes, *, alone: bool) -> None:
+        super().__init__(volume, area, alone=alone)
         self.place = f"{source.label} to {volume.label}"
         key = str(volume.info.extra.get("pull_key_file") or "")
         if not key.startswith("/"):

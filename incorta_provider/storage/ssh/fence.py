@@ -70,7 +70,10 @@ def run_fenced(arguments: Sequence[str]) -> NoReturn:
             os.set_inheritable(handle, True)
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
-    except (DrError, OSError) as error:
+    except DrError as error:
+        sys.stderr.write(f"incorta-dr: {error}\n")
+        sys.exit(os.EX_TEMPFAIL)
+    except OSError as error:
         sys.stderr.write(f"incorta-dr: {error}\n")
     sys.exit(127)
 

@@ -119,13 +119,15 @@ class _Agent:
 class Node:
     """The agents at one node; for many threads.
 
-    :ivar token: names this worker at fences, see :mod:`incorta_provider.storage.ssh.fence`.
+    :ivar name: of this process, unlike that of any other on any worker.
+    :ivar token: the same for people to read; names it at fences, see :mod:`incorta_provider.storage.ssh.fence`.
     """
 
     def __init__(self, info: ConnectionInfo) -> None:
         self.info = info
         self.label = f"ssh://{info.conn_id}"
-        self.token = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex}"
+        self.name = uuid.uuid4().hex
+        self.token = f"{socket.gethostname()[:60]}:{os.getpid()}:{self.name}"
         self._starter = Starter(str(info.extra.get("python") or "python3"))
         self._lock = threading.Lock()
         self._short = threading.Lock()

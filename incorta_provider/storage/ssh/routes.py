@@ -1,4 +1,7 @@
-"""The ways of files from and to nodes, by the kinds of the two ends; see :mod:`incorta_provider.storage.routes`."""
+"""The ways of files from and to nodes, by the kinds of the two ends; see :mod:`incorta_provider.storage.routes`.
+
+Each takes ``alone``: whether no other process copies into this workspace, so that what is left of one must be ended.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ from incorta_provider.storage.target import Copier
 from incorta_provider.storage.workspace import Workspace
 
 
-def node_to_folder(source: SshTree, target: LocalTarget, workspace: Workspace) -> Copier:
+def node_to_folder(source: SshTree, target: LocalTarget, workspace: Workspace, *, alone: bool = True) -> Copier:
     """Pull from a node into the workspace."""
     return BatchCopier(source, PullHere(source, workspace), source.node.streams)
 
 
-def folder_to_node(source: LocalTree, target: SshTarget, workspace: Workspace) -> Copier:
+def folder_to_node(source: LocalTree, target: SshTarget, workspace: Workspace, *, alone: bool = True) -> Copier:
     """Push from a mounted folder to a node."""
     root = os.fsencode(source.root)
-    carrier = PushThere(root, target.volume, target.area(workspace))
+    carrier = PushThere(root, target.volume, target.area(workspace), alone=alone)
     return BatchCopier(LocalSource(root), carrier, target.volume.node.streams)
 
 
-def node_to_node(source: SshTree, target: SshTarget, workspace: Workspace) -> Copier:
+def node_to_node(source: SshTree, target: SshTarget, workspace: Workspace, *, alone: bool = True) -> Copier:
     """Let the target's node pull from the source's."""
-    carrier = PullThere(source, target.volume, target.area(workspace))
+    carrier = PullThere(source, target.volume, target.area(workspace), alone=alone)
     return BatchCopier(source, carrier, target.volume.node.streams)

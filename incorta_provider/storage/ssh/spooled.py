@@ -29,13 +29,14 @@ class SpooledBatches:
     def __init__(self, source: Tree, volume: RemoteVolume, area: bytes, workspace: Workspace) -> None:
         self.limits = Limits(workers=volume.node.streams, batch_files=FILES, batch_bytes=BYTES, helpers=False)
         self._source = source
+        self._name = volume.node.name.encode()
         self._home = os.fsencode(workspace.partial)
-        self._carrier = PushThere(self._home, volume, area)
+        self._carrier = PushThere(self._home, volume, area, alone=False)
         self._numbers = itertools.count(1)
 
     def __call__(self, batch: Batch) -> list[Entry | Missed]:
         """Copy a batch of files and return what came of each."""
-        spool = self._home + b"/spool-%d-%d" % (os.getpid(), next(self._numbers))
+        spool = self._home + b"/spool-%s-%d" % (self._name, next(self._numbers))
         remove_tree(spool)
         make_folders(spool)
         try:

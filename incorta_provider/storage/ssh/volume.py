@@ -144,13 +144,17 @@ class RemoteVolume:
         (part,) = self._call("owner")
         return part.head["owner"]  # type: ignore[no-any-return]
 
-    def take_over(self, fence: str) -> Message:
-        """Make this worker the one that may write behind a fence, once nothing else does any more."""
+    def take_over(self, fence: str, alone: str = "") -> Message:
+        """Make this worker one that may write behind a fence, once nothing of others writes there any more.
+
+        :param alone: the others are all whose fences begin so; empty for those of this very fence.
+        """
         (part,) = self._call(
             "prepare",
             fence=to_text(self.fence(fence)),
             incoming=to_text(self.incoming(fence)),
             token=self.node.token,
+            alone=alone,
         )
         return part
 

@@ -12,6 +12,8 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Prec
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
 from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.ssh import batches
+from incorta_provider.storage.ssh.routes import folder_to_node
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.transfer import copy_delta
@@ -188,6 +190,26 @@ def test_another_worker_takes_over_and_the_former_one_is_refused(root, source, t
     with pytest.raises(TransientError, match="another worker has taken over"):
         target.volume.do([], b"history/x")
     assert other.do([], b"history/y") == []
+
+
+def test_shards_copy_beside_each_other_and_a_whole_pass_ends_what_is_left(root, target, dr, monkeypatch):
+    monkeypatch.setattr(batches, "_RETRY_PAUSES", ())
+    put(root, {"a": b"1", "b": b"2", "c": b"3"})
+    a, b, c = (entry for entry in LocalTree(root).list())
+    workspace = target.catalog.workspace("a run")
+
+    def worker(name, *, alone):
+        volume = RemoteVolume(dr(conn_id=name), target.volume.root, target.volume.vault)
+        return folder_to_node(LocalTree(root), SshTarget(target.catalog, volume), workspace, alone=alone)
+
+    one, other = worker("one", alone=False), worker("other", alone=False)
+    assert [entry.path for entry in (*one([a]), *other([b]), *one([c]))] == [b"a", b"b", b"c"]
+    whole = worker("whole", alone=True)
+    for left in (one, other):
+        with pytest.raises(TransientError, match="another worker has taken over"):
+            left([a])
+    assert whole([a])[0].path == b"a"
+    assert len(list(Path(os.fsdecode(target.volume.vault), "fences").iterdir())) == 1
 
 
 def test_room_that_there_is_not_is_refused_before_the_first_byte(target):
