@@ -26,7 +26,8 @@ _FOLDERS_COUNTED = 10_000
 class Limits(BaseModel):
     """What a recovery point may differ from the one before it without a person's word.
 
-    The defaults hold a loss or a change of more than half of all files, once it is more than a hundred.
+    The defaults hold a loss of more than 40 % of all files and a change of more than half, once it is more than a
+    hundred: a source of which half is not there, or was not listed, does not pass.
 
     :ivar max_removed_percent: of the files of the point before.
     :ivar max_changed_percent: of the files of the point before.
@@ -39,7 +40,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_removed_percent: float = Field(default=50, ge=0, le=100)
+    max_removed_percent: float = Field(default=40, ge=0, le=100)
     max_changed_percent: float = Field(default=50, ge=0, le=100)
     allow_files: int = Field(default=100, ge=0)
     max_removed_files: int | None = Field(default=None, ge=0)

@@ -33,7 +33,7 @@ def refused(topology_text: str, addition: str) -> str:
 def test_without_them_nothing_is_dropped_and_much_is_allowed(group: Group) -> None:
     assert group.retention is None
     assert group.breaker == Limits()
-    assert (group.breaker.max_removed_percent, group.breaker.allow_files, group.breaker.marker) == (50, 100, None)
+    assert (group.breaker.max_removed_percent, group.breaker.allow_files, group.breaker.marker) == (40, 100, None)
     assert group.verify == Verify(schedule="0 3 * * *", sample_days=30, repair=False)
     assert group.sites["berlin"].mount_point is None
 

@@ -174,14 +174,23 @@ class TestSource:
 
 
 class TestChanges:
-    def test_half_of_the_source_is_gone(self, bench: Bench, source: Path) -> None:
+    def test_a_source_that_is_half_listed(self, bench: Bench, source: Path) -> None:
+        """B40: exactly half of it is seen."""
+        replicate(bench, "scheduled__1")
+        full = snapshot(bench.storage("newyork"), times=True)
+        lose(source, 151)
+        assert "151 of 302 files (50.0 %) were removed" in tripped(staged(bench, "scheduled__2")).what
+        assert snapshot(bench.storage("newyork"), times=True) == full
+        assert len(bench.catalog.points()) == 1
+
+    def test_more_than_half_of_the_source_is_gone(self, bench: Bench, source: Path) -> None:
         point = replicate(bench, "scheduled__1")
         full = snapshot(bench.storage("newyork"), times=True)
         lose(source, 160)
         run = staged(bench, "scheduled__2")
         error = tripped(run)
         assert error.what == (
-            "the change breaker stopped this run:\n  160 of 302 files (53.0 %) were removed, allowed are 50 %: "
+            "the change breaker stopped this run:\n  160 of 302 files (53.0 %) were removed, allowed are 40 %: "
             "160 in acme/t0/; such as acme/t0/v0/part-00000, acme/t0/v0/part-00001, acme/t0/v0/part-00002"
         )
         assert "--group acme --site newyork --run-id scheduled__2 --reason TEXT`" in error.fix
@@ -233,7 +242,7 @@ class TestOverride:
         lose(source, 5000, first=500)
         run = staged(bench, "scheduled__2")
         assert tripped(run).what == (
-            "the change breaker stopped this run:\n  5000 of 6001 files (83.3 %) were removed, allowed are 50 %: "
+            "the change breaker stopped this run:\n  5000 of 6001 files (83.3 %) were removed, allowed are 40 %: "
             "1000 in acme/t1/, 1000 in acme/t2/, 1000 in acme/t3/, 1000 in acme/t4/, 500 in acme/t0/; "
             "such as acme/t0/v5/part-00500, acme/t0/v5/part-00501, acme/t0/v5/part-00502"
         )
