@@ -43,8 +43,7 @@ class ApplyPlan:
         """
         if self._unmanaged:
             yield from (Step(Verb.REMOVE, name) for name in self._volume.live_root().names)
-        if any(_is_new_folder(change) for change in self._way.changes()):
-            self._whole = whole_folders(self._way.changes(), self._volume.area(self._own))
+        self._whole = whole_folders(self._way.changes(), self._volume.area(self._own))
         for some in chunks(self._way.changes(), STEPS):
             yield from self._with_places([step for change in some if (step := self._step(change)) is not None])
         if self._missing:
@@ -111,7 +110,3 @@ class ApplyPlan:
             where=str(self._target),
             fix="Nothing was changed. The manifest is forged or damaged; choose another recovery point.",
         )
-
-
-def _is_new_folder(change: Change) -> bool:
-    return change.old is None and change.new is not None and change.new.kind is Kind.DIR

@@ -179,6 +179,18 @@ def read_folders(path: Path) -> Iterator[Entry]:
     return (entry for entry, side in _rows(path) if side == _Side.FOLDER)
 
 
+def end_folders(path: Path, *, back: bool) -> Iterator[Entry]:
+    """Yield the folders that changed or directly hold a changed path, as they are at the end; in no order.
+
+    :param back: the delta is read the other way round, and its end is what it leads from.
+    """
+    wanted = {_FOLDER, int(_Side.OLD) if back else _NEW}
+    for group in _groups(path):
+        codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
+        rows = [row for row, code in enumerate(codes) if code == DIR_CODE and sides[row] in wanted]
+        yield from to_entries(group.take(integers(rows, pa.int64()))) if rows else ()
+
+
 def changed_folders(path: Path) -> Iterator[bytes]:
     """Yield the paths of the folders that are new or changed, in path order."""
     for group in _groups(path):

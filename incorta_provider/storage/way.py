@@ -14,7 +14,7 @@ from typing import Protocol
 from incorta_provider.dr.diff import Change, diff
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.delta_file import change_between, delta_base, read_delta, read_folders
+from incorta_provider.storage.delta_file import change_between, delta_base, end_folders, read_delta
 from incorta_provider.storage.found import found_path
 from incorta_provider.storage.manifest_file import differing, read_manifest, read_totals, select
 from incorta_provider.storage.workspace import Workspace
@@ -106,9 +106,7 @@ class _Delta:
 
     def folders(self, wanted: Sequence[bytes]) -> list[Entry]:
         """Return folders of the point as it has them, in path order."""
-        ends = (change.new for change in self.changes())
-        known = {entry.path: entry for entry in ends if entry is not None and entry.kind is Kind.DIR}
-        known.update((entry.path, entry) for entry in read_folders(self._delta))
+        known = {entry.path: entry for entry in end_folders(self._delta, back=self._back)}
         missing = [path for path in wanted if path not in known]
         if missing:
             known.update((entry.path, entry) for entry in Compared(None, self._manifest).folders(missing))

@@ -11,7 +11,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from incorta_provider.dr.diff import Change, align
+from incorta_provider.dr.diff import Change
 from incorta_provider.dr.manifest import Entry, Kind, OpenFolders, parent_of
 from incorta_provider.exceptions import DrError
 from incorta_provider.storage.tree import Tree
@@ -22,56 +22,98 @@ log = logging.getLogger(__name__)
 def whole_folders(changes: Iterable[Change], staged: Tree) -> dict[bytes, int]:
     """Return the folders that may be renamed, each with the number of files below it; none inside another.
 
-    Memory follows the number of new folders.
+    Memory follows the number of new folders, and nothing else is listed.
 
     :param staged: the area with what the point brought.
     """
-    search = _Search()
+    search = _Search(staged)
     try:
-        for entry, found in align(_new(changes, search), staged.list()):
-            search.judge(entry, found)
+        for change in changes:
+            search.meet(change)
+        search.end()
     except DrError as error:  # what the area may not hold at all, or no area: each file is then looked for by itself
         log.warning("no folder is taken as a whole: %s", error)
         return {}
     return search.result()
 
 
-def _new(changes: Iterable[Change], search: _Search) -> Iterator[Entry]:
-    """Yield what the point has, and tell the search of folders that the replica has in some form."""
-    for change in changes:
-        if change.new is not None:
-            if change.old is None and change.new.kind is Kind.DIR:
-                search.enter(change.new.path)
-            yield change.new
-        elif change.old is not None:
-            search.spoil(change.old.path)
+class _Listing:
+    """What is staged below one folder, taken along with what the point has there."""
+
+    def __init__(self, staged: Tree, prefix: bytes) -> None:
+        self.prefix = prefix
+        self._entries = staged.list(prefix, prefix[:-1] + b"0")  # 0 follows the slash
+        self._next = next(self._entries, None)
+
+    def before(self, path: bytes | None) -> Iterator[Entry]:
+        """Yield what lies before a path; all that is left for None."""
+        while self._next is not None and (path is None or self._next.path < path):
+            yield self._next
+            self._next = next(self._entries, None)
+
+    def at(self, path: bytes) -> Entry | None:
+        """Return what is staged at a path; what lies before it was taken."""
+        found = self._next
+        if found is None or found.path != path:
+            return None
+        self._next = next(self._entries, None)
+        return found
 
 
 class _Search:
-    def __init__(self) -> None:
+    def __init__(self, staged: Tree) -> None:
+        self._staged = staged
         self._files: dict[bytes, int] = {}
         self._spoilt: set[bytes] = set()
+        self._waiting: list[bytes] = []
+        self._listing: _Listing | None = None
 
-    def enter(self, folder: bytes) -> None:
-        """Remember a new folder."""
-        self._files[folder] = 0
-
-    def judge(self, entry: Entry | None, found: Entry | None) -> None:
-        """Hold a path of the point against what is staged."""
+    def meet(self, change: Change) -> None:
+        """Take the next change, in path order."""
+        entry = change.new or change.old
         if entry is None:
-            if found is not None:
-                self.spoil(found.path)
-        elif entry.kind is Kind.FILE:
-            if found is not None and entry[:5] == found[:5]:
-                folder = parent_of(entry.path)
-                if folder in self._files:
-                    self._files[folder] += 1
-            else:
-                self.spoil(entry.path)
-        elif found is not None and found.kind is not entry.kind:
-            self.spoil(entry.path)
+            return
+        is_new_folder = change.old is None and entry.kind is Kind.DIR
+        listing = self._listing_of(entry.path)
+        if is_new_folder:
+            self._files[entry.path] = 0
+        if listing is not None:
+            for found in listing.before(entry.path):
+                self._spoil(found.path)
+            self._judge(entry, listing.at(entry.path))
+        elif is_new_folder:
+            self._waiting.append(entry.path + b"/")
 
-    def spoil(self, path: bytes) -> None:
+    def end(self) -> None:
+        """Take what is staged behind the last change."""
+        if self._listing is not None:
+            for found in self._listing.before(None):
+                self._spoil(found.path)
+            self._listing = None
+
+    def _listing_of(self, path: bytes) -> _Listing | None:
+        """Return what is staged in the outermost new folder that holds a path; None when none does."""
+        if self._listing is not None and path.startswith(self._listing.prefix):
+            return self._listing
+        self.end()
+        while self._waiting and self._waiting[-1] < path:
+            prefix = self._waiting.pop()
+            if path.startswith(prefix):
+                self._listing = _Listing(self._staged, prefix)
+                break
+        return self._listing
+
+    def _judge(self, entry: Entry, found: Entry | None) -> None:
+        """Hold what the point has at a path against what is staged there."""
+        if entry.kind is Kind.FILE:
+            if found is None or entry[:5] != found[:5]:
+                self._spoil(entry.path)
+            elif (folder := parent_of(entry.path)) in self._files:
+                self._files[folder] += 1
+        elif found is not None and found.kind is not entry.kind:
+            self._spoil(entry.path)
+
+    def _spoil(self, path: bytes) -> None:
         """Rule out all folders that hold a path."""
         while (path := parent_of(path)) and path not in self._spoilt:
             self._spoilt.add(path)
