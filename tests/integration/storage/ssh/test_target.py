@@ -146,6 +146,27 @@ def test_records_are_kept_where_the_bytes_are(root, source, target, tmp_path):
     assert Catalog(kept).get("A") == target.catalog.get("A")
 
 
+def test_a_catalog_that_was_lost_comes_back_from_the_vault(root, live, source, target, tmp_path):
+    put(root, {"a": b"1", "goes": b"1"})
+    seal(source, target, "A")
+    target.apply("A")
+    first = snapshot(root, times=True)
+    put(root, {"a": b"22"})
+    (root / "goes").unlink()
+    seal(source, target, "B", minute=1)
+    for point_id in ("A", "B"):
+        target.keep_records(point_id)
+    target.apply("B")
+    shutil.rmtree(target.catalog.root)
+    shutil.copytree(tmp_path / "node/vault/records", target.catalog.root)
+    for name, key in (("live.json", "point"), ("diverged.json", "left")):
+        (target.catalog.root / name).write_text(f'{{"{key}": "B"}}')
+    target.catalog.initialise("acme", "newyork")
+    target.check()
+    target.apply("A")
+    assert snapshot(live, times=True) == first
+
+
 def test_a_damaged_staged_file_is_found(root, source, target, tmp_path):
     put(root, {"a": b"1", "b": b"2"})
     workspace = target.catalog.workspace("a run")
