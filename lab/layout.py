@@ -34,7 +34,7 @@ SiteKind = Literal[
     "analytics_status",
     "loader_status",
 ]
-LabKind = Literal["airflow", "s3", "ceph_mon", "ceph_osd"]
+LabKind = Literal["airflow", "redis", "s3", "ceph_mon", "ceph_osd"]
 
 _OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "mysql": (1, 1),
@@ -51,7 +51,7 @@ _OFFSETS: dict[SiteKind, tuple[int, int]] = {
 }
 """First offset in the site's hundred, and how many members the kind has."""
 
-_LAB_OFFSETS: dict[LabKind, int] = {"airflow": 200, "s3": 210, "ceph_mon": 211, "ceph_osd": 220}
+_LAB_OFFSETS: dict[LabKind, int] = {"airflow": 200, "redis": 201, "s3": 210, "ceph_mon": 211, "ceph_osd": 220}
 _ZONES = {"berlin": ("Europe/Berlin", "+01:00"), "newyork": ("America/New_York", "-05:00")}
 
 
@@ -89,6 +89,10 @@ class Lab:
                 for member in range(1, members + 1):
                     uses[site.port(kind, member)] = f"{kind} {member} of {site.name}"
         return uses
+
+    def worker(self, name: str) -> Path:
+        """Return the folder of one worker of Airflow, which no other looks into."""
+        return self.root / "workers" / name
 
     @property
     def run(self) -> Path:
