@@ -1,0 +1,106 @@
+"""SIGKILL at a request, before the server got it or after: the next try ends with the same points and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.servers.ceph import CephS3
+from tests.builders.s3 import TestBucket, make_bucket
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, relayed
+from tests.builders.storage import put
+from tests.integration.storage.s3.replication import Replication
+from tests.integration.storage.s3.worker import forward_and_back, replication
+
+pytestmark = pytest.mark.lab
+
+ROOT = Path(__file__).resolve().parents[4]
+BEFORE = {b"a": b"1", b"t/x": b"2", b"t/gone": b"3", b"keep": b"4"}
+AFTER = {b"a": b"11", b"t/x": b"22", b"keep": b"4", b"new": b"5"}
+
+
+def prepared(root: Path, server: CephS3) -> tuple[TestBucket, Replication]:
+    """Return a bucket that is point A, with the source as point B will be."""
+    site = make_bucket(server)
+    put(root / "source", BEFORE)
+    run = replication(root, server.endpoint, site.name, site.bucket().access.keys)
+    run.replicate("A")
+    shutil.rmtree(root / "source")
+    put(root / "source", AFTER)
+    return site, run
+
+
+def start(root: Path, endpoint: str, site: TestBucket) -> subprocess.Popen[str]:
+    keys = site.bucket().access.keys
+    argv = [sys.executable, "-m", "tests.integration.storage.s3.worker", str(root), endpoint, site.name, keys.access]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, cwd=ROOT, text=True)
+    assert process.stdin is not None
+    process.stdin.write(keys.secret + "\n")
+    process.stdin.flush()
+    return process
+
+
+def killing(
+    relay: Relay, number: int, pid: Callable[[], int], *, done: bool
+) -> Callable[[Asked, Forward], Answered | None]:
+    """Kill the process at its ``number``-th request, which the server does or never sees."""
+
+    def rule(asked: Asked, forward: Forward) -> Answered | None:
+        if asked.number != number:
+            return forward(asked.body)
+        if done:
+            forward(asked.body)
+        os.kill(pid(), signal.SIGKILL)
+        relay.rule = plain
+        return None
+
+    return rule
+
+
+def killed_at(root: Path, server: CephS3, number: int, *, done: bool) -> bool:
+    """Return whether a process was killed there; what it left is finished, and compared."""
+    site, run = prepared(root, server)
+    process: list[subprocess.Popen[str]] = []
+    with relayed(server.endpoint) as relay:
+        relay.rule = killing(relay, number, lambda: process[0].pid, done=done)
+        process.append(start(root, relay.endpoint, site))
+        status = process[0].wait(timeout=240)
+    assert status in {0, -signal.SIGKILL}
+    again = replication(root, server.endpoint, site.name, site.bucket().access.keys)
+    again._minute = run._minute
+    forward_and_back(again)
+    assert site.content() == AFTER
+    assert again.verify("B").equal
+    again.target.apply("A")
+    assert site.content() == BEFORE
+    retained = [again.catalog.manifest_path(point) for point in ("A", "B")]
+    again.target.forget(place for place, _ in again.target.leftovers(retained, []))
+    again.target.apply("B")
+    assert site.content() == AFTER
+    return status != 0
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("number", [2, 4])
+def test_a_run_that_is_killed_at_a_request_is_finished(
+    tmp_path: Path, s3_server: CephS3, number: int, done: bool
+) -> None:
+    assert killed_at(tmp_path, s3_server, number, done=done)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3600)
+def test_a_run_that_is_killed_at_any_request_is_finished(tmp_path: Path, s3_server: CephS3) -> None:
+    number = 1
+    for done in (True, False):
+        while killed_at(tmp_path / f"{number}-{done}", s3_server, number, done=done):
+            number += 1
+        assert number > 20
+        number = 1
