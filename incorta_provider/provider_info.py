@@ -83,12 +83,24 @@ def _node() -> dict[str, Any]:
         "conn-fields": {
             "home": _text("Incorta home", "Folder that holds IncortaNode/ and, where it is installed, cmc/."),
             "key_file": _text("Private key file", "Path at the Airflow worker."),
+            "private_key": {
+                "label": "Private key",
+                "description": "Instead of a file: the key itself.",
+                "schema": {"type": ["string", "null"], "format": "password"},
+            },
             "known_hosts_file": _text(
                 "Known hosts file", "Path at the Airflow worker; its keys are the only ones trusted."
             ),
             "host_key": _text(
                 "Host key", "Instead of a known hosts file: type and base64, as ssh-keyscan prints them."
             ),
+            "python": _text("Python for storage", "The node's Python, 3.11 or newer; python3 unless it is set."),
+            "streams": {
+                "label": "Connections for storage",
+                "description": "Over how many connections files travel at the same time; 4 unless it is set.",
+                "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 64, "default": 4},
+            },
+            "pull_key_file": _text("Key to pull with", "Path at this node, of a key that opens the source's node."),
             "agent_port": _number("Node agent port", 4500),
             "analytics_port": _number("Analytics port", 8080),
             "loader_port": _number("Loader port", 8081),

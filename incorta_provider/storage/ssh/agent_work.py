@@ -9,13 +9,16 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from incorta_provider.storage.digests import Reader
+from incorta_provider.storage.digests import Reading
+from incorta_provider.storage.digests import read as read_file
 from incorta_provider.storage.faults import source_fault
 from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.ssh.ends import PARQUET_MAGIC, PARQUET_TAIL, UNJUDGED
 from incorta_provider.storage.ssh.facts import ensure_readable, facts_of
 from incorta_provider.storage.ssh.wire import (
     Message,
@@ -32,6 +35,7 @@ from incorta_provider.storage.tree import Missed
 _ROWS = 2_000
 """In one message of a listing."""
 
+_MAX_FOOTER = 32 << 20
 _PIECE = 256 * 1024
 """Bytes of a file in one message."""
 
@@ -84,10 +88,31 @@ def readable(head: dict[str, Any], body: bytes) -> Iterator[Message]:
 
 def read(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Take digests of files, and look at the frames of Parquet files when asked to."""
-    readings = Reader(root_of(head), framing=head["framing"])(unpack_entries(body))
+    root = root_of(head)
+    readings = [_reading(root + b"/" + entry.path, framing=head["framing"]) for entry in unpack_entries(body)]
     yield Message({}, pack_texts([reading.sha256 for reading in readings]))
     yield Message({}, pack_numbers([[reading.size] for reading in readings]))
     yield Message({"framing": [reading.framing for reading in readings]})
+
+
+def _reading(path: bytes, *, framing: bool) -> Reading:
+    """Read a file; the worker judges a footer that only a Parquet library can, which the node need not have."""
+    try:
+        return read_file(path, framing=framing)
+    except ModuleNotFoundError:
+        return replace(read_file(path), framing=UNJUDGED)
+
+
+def ends(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Send both ends of a Parquet file: its first bytes, and what its last ones call the footer."""
+    (path,) = unpack_paths(body)
+    with open(root_of(head) + b"/" + path, "rb") as file:  # noqa: PTH123 - a path of bytes
+        size = os.fstat(file.fileno()).st_size
+        first = file.read(PARQUET_MAGIC)
+        file.seek(-PARQUET_TAIL, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(0, size - PARQUET_TAIL - min(length, _MAX_FOOTER)))
+        yield Message({"size": size}, first + file.read(_MAX_FOOTER))
 
 
 def send(head: dict[str, Any], body: bytes) -> Iterator[Message]:
@@ -128,5 +153,6 @@ SOURCE_WORK = {
     "facts": facts,
     "readable": readable,
     "read": read,
+    "ends": ends,
     "send": send,
 }

@@ -10,6 +10,7 @@ from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.free_space import Room
 from incorta_provider.storage.redo_journal import Step
+from incorta_provider.storage.ssh.ends import UNJUDGED, fault_of_ends
 from incorta_provider.storage.ssh.marker import Owner
 from incorta_provider.storage.ssh.node_agent import Node, node_of
 from incorta_provider.storage.ssh.steps import pack_steps
@@ -198,9 +199,12 @@ class RemoteReader:
         digests, sizes, framing = node_of(self._info).stream(
             "read", pack_entries(batch), root=to_text(self._folder), framing=self._framing
         )
+        rows = zip(unpack_texts(digests.body), unpack_numbers(sizes.body, 1), framing.head["framing"], strict=True)
         return [
-            Reading(digest, size, fault)
-            for digest, (size,), fault in zip(
-                unpack_texts(digests.body), unpack_numbers(sizes.body, 1), framing.head["framing"], strict=True
-            )
+            Reading(digest, size, self._fault(entry.path) if fault == UNJUDGED else fault)
+            for entry, (digest, (size,), fault) in zip(batch, rows, strict=True)
         ]
+
+    def _fault(self, path: bytes) -> str | None:
+        (part,) = node_of(self._info).call("ends", pack_paths([path]), root=to_text(self._folder))
+        return fault_of_ends(part.head["size"], part.body)

@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.dr.manifest import Kind
-from incorta_provider.exceptions import ConfigurationError, TransientError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
 from incorta_provider.ssh.private_folder import PREFIX, private_folder
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.ssh import node_agent, routes, rsync
 from incorta_provider.storage.ssh.carriers import PullHere
 from incorta_provider.storage.ssh.rsync_commands import Handling
+from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from tests.benchmarks.relay import Line, Relay
-from tests.builders.storage import put
+from tests.builders.storage import folder_for_nobody, give_to_nobody, put
 
 pytestmark = pytest.mark.lab
 
@@ -250,6 +251,55 @@ def cut_behind(relay, count):
     while relay.moved < count:
         time.sleep(0.01)
     relay.cut()
+
+
+# Rights
+
+
+@pytest.fixture
+def nobody(tmp_path_factory, dr):
+    """Make connections whose agent runs as a user without special rights; root may read and write everything."""
+    with folder_for_nobody() as home:
+        python = home / "python-nobody"
+        python.write_text(f'#!/bin/sh\nHOME={home}; export HOME\nexec {AS_NOBODY} /usr/bin/python3 "$@"\n')
+        python.chmod(0o755)
+        yield home, lambda: dr(conn_id="nobody", extra={"python": str(python)})
+
+
+AS_NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups" if os.geteuid() == 0 else ""
+
+
+def test_a_file_that_may_not_be_read_voids_the_point_by_name(nobody):
+    home, connect = nobody
+    put(home, {"source/a": b"1", "source/secret": b"2"})
+    give_to_nobody(home)
+    (home / "source/secret").chmod(0)
+    tree = SshTree(connect(), bytes(home / "source"))
+    a, secret = tree.list()
+    assert tree.fetch(a, bytes(home / "into")).size == 1
+    with pytest.raises(IntegrityError, match="cannot read secret: Permission denied") as caught:
+        tree.fetch(secret, bytes(home / "other"))
+    assert caught.value.where == f"ssh://nobody: {home}/source"
+    with pytest.raises(IntegrityError, match="cannot read secret"):
+        tree.ensure_readable([b"a", b"secret"])
+
+
+def test_a_folder_that_may_not_be_read_voids_the_listing(nobody):
+    home, connect = nobody
+    put(home, {"source/a": b"1", "source/locked/x": b"2"})
+    give_to_nobody(home)
+    (home / "source/locked").chmod(0)
+    with pytest.raises(IntegrityError, match="cannot read locked"):
+        list(SshTree(connect(), bytes(home / "source")).list())
+
+
+def test_a_vault_that_may_not_be_written_is_told(nobody, target):
+    home, connect = nobody
+    (home / "node").mkdir(mode=0o555)
+    volume = RemoteVolume(connect(), bytes(home / "node/live"), bytes(home / "node/vault"))
+    with pytest.raises(ConfigurationError, match="cannot write") as caught:
+        SshTarget(target.catalog, volume).initialise()
+    assert "mount it read-write" in caught.value.fix
 
 
 # Processes

@@ -6,8 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
@@ -15,7 +18,7 @@ from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.routes import folder_to_node
 from incorta_provider.storage.ssh.target import SshTarget
-from incorta_provider.storage.ssh.volume import RemoteVolume
+from incorta_provider.storage.ssh.volume import RemoteReader, RemoteVolume
 from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import HOSTILE_NAMES, complete, make_pair, make_point, put, snapshot
@@ -182,6 +185,43 @@ def test_a_parquet_file_that_is_not_whole_is_told(root, source, target):
     workspace = target.catalog.workspace("a run")
     copy_delta(source, target, None, workspace, final=True)
     assert verify_staged(target, workspace).framing_faults == (b"a.parquet",)
+
+
+def test_a_footer_that_only_a_library_can_judge_is_judged_here(root, source, target, dr, tmp_path):
+    """The node's Python has no library for Parquet; an encoder may order the fields of a footer as it likes."""
+    whole = tmp_path / "whole.parquet"
+    pq.write_table(pa.table({"column": list(range(1000))}), whole)
+    data = whole.read_bytes()
+    length = int.from_bytes(data[-8:-4], "little")
+    put(root, {"damaged.parquet": data[: -8 - length] + b"\xff" * length + data[-8:]})
+    put(root, {"unusual.parquet": data[: -8 - length] + unusual(data[-8 - length : -8]) + tail(length + 1)})
+    workspace = target.catalog.workspace("a run")
+    bare = dr(conn_id="bare", extra={"python": str(bare_python(tmp_path))})
+    target.volume = RemoteVolume(bare, target.volume.root, target.volume.vault)
+    copy_delta(source, target, None, workspace, final=True)
+    reader = RemoteReader(bare, target.volume.path(target.area(workspace)), framing=True)
+    damaged, unusual_one = reader(
+        [Entry(name, Kind.FILE, 0, 0, 0) for name in (b"damaged.parquet", b"unusual.parquet")]
+    )
+    assert "no footer at its place" in damaged.framing
+    assert unusual_one.framing is None
+
+
+def unusual(footer):
+    """Return a footer that ends in another byte than usual, which readers do not mind."""
+    return footer + b"\x01"
+
+
+def tail(length):
+    return length.to_bytes(4, "little") + b"PAR1"
+
+
+def bare_python(folder):
+    """Return a Python without packages."""
+    path = folder / "python-bare"
+    path.write_text('#!/bin/sh\nexec python3 -S "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 def test_a_run_that_sealed_nothing_leaves_nothing(root, source, target, tmp_path):
