@@ -91,15 +91,18 @@ def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str) -> Pru
         report = _judged(access, catalog)
         manifests_that_stay(catalog, [verdict.point_id for verdict in report.dropped])
         points = {point.id: point for point in catalog.points()}
-        for verdict in report.dropped:
-            point = points[verdict.point_id]
-            drop(catalog, point, reason=verdict.reason, by=by, run_id=run_id, at=access.clock())
+        verdicts = [_still(verdict, catalog) for verdict in report.verdicts]
+        for verdict in verdicts:
+            if not verdict.keep:
+                point = points[verdict.point_id]
+                drop(catalog, point, reason=verdict.reason, by=by, run_id=run_id, at=access.clock())
         for point, why in dropped(catalog):
             _note(access, site, point, why)
         forget_bytes(catalog, site.target, freed)
         sweep(catalog, site.target)
-    log.info("%d recovery point(s) dropped, %d file(s) deleted", len(report.dropped), freed.files)
-    return PruneReport(report.verdicts, report.damaged, freed.files, freed.size, done=True)
+    done = PruneReport(verdicts, report.damaged, freed.files, freed.size, done=True)
+    log.info("%d recovery point(s) dropped, %d file(s) deleted", len(done.dropped), freed.files)
+    return done
 
 
 def _judged(access: GroupAccess, catalog: Catalog) -> PruneReport:
@@ -113,6 +116,12 @@ def _judged(access: GroupAccess, catalog: Catalog) -> PruneReport:
     )
     policy = access.config.retention or Retention()
     return PruneReport(judge(policy, points, now, protected), catalog.damaged())
+
+
+def _still(verdict: Verdict, catalog: Catalog) -> Verdict:
+    """Return a verdict as it is after a last look at the pins: a person may have set one meanwhile."""
+    pin = None if verdict.keep else Pins(catalog).of(verdict.point_id)
+    return verdict if pin is None else Verdict(verdict.point_id, True, f"pinned: {pin.reason} (by {pin.by})")
 
 
 def _newest_whole(catalog: Catalog, points: list[RecoveryPoint]) -> str | None:

@@ -46,10 +46,18 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
     ensure_point_whole(run.target.catalog, point)
     source = _source(role, point)
     _ensure_ready(run, point)
-    plan = run.folder.freeze(_plan(run, request, role, source, point))
+    plan = _frozen(run, _plan(run, request, role, source, point))
     details = {"plan_sha256": plan.sha256, "recovery_point": point.id, "reason": request.reason, "mode": plan.mode}
     run.note("cutover.requested", "requested", details)
     return plan
+
+
+def _frozen(run: CutoverRun, plan: Plan) -> Plan:
+    """Freeze the plan while no prune can drop its point: one looks at frozen plans under this lock."""
+    catalog = run.target.catalog
+    with catalog.lock("apply"):
+        catalog.get(plan.recovery_point)
+        return run.folder.freeze(plan)
 
 
 def _plan(run: CutoverRun, request: Request, role: Role, source: str, point: RecoveryPoint) -> Plan:

@@ -11,7 +11,7 @@ import pytest
 
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.dr.retention import Retention
+from incorta_provider.dr.retention import Retention, Verdict, judge
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.steps import prune as step
 from incorta_provider.steps.access import GroupAccess
@@ -241,6 +241,21 @@ class TestPrune:
         bench.catalog.manifest_path(first.id).write_bytes(b"damaged")
         pruned(bench)
         assert points(bench) == [third.id]
+
+    def test_a_pin_that_comes_at_the_last_moment_holds(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        first, second = (publish(bench, number, {"a": b"x" * number}) for number in (1, 2))
+
+        def judge_slowly(*arguments: Any) -> list[Verdict]:
+            verdicts = judge(*arguments)
+            pin(bench.access, bench.access.site("newyork"), first.id, reason="wait", by="hana")
+            return verdicts
+
+        monkeypatch.setattr(step, "judge", judge_slowly)
+        report = pruned(bench)
+        assert report.dropped == []
+        assert report.verdicts[0].reason == "pinned: wait (by hana)"
+        assert points(bench) == [first.id, second.id]
+        assert "point.dropped" not in bench.events()
 
     def test_it_waits_for_nobody(self, bench: Bench) -> None:
         publish(bench, 1, {"a": b"1"})

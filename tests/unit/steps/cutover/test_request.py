@@ -7,12 +7,19 @@ import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.dr.plan import Mode, StepName
-from incorta_provider.exceptions import ConfigurationError, FencingError, IntegrityError, PreconditionError
+from incorta_provider.exceptions import (
+    ConfigurationError,
+    FencingError,
+    IntegrityError,
+    PreconditionError,
+    TransientError,
+)
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.storage.catalog import DROPPED
 from tests.builders.group import NOON, Bench, cutover_request, cutover_run, promoting, sealed_point
 
 
@@ -271,3 +278,24 @@ def test_a_point_of_a_site_that_is_not_the_active_one_is_refused(bench: Bench, d
     with pytest.raises(PreconditionError, match=f"{point.id} is a state of tokyo, but berlin is the active site"):
         request_cutover(cutover_run(bench), cutover_request())
     assert untouched(bench)
+
+
+def test_a_point_that_is_dropped_during_the_checks_is_not_promoted(
+    ready: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (point,) = ready.catalog.points()
+    record = ready.catalog.point_dir(point.id) / "point.json"
+    monkeypatch.setattr(request_module, "rehearse", lambda run, found: [str(record.rename(record.with_name(DROPPED)))])
+    run = cutover_run(ready)
+    with pytest.raises(PreconditionError, match="there is no recovery point"):
+        request_cutover(run, cutover_request())
+    assert not run.folder.has_plan()
+
+
+def test_a_plan_is_not_frozen_while_a_prune_decides(ready: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "rehearse", lambda run, found: [])
+    run = cutover_run(ready)
+    with ready.catalog.lock("apply"), pytest.raises(TransientError, match="the catalog's lock 'apply' is busy"):
+        request_cutover(run, cutover_request())
+    assert not run.folder.has_plan()
+    assert request_cutover(run, cutover_request()).recovery_point == ready.catalog.points()[0].id
