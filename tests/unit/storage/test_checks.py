@@ -12,7 +12,10 @@ import pytest
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage import checks, transfer
 from incorta_provider.storage.checks import StagedReport, drop_from_manifest, verify_staged
+from incorta_provider.storage.digests import Reader
+from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.staging import Staging
 from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import Pair, make_pair, put
 
@@ -49,6 +52,29 @@ def test_each_kind_of_damage_is_named(pair: Pair, workspace: Workspace) -> None:
     (workspace.files / "longer").write_bytes(b"abcd")
     (workspace.files / "shorter").write_bytes(b"ab")
     assert verify_staged(pair.target, workspace).damaged == (b"flipped", b"gone", b"link", b"longer", b"shorter")
+
+
+def test_what_was_proven_and_nobody_touched_is_not_read_again(
+    pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.copy(workspace, final=True)
+    facts = (workspace.files / "a").stat()
+    (workspace.files / "a").write_bytes(b"2")
+    os.utime(workspace.files / "a", ns=(1, facts.st_mtime_ns))
+    asked = []
+    read = Reader.__call__
+    monkeypatch.setattr(Reader, "__call__", lambda reader, batch: asked.extend(batch) or read(reader, batch))
+    report = verify_staged(pair.target, workspace)
+    assert (report.files, report.size, report.damaged) == (2, 3, (b"a",))
+    assert [entry.path for entry in asked] == [b"a"]
+
+
+def test_a_copy_without_a_proof_is_read(pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a source that is no folder here."""
+    monkeypatch.setattr(LocalTarget, "copier", lambda _, source, workspace: Staging(source.fetch, workspace))
+    pair.copy(workspace, final=True)
+    (workspace.files / "a").write_bytes(b"2")
+    assert verify_staged(pair.target, workspace).damaged == (b"a",)
 
 
 def test_only_what_this_run_staged_is_read(pair: Pair, workspace: Workspace) -> None:

@@ -15,7 +15,8 @@ from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage import local_copy
 from incorta_provider.storage.digests import BUFFER_BYTES
-from incorta_provider.storage.local_copy import copy_file
+from incorta_provider.storage.local_copy import copy_file, copy_proven
+from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.tree import Missed
 from tests.builders.storage import NS, file, put
 
@@ -231,3 +232,52 @@ def test_a_short_write_is_continued(root: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_path_that_is_too_long_is_named(root: Path) -> None:
     with pytest.raises(IntegrityError, match="too long"):
         copied(root, b"/".join([b"d" * 200] * 30))
+
+
+@pytest.mark.parametrize("size", [5, 2 * BUFFER_BYTES, 2 * BUFFER_BYTES + 7])
+def test_what_does_not_arrive_as_it_was_read_is_no_copy(root: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    write = os.write
+
+    def flip(handle: int, chunk: memoryview) -> int:
+        return write(handle, bytes(chunk[:-1]) + bytes([chunk[-1] ^ 1]))
+
+    (root / "source" / "a").write_bytes(os.urandom(size))
+    monkeypatch.setattr(os, "write", flip)
+    with pytest.raises(TransientError, match="not what can be read back"):
+        copied(root)
+    assert not (root / "target" / "copy").exists()
+
+
+@pytest.mark.parametrize("size", [0, 5, 2 * BUFFER_BYTES])
+def test_a_proof_holds_until_the_copy_is_touched(root: Path, size: int) -> None:
+    (root / "source" / "a").write_bytes(os.urandom(size))
+    copy = root / "target" / "copy"
+    proven = copy_proven(os.fsencode(root / "source"), file(b"a"), os.fsencode(copy))
+    assert isinstance(proven, Proven)
+    assert proven.changed_ns == copy.stat().st_ctime_ns
+    facts = copy.stat()
+    copy.write_bytes(copy.read_bytes())
+    os.utime(copy, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert proven.changed_ns != copy.stat().st_ctime_ns
+
+
+@pytest.mark.parametrize("size", [4, 2 * BUFFER_BYTES])
+def test_a_proof_tells_of_a_parquet_file_that_is_not_whole(root: Path, size: int) -> None:
+    put(root / "source", {"half.parquet": b"x" * size, "half.txt": b"x" * size})
+    framing = []
+    for name in (b"half.parquet", b"half.txt"):
+        proven = copy_proven(os.fsencode(root / "source"), file(name), os.fsencode(root / "target") + b"/" + name)
+        assert isinstance(proven, Proven)
+        framing.append(bool(proven.framing))
+    assert framing == [True, False]
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077, 0o777])
+def test_the_mode_is_kept_whatever_the_process_masks(root: Path, mask: int) -> None:
+    (root / "source" / "a").chmod(0o664)
+    before = os.umask(mask)
+    try:
+        copied(root)
+    finally:
+        os.umask(before)
+    assert (root / "target" / "copy").stat().st_mode & 0o777 == 0o664
