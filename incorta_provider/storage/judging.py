@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import repeat
-from operator import itemgetter
+from operator import itemgetter, ne
 from typing import NamedTuple
 
 from incorta_provider.dr.diff import looks_unchanged
@@ -276,13 +276,23 @@ class _Judgement:
                 only = self._pass_over(run[0][0]) if self._immutable else None
             self._take(len(run))
             return only
-        for row in run:
-            if [row] == self._base.rows(self._at, 1) and not self._owns_up_to(row[0]):
-                self._take(1)
-            else:
+        while run:
+            same = self._same_rows(run)
+            self._take(same)
+            for row in run[same : same + 1]:
                 self._absent_before(row[0])
                 self._present(row)
+            run = run[same + 1 :]
         return None
+
+    def _same_rows(self, run: Sequence[Row]) -> int:
+        """Return how many of the first rows of a run are what the base has next."""
+        if self._owns_up_to(run[-1][0]):
+            run = run[:1]
+        if self._owns_up_to(run[0][0]):
+            return 0
+        known = self._base.rows(self._at, len(run))
+        return next((number for number, pair in enumerate(zip(run, known, strict=False)) if ne(*pair)), len(known))
 
     def _is_same(self, run: Sequence[Row]) -> bool:
         """Tell whether the base has just this run: true of nearly all, so that this is all that a file costs here."""
