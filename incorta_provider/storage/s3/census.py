@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import recorded_sha256
 from incorta_provider.storage.s3.listing import PAGE_KEYS, versions
@@ -55,6 +56,19 @@ def everything(bucket: Bucket) -> Iterator[tuple[bytes, Now]]:
     for found in versions(bucket):
         if found.latest and not found.marker and (path := bucket.place.path(found.key)):
             yield path, Now(found.version, found.size, found.modified, found.etag)
+
+
+def version_of(bucket: Bucket, wanted: Entry) -> bytes | None:
+    """Return the version that holds a file: the one that is named, or where that was lost another with its digest."""
+    if wanted.version is not None and look(bucket, wanted.path, wanted.version) is not None:
+        return wanted.version
+    key = bucket.place.key(wanted.path)
+    for found in versions(bucket, prefix=key):
+        if found.key == key and not found.marker and found.size == wanted.size:
+            now = look(bucket, wanted.path, found.version)
+            if now is not None and now.sha256 == wanted.sha256:
+                return found.version
+    return None
 
 
 def exist(bucket: Bucket, wanted: Mapping[bytes, bytes]) -> set[bytes]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
+from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import look
-from incorta_provider.storage.s3.listing import versions
+from incorta_provider.storage.s3.listing import Version, versions
 from incorta_provider.storage.s3.objects import DELETE_KEYS, abort_uploads, delete_allowed
 from incorta_provider.storage.s3.staging_log import all_logs
 from incorta_provider.storage.work_pool import chunks
@@ -34,25 +35,52 @@ _SEPARATOR = b"\0"
 def leftovers(bucket: Bucket, catalog: Catalog, retained: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
     """Yield each such version, as its place and its size in bytes; delete marks count as nothing."""
     staged = {path for one in all_logs(catalog) for path in one.paths()}
-    merged = heapq.merge(*(read_manifest(path) for path in retained), key=lambda entry: entry.path)
-    named = groupby(merged, key=lambda entry: entry.path)
-    path, kept = next(named, (None, iter(())))
-    needed = {entry.version for entry in kept}
-    for found in versions(bucket):
-        own = bucket.place.path(found.key)
-        while path is not None and path < own:
-            path, kept = next(named, (None, iter(())))
-            needed = {entry.version for entry in kept}
-        if found.latest or own in staged or (path == own and found.version in needed):
-            continue
-        if not found.marker and not _is_ours(bucket, own, found.version):
-            continue
-        yield found.key + _SEPARATOR + found.version, found.size
+    named = _Named(retained)
+    for key, group in groupby(versions(bucket), key=lambda found: found.key):
+        path, found = bucket.place.path(key), list(group)
+        if path not in staged:
+            wanted = named.at(path)
+            yield from ((key + _SEPARATOR + one.version, one.size) for one in _not_needed(bucket, path, found, wanted))
 
 
-def _is_ours(bucket: Bucket, path: bytes, version: bytes) -> bool:
-    found = look(bucket, path, version)
-    return found is not None and found.sha256 is not None
+def _not_needed(bucket: Bucket, path: bytes, found: list[Version], wanted: list[Entry]) -> Iterator[Version]:
+    """Yield the versions of one key that can go.
+
+    Where a named version was lost and its content was fetched again, another version holds it: that one stays.
+    """
+    there = {one.version for one in found}
+    needed = {entry.version for entry in wanted}
+    lost = {entry.sha256 for entry in wanted if entry.version not in there}
+    for one in found:
+        if one.latest or one.version in needed:
+            continue
+        if one.marker or (
+            (now := look(bucket, path, one.version)) is not None and now.sha256 is not None and now.sha256 not in lost
+        ):
+            yield one
+
+
+def _is_spare(bucket: Bucket, path: bytes, version: bytes, lost: Collection[bytes | None]) -> bool:
+    """Tell whether a version is ours and not what holds a lost content."""
+    now = look(bucket, path, version)
+    return now is not None and now.sha256 is not None and now.sha256 not in lost
+
+
+class _Named:
+    """What several manifests have at a path; asked in path order."""
+
+    def __init__(self, manifests: Sequence[Path]) -> None:
+        merged = heapq.merge(*(read_manifest(path) for path in manifests), key=lambda entry: entry.path)
+        self._groups = groupby((one for one in merged if one.kind is Kind.FILE), key=lambda entry: entry.path)
+        self._path: bytes | None = b""
+        self._entries: list[Entry] = []
+
+    def at(self, path: bytes) -> list[Entry]:
+        """Return the files of a path that is not before the one asked for last."""
+        while self._path is not None and self._path < path:
+            self._path, entries = next(self._groups, (None, iter(())))
+            self._entries = list(entries)
+        return self._entries if self._path == path else []
 
 
 def forget(bucket: Bucket, places: Iterator[bytes]) -> None:

@@ -80,14 +80,15 @@ def prefixes(bucket: Bucket, folder: bytes) -> list[bytes]:
     return [_key(prefix) for prefix in found]
 
 
-def versions(bucket: Bucket, after: bytes = b"") -> Iterator[Version]:
+def versions(bucket: Bucket, after: bytes = b"", prefix: bytes | None = None) -> Iterator[Version]:
     """Yield all versions below the bucket's prefix, those of a key together and the newest first.
 
     :param after: a key; what is up to it is left out.
+    :param prefix: of keys, in the place of the bucket's.
     """
     query: dict[str, str | bytes] = {"versions": "", "encoding-type": "url", "max-keys": str(PAGE_KEYS)}
-    if bucket.place.prefix:
-        query["prefix"] = bucket.place.prefix
+    if below := bucket.place.prefix if prefix is None else prefix:
+        query["prefix"] = below
     if after:
         query["key-marker"] = after
     while True:

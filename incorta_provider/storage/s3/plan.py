@@ -21,7 +21,9 @@ from incorta_provider.storage.cursor import Edit, layered
 from incorta_provider.storage.manifest_file import differing, read_manifest, read_totals, select
 from incorta_provider.storage.redo_journal import Step, Verb
 from incorta_provider.storage.s3.bucket import Bucket
-from incorta_provider.storage.s3.census import LISTING_PAYS, Now, everything, look, look_at
+from incorta_provider.storage.s3.census import LISTING_PAYS, Now, everything, look, look_at, version_of
+from incorta_provider.storage.s3.download import digest
+from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import chunks
 
 _SHOWN = 20
@@ -34,7 +36,7 @@ class S3Plan:
     :param manifest: of the point.
     :param base: of what the live keys are; None when nobody knows.
     :param touched: paths that runs staged since.
-    :param suspects: files that are brought again, whatever they look like.
+    :param suspects: files that are read, whatever they look like.
     """
 
     def __init__(
@@ -87,18 +89,18 @@ class S3Plan:
     def _step(self, path: bytes, wanted: Entry | None, now: Now | None) -> Step | None:
         if wanted is None or wanted.kind is not Kind.FILE:
             return None if now is None else Step(Verb.REMOVE, path)
-        if wanted.version is None:
+        if now is not None and self._holds(now, wanted):
+            return None
+        if (version := version_of(self._bucket, wanted)) is None:
             self._missing.append(path)
             return None
-        if now is not None and path not in self._suspects and self._holds(now, wanted):
-            return None
-        if look(self._bucket, path, wanted.version) is None:
-            self._missing.append(path)
-            return None
-        return Step(Verb.PLACE, path, wanted.version, wanted.size, 0, now is None)
+        return Step(Verb.PLACE, path, version, wanted.size, 0, now is None)
 
     def _holds(self, now: Now, wanted: Entry) -> bool:
         """Tell whether a live key holds the wanted content, be it in another version, as a copy of it is."""
+        if wanted.path in self._suspects:
+            read = digest(self._bucket, wanted)
+            return not isinstance(read, Missed) and read.entry.sha256 == wanted.sha256
         if now.version == wanted.version:
             return True
         if now.size != wanted.size:

@@ -137,7 +137,12 @@ class S3Target:
         return False
 
     def mend(self, workspace: Workspace, entries: Sequence[Entry]) -> None:
-        """Do nothing: what was staged is the newest version of its live key already."""
+        """Let what was staged stay: it is the newest version of its live key already. The rest of it goes."""
+        staged = log_of(self._catalog, workspace)
+        kept = {entry.path for entry in entries}
+        key = self.bucket.place.key
+        delete(self.bucket, [(key(path), version) for path, version in staged.versions() if path not in kept])
+        staged.remove()
 
     def _live_manifest(self) -> Path | None:
         point_id = self._catalog.live_point_id()

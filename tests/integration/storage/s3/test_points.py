@@ -9,6 +9,7 @@ import pytest
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.mending import mend_replica
 from incorta_provider.storage.s3.objects import delete
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import make_bucket
@@ -149,6 +150,26 @@ def test_a_point_whose_version_is_gone_is_refused_before_anything_changes(tmp_pa
         run.target.apply("A")
     assert run.content() == {b"a": b"22", b"b": b"33"}
     run.target.apply("B")
+
+
+def test_a_lost_version_is_fetched_again_and_stays(tmp_path: Path, s3_server: CephS3) -> None:
+    run = from_folder(tmp_path, s3_server)
+    put(tmp_path / "source", {"a": b"1", "b": b"2"})
+    run.replicate("A")
+    bucket = run.target.bucket
+    version = next(entry.version for entry in run.manifest("A") if entry.path == b"b")
+    delete(bucket, [(bucket.place.key(b"b"), version)])
+    report = run.verify("A")
+    assert report.missing == (b"b",)
+    mend_replica(run.target, run.catalog, "A", report, [run.source])
+    assert run.content() == {b"a": b"1", b"b": b"2"}
+    assert run.verify("A").equal
+    put(tmp_path / "source", {"b": b"33"})
+    run.replicate("B")
+    retained = [run.catalog.manifest_path(point) for point in ("A", "B")]
+    run.target.forget(place for place, _ in run.target.leftovers(retained, []))
+    run.target.apply("A")
+    assert run.content() == {b"a": b"1", b"b": b"2"}
 
 
 def test_leftovers_are_what_no_point_names(tmp_path: Path, s3_server: CephS3) -> None:
