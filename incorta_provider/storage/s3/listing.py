@@ -83,7 +83,7 @@ def prefixes(bucket: Bucket, folder: bytes) -> list[bytes]:
 def versions(bucket: Bucket, after: bytes = b"", prefix: bytes | None = None) -> Iterator[Version]:
     """Yield all versions below the bucket's prefix, those of a key together and the newest first.
 
-    :param after: a key; what is up to it is left out.
+    :param after: a key; what is before it is left out, and at some servers its own versions too.
     :param prefix: of keys, in the place of the bucket's.
     """
     query: dict[str, str | bytes] = {"versions": "", "encoding-type": "url", "max-keys": str(PAGE_KEYS)}
@@ -93,15 +93,16 @@ def versions(bucket: Bucket, after: bytes = b"", prefix: bytes | None = None) ->
         query["key-marker"] = after
     while True:
         body = bucket.send(Request("GET", query=query, action="s3:ListBucketVersions")).body
-        yield from _versions(body)
+        found = list(_versions(body))
+        yield from found
         if _between(body, b"<IsTruncated>", b"</IsTruncated>") != b"true":
             _ensure_whole(body, b"</ListVersionsResult>", bucket)
             return
-        marker = _key(_between(body, b"<NextKeyMarker>", b"</NextKeyMarker>"))
-        if not marker or marker < after:
+        if not found or found[-1].key < after:
             raise _cut_short(bucket, "it says that there is more, and not where")
-        query["key-marker"] = after = marker
-        query["version-id-marker"] = _between(body, b"<NextVersionIdMarker>", b"</NextVersionIdMarker>")
+        # not NextKeyMarker: Ceph leaves it plain where the keys are encoded, Amazon encodes it
+        query["key-marker"] = after = found[-1].key
+        query["version-id-marker"] = found[-1].version
 
 
 def _page(bucket: Bucket, after: bytes, token: bytes | None) -> bytes:

@@ -14,9 +14,10 @@ from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.s3 import copiers, download, objects
+from incorta_provider.storage.s3 import copiers, download, listing, objects
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.foldered import FolderedTree
+from incorta_provider.storage.s3.listing import versions
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import abort_uploads
 from incorta_provider.storage.s3.target import S3Target
@@ -155,6 +156,19 @@ def test_a_listing_of_many_pages_has_each_key_once(s3_server: CephS3) -> None:
         for entry in S3Tree(bucket).list(begin, end)
     ]
     assert pieces == found
+
+
+def test_a_listing_of_versions_of_many_pages_has_each_once(s3_server: CephS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE_KEYS", 3)
+    bucket = make_bucket(s3_server).bucket()
+    keys = ["+%2B", "a b", "a+b", "a%20b", "ü", "x'y"]
+    for key in [*keys, *keys, "a b"]:
+        _put(bucket, key)
+    found = list(versions(bucket))
+    assert [one.key for one in found if one.latest] == sorted(b"root/" + key.encode() for key in keys)
+    assert len({(one.key, one.version) for one in found}) == len(found) == 2 * len(keys) + 1
+    behind = [one for one in found if one.key > b"root/a b"]
+    assert list(versions(bucket, after=b"root/a b"))[-len(behind) :] == behind
 
 
 def _put(bucket: Bucket, key: str) -> None:
