@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 from incorta_provider.dr.manifest import LINK_CODE, Entry
 from incorta_provider.storage.arrow_columns import raw_bytes, raw_strings
 from incorta_provider.storage.judging import Columns
-from incorta_provider.storage.manifest_columns import to_entries
+from incorta_provider.storage.manifest_columns import FIELDS, to_entries
 from incorta_provider.storage.manifest_file import first_paths, open_manifest, read_group
 
 _FEW = 32
 """Up to one row in so many is taken out by itself."""
 
 _COMPARED = ["path", "kind", "size", "mtime_ns", "mode"]
+_REST = [field.name for field in FIELDS if field.name not in _COMPARED]
 
 
 class BaseRows:
@@ -65,12 +66,13 @@ class SomeRows:
     def __init__(self, file: pq.ParquetFile | None, groups: range) -> None:
         self._file = file
         self._groups = groups
+        self._compared: pa.Table | None = None
 
     def columns(self) -> Columns:
         """Return what a comparison with a listing needs."""
         if self._file is None:
             return Columns()
-        table = self._read(_COMPARED)
+        table = self._compared = self._read(_COMPARED)
         codes, sizes, times, modes = (raw_bytes(table[name].chunk(0)) for name in _COMPARED[1:])
         return Columns(*raw_strings(table["path"].chunk(0)), codes, sizes, times, modes, self._links(codes))
 
@@ -78,12 +80,22 @@ class SomeRows:
         """Return some entries, whole, by their rows."""
         if not rows:
             return {}
-        table = self._read(None)
+        table = self._whole()
         if len(rows) > table.num_rows // _FEW:
             return dict(enumerate(to_entries(table)))
         return {row: next(to_entries(table.slice(row, 1))) for row in rows}
 
-    def _read(self, columns: Sequence[str] | None) -> pa.Table:
+    def _whole(self) -> pa.Table:
+        """Return all columns; those that were compared are there already."""
+        table = self._compared if self._compared is not None else self._read(_COMPARED)
+        if table.num_columns < len(FIELDS):
+            rest = self._read(_REST)
+            for field in rest.schema:
+                table = table.append_column(field, rest[field.name])
+        self._compared = table
+        return table
+
+    def _read(self, columns: Sequence[str]) -> pa.Table:
         return pa.concat_tables(read_group(self._file, number, columns) for number in self._groups).combine_chunks()
 
     def _links(self, codes: bytes) -> dict[int, bytes]:
