@@ -32,10 +32,11 @@ from incorta_provider.storage.workspace import Workspace
 SMALL_BYTES = 8 * 1024 * 1024
 """Objects up to this size are held in memory."""
 
-THREADS = 8
+THREADS = 16
 """Requests at once in one process: a request is mostly waiting."""
 
-LIMITS = Limits(workers=4, batch_files=64, batch_bytes=64 * 1024 * 1024)
+LIMITS = Limits(workers=4, batch_files=256, batch_bytes=64 * 1024 * 1024)
+"""A batch is brought to the log with one sync of the disk, so it is larger than one of a mounted folder."""
 _TAGS = "x-amz-tagging-count"
 _FOOTER_BYTES = 1024 * 1024
 
