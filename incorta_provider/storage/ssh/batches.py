@@ -8,6 +8,7 @@ read, which is found by trying to.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -27,6 +28,9 @@ _PAUSES = (0.0, 0.05, 0.25)
 """Seconds before each try: a writer in the middle of a file needs a moment."""
 
 _RETRY_PAUSES = (1.0, 5.0)
+
+_BESIDE = 2
+"""Batches that are looked at, or read at the target, while others have all the lines."""
 
 FILES = 2_000
 BYTES = 16 * 1024 * 1024
@@ -59,10 +63,14 @@ class Carrier(Protocol):
 
 
 class BatchCopier:
-    """Copies batches from a source by a carrier; for many threads."""
+    """Copies batches from a source by a carrier; for many threads.
+
+    :param streams: how many rsyncs may run at the same time.
+    """
 
     def __init__(self, source: Source, carrier: Carrier, streams: int) -> None:
-        self.limits = Limits(workers=streams, batch_files=FILES, batch_bytes=BYTES, helpers=False)
+        self.limits = Limits(workers=streams + _BESIDE, batch_files=FILES, batch_bytes=BYTES, helpers=False)
+        self._lines = threading.Semaphore(streams)
         self._source = source
         self._carrier = carrier
 
@@ -103,9 +111,10 @@ class BatchCopier:
 
     def _bring(self, paths: Sequence[bytes], before: dict[bytes, Facts], handling: Handling) -> dict[bytes, Entry]:
         """Return what arrived whole and did not change meanwhile."""
-        incoming, ended = self._carrier.bring(paths, handling)
-        if ended.status == rsync.PARTIAL and handling is Handling.FAST:
-            incoming, ended = self._carrier.bring(paths, Handling.CAREFUL)
+        with self._lines:
+            incoming, ended = self._carrier.bring(paths, handling)
+            if ended.status == rsync.PARTIAL and handling is Handling.FAST:
+                incoming, ended = self._carrier.bring(paths, Handling.CAREFUL)
         rsync.ensure_ended_well(ended, self._carrier.place)
         after = dict(zip(paths, self._source.facts(paths, rest=False), strict=True))
         settled = [_entry(path, before[path]) for path in paths if before[path].is_same_file(after[path])]
