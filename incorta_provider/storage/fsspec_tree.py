@@ -141,6 +141,12 @@ class FsspecTree:
             raise PreconditionError(
                 "there is no such folder at the source", where=self.label, fix="Correct the path in the topology."
             ) from None
+        except UnicodeDecodeError:
+            raise IntegrityError(
+                f"a name in {shown(folder) or 'the root'} is no UTF-8, and such names cannot be carried from here",
+                where=self.label,
+                fix="Rename the file at the source; `exclude` cannot leave it out.",
+            ) from None
         except OSError as error:
             raise self._fault(error, folder) from None
         return found

@@ -23,11 +23,15 @@ class Source(Protocol):
     """A place where files are written that are then replicated.
 
     :cvar kind: its name in the table.
-    :cvar is_posix: it has folders, links, modes and times of its own; a bucket has keys.
+    :cvar is_posix: it has folders, modes and times of its own; a bucket has keys.
+    :cvar tells_modes_and_links: permission bits and links are carried.
+    :cvar time_unit_ns: how finely times are told.
     """
 
     kind: str
     is_posix: bool
+    tells_modes_and_links: bool
+    time_unit_ns: int
 
     def tree(self, exclude: Sequence[str] = ()) -> SourceTree:
         """Return the provider's view of it."""
@@ -92,6 +96,8 @@ class Folder:
     """A folder of this machine: what is mounted here, and what a node on loopback has."""
 
     is_posix = True
+    tells_modes_and_links = True
+    time_unit_ns = 1
 
     def __init__(self, root: Path) -> None:
         self.root = root

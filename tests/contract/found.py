@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -23,6 +23,11 @@ class Found:
     content: bytes = b""
     mode: int | None = None
     mtime_ns: int | None = None
+
+    def told(self, unit_ns: int, *, modes: bool) -> Found:
+        """Return it with its time as whole units, and without permission bits where they are not told."""
+        mtime = None if self.mtime_ns is None else self.mtime_ns // unit_ns
+        return replace(self, mtime_ns=mtime, mode=self.mode if modes else None)
 
 
 Tree = Mapping[bytes, Found]

@@ -10,5 +10,6 @@ PAIRS = (
     ("s3", "s3"),
     ("file", "s3"),
     ("s3", "file"),
+    ("sftp", "file"),
 )
 """Kind of source, kind of target."""

@@ -26,6 +26,8 @@ class Bucket:
 
     kind = "s3"
     is_posix = False
+    tells_modes_and_links = False
+    time_unit_ns = 1
 
     def __init__(self, bucket: TestBucket) -> None:
         self._bucket = bucket

@@ -46,6 +46,11 @@ def test_links_that_stay_inside(world: World) -> None:
     source.at(b"t/up").symlink_to("../link")
     source.at(b"dangling").symlink_to("not/there/yet")
     source.at(b"folder").symlink_to("t")
+    if not source.tells_modes_and_links:
+        with pytest.raises(IntegrityError, match="link"):
+            world.seal("A")
+        world.say("refused: named; SFTP through fsspec carries no links")
+        return
     world.replicate("A")
     world.ensure_equal("A")
     if world.site.is_posix:
@@ -60,12 +65,14 @@ def test_links_that_lead_outside(world: World) -> None:
         return
     source.put(b"a", b"1")
     source.at(b"bad").symlink_to("/etc/passwd")
-    with pytest.raises(IntegrityError, match="bad leads out of the storage"):
+    with pytest.raises(IntegrityError, match="bad leads out" if source.tells_modes_and_links else "bad is a"):
         world.seal("A")
     source.remove(b"bad")
     source.put(b"t/x", b"1")
     source.at(b"t/worse").symlink_to("../../elsewhere")
-    with pytest.raises(IntegrityError, match=r"t/worse leads out of the storage"):
+    with pytest.raises(
+        IntegrityError, match="t/worse leads out of the storage" if source.tells_modes_and_links else "t/worse is a"
+    ):
         world.seal("A")
     assert world.catalog.points() == []
     world.say("refused: named, with where it leads")
@@ -113,7 +120,7 @@ def test_special_files(world: World, what: str) -> None:
             here = os.open(source.root, os.O_RDONLY)
             bound.bind(f"/proc/self/fd/{here}/special")
             os.close(here)
-    with pytest.raises(IntegrityError, match="special is a device, socket or pipe"):
+    with pytest.raises(IntegrityError, match="special is a"):
         world.seal("A")
     assert world.catalog.points() == []
     world.say("refused: named")

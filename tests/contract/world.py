@@ -102,11 +102,11 @@ class World:
 
     def expected(self) -> dict[bytes, Found]:
         """Return what the source has, as far as the site can keep it."""
-        return comparable(self.source.read(), is_posix=self.source.is_posix and self.site.is_posix)
+        return self._comparable(self.source.read())
 
     def live(self) -> dict[bytes, Found]:
         """Return the live replica, as far as it can be compared with the source."""
-        return comparable(self.site.read(), is_posix=self.source.is_posix and self.site.is_posix)
+        return self._comparable(self.site.read())
 
     def ensure_equal(self, point_id: str) -> None:
         """The replica is the source: by the means of the storage, and by the provider's own deep comparison."""
@@ -117,9 +117,8 @@ class World:
         """Return the bytes of all files of the replica."""
         return contents(self.site.read())
 
-
-def comparable(tree: Tree, *, is_posix: bool) -> dict[bytes, Found]:
-    """Return a tree without what one of two kinds of storage cannot keep."""
-    if is_posix:
-        return dict(tree)
-    return {path: Found("file", found.content) for path, found in tree.items() if found.kind == "file"}
+    def _comparable(self, tree: Tree) -> dict[bytes, Found]:
+        if not (self.source.is_posix and self.site.is_posix):
+            return {path: Found("file", found.content) for path, found in tree.items() if found.kind == "file"}
+        unit, modes = self.source.time_unit_ns, self.source.tells_modes_and_links
+        return {path: found.told(unit, modes=modes) for path, found in tree.items()}
