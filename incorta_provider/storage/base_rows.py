@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from incorta_provider.dr.manifest import LINK_CODE, Entry
 from incorta_provider.storage.arrow_columns import raw_bytes, raw_strings
-from incorta_provider.storage.judging import Columns
 from incorta_provider.storage.manifest_columns import FIELDS, to_entries
 from incorta_provider.storage.manifest_file import first_paths, open_manifest, read_group
+from incorta_provider.storage.stretch import Columns
 
 _FEW = 32
 """Up to one row in so many is taken out by itself."""

@@ -19,8 +19,9 @@ from incorta_provider.dr.manifest import CODES, Entry, Row
 from incorta_provider.storage.base_rows import BaseRows, SomeRows
 from incorta_provider.storage.cursor import Cursor, as_edits
 from incorta_provider.storage.helpers import Helpers
-from incorta_provider.storage.judging import Block, Judge, Listing, Stretch, judged
+from incorta_provider.storage.judging import Judge, Listing, judged
 from incorta_provider.storage.known import Known
+from incorta_provider.storage.stretch import Block, Stretch
 from incorta_provider.storage.tree import RangedTree, Rows, Runs, Tree, in_runs, runs_of
 
 MANY_ROWS = 100_000

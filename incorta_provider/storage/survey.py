@@ -23,10 +23,10 @@ from typing import Self
 from incorta_provider.dr.manifest import Entry, Kind, parent_of
 from incorta_provider.storage.base_rows import BaseRows
 from incorta_provider.storage.delta_file import DeltaWriter, change_between
-from incorta_provider.storage.judging import Counts, Finding, Lost, Result
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import ManifestWriter
 from incorta_provider.storage.ranges import Found, found_in
+from incorta_provider.storage.stretch import Counts, Finding, Lost, Result
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.workspace import Pass
 
