@@ -118,7 +118,6 @@ def test_a_sealed_point_has_its_parts_and_no_scaffolding(pair: Pair) -> None:
     home = pair.catalog.point_dir("A")
     assert sorted(path.name for path in home.iterdir()) == [
         "delta.parquet",
-        "delta.parquet",
         "files",
         "inventory.json",
         "left_out.json",
