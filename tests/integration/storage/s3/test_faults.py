@@ -16,11 +16,13 @@ from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.s3 import session
 from incorta_provider.storage.s3.access import Keys
 from incorta_provider.storage.s3.bucket import Bucket, Request
+from incorta_provider.storage.s3.copiers import Staging
 from incorta_provider.storage.s3.foldered import FolderedTree
 from incorta_provider.storage.s3.objects import delete, md5_of, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
+from incorta_provider.storage.work_pool import Limits
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
 from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
@@ -213,16 +215,17 @@ def test_keys_that_expire_in_the_middle_are_renewed(
 
 
 def test_keys_that_expire_in_the_middle_and_cannot_be_renewed_cost_nothing_twice(
-    tmp_path: Path, site: TestBucket, relay: Relay
+    tmp_path: Path, site: TestBucket, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Staging, "limits", Limits(workers=2, batch_files=20, helpers=False))
     (tmp_path / "source").mkdir()
-    write(tmp_path / "source", {f"{number:03d}": b"x" for number in range(900)})
+    write(tmp_path / "source", {f"{number:03d}": b"x" for number in range(300)})
     puts: list[str] = []
 
     def expire(asked: Asked, forward: Forward) -> Answered:
         if asked.method == "PUT":
             puts.append(asked.target)
-            if len(puts) == 700:
+            if len(puts) == 200:
                 relay.rule = each(1, refused(400, "ExpiredToken"))
         return forward(asked.body)
 
@@ -233,9 +236,9 @@ def test_keys_that_expire_in_the_middle_and_cannot_be_renewed_cost_nothing_twice
         run.seal("A")
     assert run.catalog.points() == []
     relay.rule = plain
-    assert run.seal("A").copied_files < 900
+    assert run.seal("A").copied_files < 300
     run.target.apply("A")
-    assert len(run.content()) == 900
+    assert len(run.content()) == 300
 
 
 def test_a_delete_that_is_refused_is_named_and_the_others_are_done(site: TestBucket, relay: Relay) -> None:
