@@ -41,10 +41,8 @@ _FAST = {
 }
 """Timers that are made for clusters of many machines; with their defaults the start takes ten seconds longer."""
 
-_QUIET = {
-    f"debug_{part}": "0/0"
-    for part in "rgw osd ms objclass objecter bluestore bdev rocksdb mon paxos auth monc finisher throttle timer".split()
-}
+_PARTS = ("rgw", "osd", "ms", "objclass", "objecter", "bluestore", "bdev", "rocksdb", "mon", "paxos", "auth", "monc")
+_QUIET = {f"debug_{part}": "0/0" for part in (*_PARTS, "finisher", "throttle", "timer")}
 """No log is kept in memory either, which otherwise takes a good part of the processor time of small requests."""
 
 _MEMORY = {"osd_objectstore": "memstore", "memstore_device_bytes": 6 * 1024**3}
