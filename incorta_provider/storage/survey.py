@@ -27,7 +27,7 @@ from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import ManifestWriter
 from incorta_provider.storage.ranges import Found, found_in
 from incorta_provider.storage.stretch import Counts, Finding, Lost, Result
-from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.tree import FlatTree, Tree
 from incorta_provider.storage.workspace import Pass
 
 
@@ -54,7 +54,7 @@ def survey(source: Tree, known: Known, files: Pass, *, immutable: Sequence[str] 
     """
     with (
         BaseRows(known.base) as base,
-        _Book(files, known.base_id) as book,
+        _Book(files, known.base_id, flat=isinstance(source, FlatTree)) as book,
         closing(found_in(source, known, base, immutable)) as found,
     ):
         for part in found:
@@ -63,10 +63,14 @@ def survey(source: Tree, known: Known, files: Pass, *, immutable: Sequence[str] 
 
 
 class _Book:
-    """Writes the findings down, in path order, and tells which of what was lost can stay."""
+    """Writes the findings down, in path order, and tells which of what was lost can stay.
 
-    def __init__(self, files: Pass, base_id: str | None) -> None:
+    :param flat: the source has no folders.
+    """
+
+    def __init__(self, files: Pass, base_id: str | None, *, flat: bool) -> None:
         self.survey = Survey()
+        self._flat = flat
         self._pending = ManifestWriter(files.pending)
         self._draft = DeltaWriter(files.draft, base_id)
         self._folders: set[bytes] = set()
@@ -107,8 +111,9 @@ class _Book:
             self._draft.add(change_between(old, new))
 
     def _carried(self, finding: Finding, entry: Entry) -> Entry | None:
-        """Return what stays of a path that the source lost; nothing without its folder."""
-        if finding.lost is Lost.UNSURE and parent_of(entry.path) + b"/" not in self._folders:
+        """Return what stays of a path that the source lost; nothing without its folder, where there are folders."""
+        has_folder = self._flat or finding.lost is Lost.HELD or parent_of(entry.path) + b"/" in self._folders
+        if not has_folder:
             return None
         self.survey.carried += entry.kind is Kind.FILE
         if entry.kind is Kind.DIR:

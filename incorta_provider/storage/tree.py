@@ -88,6 +88,13 @@ class RangedTree(Tree, Protocol):
 
 
 @runtime_checkable
+class FlatTree(Tree, Protocol):
+    """A source that has no folders, such as a bucket: a file that it lost needs none to stay in the point."""
+
+    without_folders: Literal[True]
+
+
+@runtime_checkable
 class TreeInRuns(RangedTree, Protocol):
     """One that is listed so fast that what Python does for each row would be felt."""
 

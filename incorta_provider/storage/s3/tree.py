@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Literal
 
 from incorta_provider.dr.manifest import FILE_CODE, Entry, from_row
 from incorta_provider.exceptions import PreconditionError
@@ -29,6 +30,7 @@ class S3Tree:
     """The keys below a prefix; can be pickled."""
 
     parallel: Parallel = "threads"
+    without_folders: Literal[True] = True
 
     def __init__(self, bucket: Bucket, exclude: Sequence[str] = ()) -> None:
         self.bucket = bucket

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -40,6 +41,12 @@ class Listed:
 
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         raise NotImplementedError
+
+
+class ListedInBucket(Listed):
+    """One without folders."""
+
+    without_folders: Literal[True] = True
 
 
 class ListedInRanges(Listed):
@@ -205,6 +212,14 @@ def test_what_is_carried_needs_its_folder(files: Pass) -> None:
     assert draft == [folder(b"a"), file(b"a/x"), folder(b"c"), file(b"c/x")]
     assert pending == [listed(now[0])]
     assert found.carried == 2
+
+
+def test_where_there_are_no_folders_none_is_needed(files: Pass) -> None:
+    own = [file(b"a/x"), file(b"b/y")]
+    draft, pending, found = surveyed(files, [file(b"b/y")], own, [], source=ListedInBucket)
+    assert draft == own
+    assert pending == []
+    assert found.carried == 1
 
 
 NAMES = st.sampled_from([b"a", b"a-", b"a0"])
