@@ -9,9 +9,11 @@ LAB := .lab
 BENCH_SIZE ?= full
 BENCH_MINUTES ?= $(if $(filter small,$(BENCH_SIZE)),3,20)
 CHAOS_ROUNDS ?= 20
-export BENCH_SIZE BENCH_MINUTES CHAOS_ROUNDS
+# How many crash points of each step are tried; empty for all.
+CHAOS_POINTS ?=
+export BENCH_SIZE BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
 
-.PHONY: help demo demo-down lab lab-down lab-status test test-chaos
+.PHONY: help demo demo-down lab lab-down lab-status test test-contract test-chaos
 .PHONY: bench bench-storage bench-metadata bench-rpo lint types setup
 
 help: ## show what there is
@@ -33,9 +35,12 @@ lab-status: setup ## show what runs
 	@$(BIN)/python -m lab status --root $(LAB)
 
 test: setup ## every test but the long ones
-	@$(BIN)/pytest -m "not chaos and not bench"
+	@$(BIN)/pytest -m "not chaos and not bench and not mixed"
 
-test-chaos: setup ## every crash point, and long fault runs: CHAOS_ROUNDS=20; counted in .bench/chaos.json
+test-contract: setup ## every pair of source and target; writes docs/storage-backends.md
+	@$(BIN)/python -m tests.contract.table
+
+test-chaos: setup ## every crash point (or CHAOS_POINTS of each step), and CHAOS_ROUNDS=20 long fault runs; .bench/chaos.json
 	@$(BIN)/pytest -m chaos
 
 bench: bench-storage bench-metadata bench-rpo ## all measurements

@@ -16,7 +16,7 @@ from tests.builders.s3 import TestBucket, make_bucket  # noqa: E402
 from tests.contract.backends import Site, Source  # noqa: E402
 from tests.contract.cells import FAILED, TABLE, Table  # noqa: E402
 from tests.contract.file_backend import FileSite, FileSource  # noqa: E402
-from tests.contract.kinds import PAIRS  # noqa: E402
+from tests.contract.kinds import MIXED, PURE  # noqa: E402
 from tests.contract.s3_backend import S3Site, S3Source  # noqa: E402
 from tests.contract.sftp_backend import SftpSource  # noqa: E402
 from tests.contract.ssh_backend import SshSite, SshSource, connection  # noqa: E402
@@ -74,7 +74,12 @@ def make_site(
     }
 
 
-@pytest.fixture(params=PAIRS, ids="-".join)
+def _pairs() -> list[object]:
+    mixed = [pytest.param(pair, id="-".join(pair), marks=pytest.mark.mixed) for pair in MIXED]
+    return [pytest.param(pair, id="-".join(pair)) for pair in PURE] + mixed
+
+
+@pytest.fixture(params=_pairs())
 def make_world(
     request: pytest.FixtureRequest,
     place: Path,

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-PAIRS = (
-    ("file", "file"),
-    ("ssh", "file"),
-    ("file", "ssh"),
-    ("ssh", "ssh"),
-    ("s3", "s3"),
-    ("file", "s3"),
-    ("s3", "file"),
-    ("sftp", "file"),
-)
-"""Kind of source, kind of target."""
+PURE = (("file", "file"), ("ssh", "ssh"), ("s3", "s3"))
+"""Kind of source, kind of target: what ``make test`` tries."""
+
+MIXED = (("ssh", "file"), ("file", "ssh"), ("file", "s3"), ("s3", "file"), ("sftp", "file"))
+"""What ``make test-contract`` tries besides."""

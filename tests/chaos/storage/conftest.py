@@ -35,17 +35,22 @@ def worker() -> Iterator[Worker]:
     process.wait(30)
 
 
-@pytest.fixture(params=[pytest.param(SAMPLE, id="sample"), pytest.param(None, id="all", marks=pytest.mark.chaos)])
-def share(request: pytest.FixtureRequest) -> int | None:
-    """How many points of a step are tried; None for all of them."""
-    share: int | None = request.param
-    return share
+@pytest.fixture(params=[pytest.param(True, id="sample"), pytest.param(False, id="all", marks=pytest.mark.chaos)])
+def is_sample(request: pytest.FixtureRequest) -> bool:
+    """Whether this is what ``make test`` tries, and not ``make test-chaos``."""
+    return bool(request.param)
 
 
 @pytest.fixture
-def tally(share: int | None, tallies: Tallies) -> Tally:
+def share(is_sample: bool) -> int | None:
+    """How many points of a step are tried; None for all of them."""
+    return SAMPLE if is_sample else int(os.environ.get("CHAOS_POINTS") or 0) or None
+
+
+@pytest.fixture
+def tally(is_sample: bool, tallies: Tallies) -> Tally:
     """Count the points; a sample counts for nothing."""
-    return Tally() if share else tallies.of("storage")
+    return Tally() if is_sample else tallies.of("storage")
 
 
 @pytest.fixture
