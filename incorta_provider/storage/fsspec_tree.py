@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -50,6 +50,7 @@ class FsspecTree:
         self._root = root.rstrip("/")
         self._patterns = tuple(exclude)
         self._exclude = Exclude(exclude)
+        self._of_thread = threading.local()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle what makes it."""
@@ -96,8 +97,14 @@ class FsspecTree:
                 os.unlink(into)  # noqa: PTH108 - names are bytes
         return before._replace(sha256=digest) if whole else Missed.UNSETTLED
 
-    @cached_property
+    @property
     def _fs(self) -> Any:
+        """The way in of this thread alone: an SFTP client that two threads ask at once gives one of them no answer."""
+        if not hasattr(self._of_thread, "fs"):
+            self._of_thread.fs = self._connected()
+        return self._of_thread.fs
+
+    def _connected(self) -> Any:
         try:
             if self._scheme == "sftp":
                 from incorta_provider.storage.pinned_sftp import PinnedSftp  # noqa: PLC0415 - needs paramiko

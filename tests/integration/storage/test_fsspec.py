@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def test_it_can_be_sent_to_another_process(tmp_path: Path, node: ConnectionInfo)
     (tmp_path / "s/a").unlink()
     assert tree.fetch(entry, bytes(tmp_path / "again")) is Missed.VANISHED
     assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.timeout(60)
+def test_several_threads_each_get_their_answers(tmp_path: Path, node: ConnectionInfo) -> None:
+    put(tmp_path / "s", {f"{number:03d}": b"%d" % number for number in range(200)})
+    tree = open_tree(f"sftp://n{tmp_path}/s", lambda _: node)
+
+    def size(entry: Entry) -> int:
+        fetched = tree.fetch(entry, bytes(tmp_path / entry.path.decode()))
+        assert isinstance(fetched, Entry)
+        return fetched.size
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(size, list(tree.list()))) == 10 + 2 * 90 + 3 * 100
 
 
 def test_links_are_refused_by_name(tmp_path: Path, node: ConnectionInfo) -> None:
