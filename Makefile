@@ -11,7 +11,8 @@ BENCH_MINUTES ?= $(if $(filter small,$(BENCH_SIZE)),3,20)
 CHAOS_ROUNDS ?= 20
 # How many crash points of each step are tried; empty for all.
 CHAOS_POINTS ?=
-export BENCH_SIZE BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
+BENCH_ROUNDS ?= 3
+export BENCH_SIZE BENCH_ROUNDS BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
 
 .PHONY: help demo demo-down lab lab-down lab-status test test-contract test-chaos
 .PHONY: bench bench-storage bench-metadata bench-rpo lint types setup

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 3
-"""A median of fewer says nothing."""
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 3)
+"""A median of fewer says nothing; one is enough to see that a benchmark runs."""
 
 Samples = Mapping[str, Sequence["Sample"]]
 
