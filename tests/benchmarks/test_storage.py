@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.benchmarks.ours_storage import ALL_PASSES as EVERY_STEP
 from tests.benchmarks.ours_storage import ONE_PASS, PASSING_OVER, replicate
 from tests.benchmarks.report import ALL_PASSES, OURS, Report
 from tests.benchmarks.sizes import Size
-from tests.benchmarks.trees import Changes, Tree, differences, remove, warm
+from tests.benchmarks.trees import Changes, Tree, differences, remove, set_aside, warm
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
@@ -36,16 +36,19 @@ def cp(source: Path, target: Path) -> Sample:
     return command("cp", "-a", f"{source}/.", str(target))
 
 
-def first_sync(scratch: Path, tree: Tree) -> dict[str, Contender]:
-    """Return contenders that each start from a source in memory and no target."""
+def first_sync(scratch: Path, tree: Tree, clear: Callable[..., None]) -> dict[str, Contender]:
+    """Return contenders that each start from a source in memory and no target.
+
+    :param clear: gets the targets of the round before out of the way.
+    """
     target = scratch / "target"
 
     def prepare() -> None:
-        remove(scratch / "live", scratch / "catalog")
+        clear(scratch / "live", scratch / "catalog")
         warm(tree.root)
 
     def prepare_folder() -> None:
-        remove(target)
+        clear(target)
         target.mkdir()
         warm(tree.root)
 
@@ -60,7 +63,7 @@ def first_sync(scratch: Path, tree: Tree) -> dict[str, Contender]:
 
 def test_s1_first_sync_of_many_small_files(scratch: Path, size: Size, storage_report: Report) -> None:
     tree = Tree(scratch / "source", first=size.many_files, size=8 * KIB)
-    everyone = first_sync(scratch, tree)
+    everyone = first_sync(scratch, tree, set_aside)
     samples = compete(everyone[OURS], everyone["rsync -a"])
     assert differences(tree.root, scratch / "live") == ""
     storage_report.add(
@@ -74,7 +77,7 @@ def test_s1_first_sync_of_many_small_files(scratch: Path, size: Size, storage_re
 
 def test_s2_first_sync_of_few_big_files(scratch: Path, size: Size, storage_report: Report) -> None:
     tree = Tree(scratch / "source", first=size.big_files, size=size.big_mib * MIB)
-    everyone = first_sync(scratch, tree)
+    everyone = first_sync(scratch, tree, remove)
     samples = compete(everyone[OURS], everyone["rsync -a"], everyone["cp -a"])
     assert differences(tree.root, scratch / "target") == ""
     storage_report.add(

@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import subprocess
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -98,6 +99,17 @@ def remove(*folders: Path) -> None:
             leaves = [at for at, below, _ in os.walk(folder) if not below]
             list(pool.map(gone, leaves))
             gone(folder)
+
+
+def set_aside(*folders: Path) -> None:
+    """Rename folders away instead of removing them.
+
+    Where an ext4 has no journal, whoever makes a file passes over the inodes of files that were removed within the last
+    minutes, one by one (``recently_deleted`` in fs/ext4/ialloc.c): a hundred thousand of them made everything that was
+    measured behind it ten times as slow.
+    """
+    for folder in filter(Path.exists, folders):
+        folder.rename(folder.with_name(f".{folder.name}-{uuid.uuid4().hex}"))
 
 
 def warm(*roots: Path, content: bool = True) -> None:
