@@ -28,12 +28,13 @@ from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityEr
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
+from incorta_provider.storage.local_copy import write_all
+from incorta_provider.storage.stamps import SECOND_NS, seconds_to_rest
 from incorta_provider.storage.tree import Missed
 
 _CHUNK_BYTES = 1024 * 1024
 _TIMES = ("mtime", "last_modified", "LastModified", "modified", "updated", "created")
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
-_SECOND_NS = 1_000_000_000
 
 
 class FsspecTree:
@@ -171,16 +172,12 @@ class FsspecTree:
         return Entry(path, Kind.FILE, int(info["size"] or 0), _mtime_ns(info), _mode(info, _FILE_MODE))
 
     def _rested(self, path: bytes, place: str) -> Entry | None:
-        """Return the facts of a file that is older than the second in which it was stamped, if times are in seconds.
-
-        A write of the same size in the second in which we read would leave no trace.
-        """
+        """Return the facts of a file that is older than one tick of the clock that stamps it."""
         facts = self._facts(path, place)
-        age = time.time_ns() - facts.mtime_ns if facts is not None else -1
-        if facts is None or facts.mtime_ns % _SECOND_NS or not 0 <= age < _SECOND_NS:
-            return facts
-        time.sleep((_SECOND_NS - age) / _SECOND_NS)
-        return self._facts(path, place)
+        if facts is not None and (pause := seconds_to_rest(facts.mtime_ns)):
+            time.sleep(pause)
+            return self._facts(path, place)
+        return facts
 
     def _facts(self, path: bytes, place: str) -> Entry | None:
         try:
@@ -196,7 +193,7 @@ class FsspecTree:
 
         def write(data: bytes) -> None:
             try:
-                _write(target, data)
+                write_all(target, memoryview(data))
             except OSError as error:
                 raise target_fault(error, self.label) from None
 
@@ -263,8 +260,8 @@ def _mtime_ns(info: Mapping[str, Any]) -> int:
         value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
         whole = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return int(whole.timestamp()) * _SECOND_NS + whole.microsecond * 1000
-    return int(value * _SECOND_NS) if isinstance(value, int | float) else 1
+        return int(whole.timestamp()) * SECOND_NS + whole.microsecond * 1000
+    return int(value * SECOND_NS) if isinstance(value, int | float) else 1
 
 
 def _following(walk: Any, is_folder: bool | None) -> bytes | None:
@@ -273,9 +270,3 @@ def _following(walk: Any, is_folder: bool | None) -> bytes | None:
     except StopIteration:
         return None
     return following
-
-
-def _write(target: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(target, view) :]

@@ -25,14 +25,11 @@ from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_
 from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.parquet_framing import framing_fault, framing_fault_of, is_parquet
 from incorta_provider.storage.proven import Proven
+from incorta_provider.storage.stamps import seconds_to_rest
 from incorta_provider.storage.tree import Missed
 
 _PAUSES = (0.05, 0.25)
 """Seconds before the second and the third try: a writer in the middle of a file needs a moment."""
-
-_SECOND_NS = 1_000_000_000
-_TICK_NS = 20_000_000
-"""Linux stamps files with the time of its last tick, every 1 to 10 ms; some file systems keep whole seconds."""
 
 _OPEN_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_TARGET = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -170,17 +167,12 @@ class _Copy:
 
 
 def _rested(source: int) -> os.stat_result:
-    """Return the facts of a file that is older than one tick of the clock that stamps it.
-
-    A write of the same size within the tick in which we read would leave no trace, neither now nor in any later pass.
-    """
+    """Return the facts of a file that is older than one tick of the clock that stamps it."""
     facts = os.fstat(source)
-    tick = _SECOND_NS if not facts.st_mtime_ns % _SECOND_NS else _TICK_NS
-    age = time.time_ns() - facts.st_mtime_ns
-    if not 0 <= age < tick:
-        return facts
-    time.sleep((tick - age) / _SECOND_NS)
-    return os.fstat(source)
+    if pause := seconds_to_rest(facts.st_mtime_ns):
+        time.sleep(pause)
+        return os.fstat(source)
+    return facts
 
 
 def _write_whole(target: int, content: bytes) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -41,7 +42,7 @@ _TAGS = "x-amz-tagging-count"
 _FOOTER_BYTES = 1024 * 1024
 
 
-class Staging:
+class Staging(ABC):
     """What both kinds of copier do: note, copy a batch beside each other, note again. Can be pickled.
 
     :param lock: what each new version is protected by.
@@ -67,8 +68,9 @@ class Staging:
         self._log.did(outcome.entry for outcome in outcomes if isinstance(outcome, Proven))
         return outcomes
 
+    @abstractmethod
     def _copy(self, entry: Entry) -> Proven | Missed:
-        raise NotImplementedError
+        """Copy one file."""
 
     def _put_bytes(self, entry: Entry, data: bytes, headers: Mapping[str, str]) -> Proven:
         """Write a small file whose digest is known."""

@@ -19,6 +19,7 @@ from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
+from incorta_provider.storage.local_copy import write_all
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import FILE_MODE, mtime_of, plain_md5, proven_sha256
 from incorta_provider.storage.tree import Missed
@@ -105,7 +106,7 @@ def _into(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
     if entry.size <= 2 * RANGE_BYTES:
 
         def write(data: bytes) -> None:
-            _write(handle, data)
+            write_all(handle, memoryview(data))
 
         return _streamed(bucket, entry, write)
     return _in_ranges(bucket, entry, handle)
@@ -203,9 +204,3 @@ def _stored(handle: int) -> Iterator[bytes]:
     while data := os.pread(handle, 1024 * 1024, at):
         yield data
         at += len(data)
-
-
-def _write(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from incorta_provider.exceptions import DrError
+from incorta_provider.storage.local_copy import write_all
 from incorta_provider.storage.ssh.agent_vault import VAULT_WORK
 from incorta_provider.storage.ssh.agent_work import SOURCE_WORK
 from incorta_provider.storage.ssh.fence import run_fenced
@@ -114,9 +115,7 @@ class Agent:
             self._write(data)
 
     def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._sink, view) :]
+        write_all(self._sink, memoryview(data))
 
 
 def _failure(kind: str, what: str, where: str, fix: str) -> Message:

@@ -16,11 +16,7 @@ from typing import NamedTuple
 
 from incorta_provider.dr.manifest import MODE_BITS
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault
-
-SECOND_NS = 1_000_000_000
-_TICK_NS = 20_000_000
-"""Linux stamps files with the time of its last tick, every 1 to 10 ms; some file systems keep whole seconds."""
-
+from incorta_provider.storage.stamps import seconds_to_rest
 
 _BLOCK = 512
 
@@ -61,8 +57,7 @@ WIDTH = len(Facts._fields)
 def facts_of(root: bytes, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
     """Return the facts of files below ``root``.
 
-    :param rest: wait until each is older than one tick of the clock that stamps it: a write of the same size in the
-        tick in which it is read would leave no trace.
+    :param rest: wait until each is older than one tick of the clock that stamps it.
     :raises IntegrityError, TransientError: a path cannot be looked at.
     """
     found = [_facts(root, path) for path in paths]
@@ -102,6 +97,4 @@ def _facts(root: bytes, path: bytes) -> Facts:
 
 def _unrest(facts: Facts) -> float:
     """Return for how many seconds a file may still change without a trace."""
-    tick = _TICK_NS if facts.mtime_ns % SECOND_NS else SECOND_NS
-    age = time.time_ns() - facts.mtime_ns
-    return (tick - age) / SECOND_NS if facts.state == State.FILE and 0 <= age < tick else 0.0
+    return seconds_to_rest(facts.mtime_ns) if facts.state == State.FILE else 0.0

@@ -1,0 +1,20 @@
+"""How long a file must rest before it is read, so that no later write can hide behind the time that it is stamped with.
+
+A write of the same size within the tick in which we read would leave no trace, neither now nor in any later pass. The
+standard library is all that this module needs, for it is used at nodes too.
+"""
+
+from __future__ import annotations
+
+import time
+
+SECOND_NS = 1_000_000_000
+_TICK_NS = 20_000_000
+"""Linux stamps files with the time of its last tick, every 1 to 10 ms; some file systems keep whole seconds."""
+
+
+def seconds_to_rest(mtime_ns: int) -> float:
+    """Return for how many seconds a file with this time may still change without a trace; 0.0 for none."""
+    tick = _TICK_NS if mtime_ns % SECOND_NS else SECOND_NS
+    age = time.time_ns() - mtime_ns
+    return (tick - age) / SECOND_NS if 0 <= age < tick else 0.0
