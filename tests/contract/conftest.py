@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +11,7 @@ pytest.register_assert_rewrite("tests.contract.world")
 
 from incorta_provider.connection import ConnectionInfo  # noqa: E402
 from tests.builders.s3 import TestBucket, make_bucket  # noqa: E402
+from tests.builders.storage import folder_in_memory  # noqa: E402
 from tests.contract.backends import Site, Source  # noqa: E402
 from tests.contract.cells import FAILED, TABLE, Table  # noqa: E402
 from tests.contract.file_backend import FileSite, FileSource  # noqa: E402
@@ -31,10 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Lend a folder in memory where there is one: on a disk each of many syncs waits for all that others write."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
-        yield Path(name)
+    with folder_in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.chaos.storage.stage")
 
+from tests.builders.storage import folder_in_memory  # noqa: E402
 from tests.chaos.storage.stage import Stage, Story, Worker  # noqa: E402
 from tests.chaos.tally import Tallies, Tally  # noqa: E402
 
@@ -55,10 +55,8 @@ def tally(is_sample: bool, tallies: Tallies) -> Tally:
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """Lend a folder in memory where there is one: a disk would sync a thousand times."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
-        yield Path(name)
+    with folder_in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture

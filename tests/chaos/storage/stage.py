@@ -11,11 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.builders.storage import Pair, put, snapshot
 from tests.chaos.storage.places import HERE, Place, make, open_pair
 from tests.chaos.tally import Tally
 
 KILLED = -9
+
+ALL_POINTS = pytest.mark.parametrize(
+    "is_sample", [pytest.param(False, id="all", marks=pytest.mark.chaos)], indirect=True
+)
+"""For tests in which each crash takes seconds, so that ``make test`` tries none."""
+
 State = dict[bytes, tuple[object, ...]]
 
 

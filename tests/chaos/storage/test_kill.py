@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.ledger_file import LedgerFile
 from incorta_provider.storage.manifest_file import read_manifest
@@ -150,26 +152,17 @@ def test_a_first_apply_onto_foreign_files_that_was_killed(stage: Stage) -> None:
     stage.kill_everywhere("apply A", ensure)
 
 
-def test_leftovers_that_were_half_removed(story: Story, worker: Worker) -> None:
+@pytest.mark.parametrize("step", ["discard", "collect"])
+def test_leftovers_that_were_half_removed(story: Story, worker: Worker, step: str) -> None:
+    """By the run itself, or by the run that finds them."""
     story.advance("copy")
 
     def ensure(pair: Pair) -> None:
-        worker.finish("discard", pair)
+        worker.finish(step, pair)
         assert (points(pair), live(pair)) == (["A"], story.at_a)
         ensure_no_leftovers(pair)
 
-    story.kill_everywhere("discard", ensure)
-
-
-def test_a_collection_of_leftovers_that_was_killed(story: Story, worker: Worker) -> None:
-    story.advance("copy")
-
-    def ensure(pair: Pair) -> None:
-        worker.finish("collect", pair)
-        assert (points(pair), live(pair)) == (["A"], story.at_a)
-        ensure_no_leftovers(pair)
-
-    story.kill_everywhere("collect", ensure)
+    story.kill_everywhere(step, ensure)
 
 
 def test_a_line_of_the_ledger_that_was_being_written(story: Story, worker: Worker) -> None:

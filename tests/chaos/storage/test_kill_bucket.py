@@ -13,17 +13,10 @@ from lab.servers.ceph import CephS3
 from tests.builders.s3 import make_bucket
 from tests.builders.storage import Pair, put
 from tests.chaos.storage.places import BucketPair, Place, make
-from tests.chaos.storage.stage import Stage, Worker, points
+from tests.chaos.storage.stage import ALL_POINTS, Stage, Worker, points
 from tests.chaos.tally import Tally
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), pytest.mark.chaos]
-
-
-@pytest.fixture
-def is_sample() -> bool:
-    """Whether it is a sample: not here, where each crash takes seconds."""
-    return False
-
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), ALL_POINTS]
 
 AT_A = {b"a": b"1", b"t/x": b"old", b"t/gone": b"old", b"same": b"0"}
 AT_B = {b"a": b"22", b"t/x": b"new", b"t/new": b"new", b"same": b"0"}

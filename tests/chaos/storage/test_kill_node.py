@@ -9,17 +9,11 @@ import pytest
 
 from lab.servers.sshd import Sshd
 from tests.builders.storage import Pair
-from tests.chaos.storage.stage import Stage, Story, Worker, live, points
+from tests.chaos.storage.stage import ALL_POINTS, Stage, Story, Worker, live, points
 from tests.chaos.tally import Tally
 from tests.contract.ssh_backend import DR_NODE, PRIMARY_NODE, connection
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), pytest.mark.chaos]
-
-
-@pytest.fixture
-def is_sample() -> bool:
-    """Whether it is a sample: not here, where each crash takes seconds."""
-    return False
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), ALL_POINTS]
 
 
 @pytest.fixture

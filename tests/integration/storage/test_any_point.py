@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from incorta_provider.storage.checks import verify_staged
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.verify import verify_replica
-from tests.builders.storage import HOSTILE_NAMES, Pair, complete, make_pair, make_point, put, snapshot
+from tests.builders.storage import HOSTILE_NAMES, Pair, complete, folder_in_memory, make_pair, make_point, put, snapshot
 
 NAMES = st.sampled_from([b"a", b"a-", b"a.b", *HOSTILE_NAMES[:8]])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
@@ -39,9 +38,8 @@ LOTS = settings(
 
 @contextmanager
 def lent_pair() -> Iterator[Pair]:
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
-        pair = make_pair(Path(name) / "pair")
+    with folder_in_memory() as folder:
+        pair = make_pair(folder / "pair")
         put(pair.source, {b"always": b"here"})
         yield pair
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +18,7 @@ from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.url import open_target, open_tree
 from lab.servers.sshd import Sshd
-from tests.builders.storage import put, snapshot
+from tests.builders.storage import NS, put, snapshot
 from tests.integration.storage.s3.replication import Replication
 
 pytestmark = pytest.mark.lab
@@ -93,6 +94,7 @@ def test_a_folder_that_is_absent_or_empty_is_no_source(tmp_path: Path, node: Con
 
 def test_any_file_system_of_fsspec_is_a_source(tmp_path: Path) -> None:
     put(tmp_path / "s", {"a": b"1", "t/x": b"2"})
+    os.utime(tmp_path / "s/a", ns=(NS, NS))  # fsspec tells a float, which is good to about a quarter of a microsecond
     info = ConnectionInfo("c", extra={"fsspec": {"auto_mkdir": False}})
     tree = open_tree(f"local://c@{tmp_path}/s", lambda _: info)
     found = [(entry.path, entry.kind) for entry in tree.list()]
