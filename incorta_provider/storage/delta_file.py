@@ -10,12 +10,11 @@ again. Read the other way round a delta leads back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 import pyarrow as pa
 
@@ -57,31 +56,22 @@ class Gain:
     bytes: int
 
 
-class DeltaWriter:
+class DeltaWriter(ParquetDraft):
     """Writes a delta: it appears, whole and on disk, when the ``with`` block ends without an error.
 
     :param base: the id of the point that it leads from; None when there is none.
     """
 
     def __init__(self, path: Path, base: str | None) -> None:
-        self._path = path
+        super().__init__(path, _SCHEMA)
         self._base = base
         self._entries: list[Entry] = []
         self._sides: list[int] = []
         self._gain = [0, 0, 0]
 
-    def __enter__(self) -> Self:
-        self._draft = ParquetDraft(self._path, _SCHEMA)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._draft.discard()
-            return
+    def _finish(self) -> Mapping[bytes, Any]:
         self._flush()
-        self._draft.publish({_BASE_KEY: self._base, _GAIN_KEY: self._gain})
+        return {_BASE_KEY: self._base, _GAIN_KEY: self._gain}
 
     def add(self, change: Change) -> None:
         """Write one change; each path must sort behind the one before."""
@@ -113,7 +103,7 @@ class DeltaWriter:
     def _flush(self) -> None:
         if self._entries:
             columns = [*to_columns(self._entries), integers(self._sides, pa.uint8())]
-            self._draft.file.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+            self._file.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
             self._entries.clear()
             self._sides.clear()
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,32 +60,23 @@ class Totals:
         return Totals(self.entries + rows.num_rows, self.files + files, self.bytes + size)
 
 
-class ManifestWriter:
+class ManifestWriter(ParquetDraft):
     """Writes a manifest: it appears, whole and on disk, when the ``with`` block ends without an error.
 
     :ivar totals: what was written, once the block has ended.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path, _SCHEMA)
         self.totals = Totals(0, 0, 0)
         self._entries: list[Entry] = []
         self._parts: list[pa.Table] = []
         self._rows = 0
         self._last = b""
 
-    def __enter__(self) -> Self:
-        self._draft = ParquetDraft(self.path, _SCHEMA)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._draft.discard()
-            return
+    def _finish(self) -> Mapping[bytes, Any]:
         self._flush()
-        self._draft.publish({_TOTALS_KEY: asdict(self.totals)})
+        return {_TOTALS_KEY: asdict(self.totals)}
 
     def add(self, entry: Entry) -> None:
         """Write one entry; each path must sort behind the one before."""
@@ -135,7 +125,7 @@ class ManifestWriter:
     def _write(self, group: pa.Table) -> None:
         while group.num_rows:
             rows = group.slice(0, GROUP_ROWS if group.num_rows > GROUP_ROWS * 3 // 2 else None)
-            self._draft.file.write_table(rows)
+            self._file.write_table(rows)
             self.totals = self.totals.plus(rows)
             group = group.slice(rows.num_rows)
 

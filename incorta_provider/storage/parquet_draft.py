@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,33 +18,36 @@ from incorta_provider.storage.durable import sync_file, sync_folder
 from incorta_provider.storage.manifest_columns import PARQUET
 
 
-class ParquetDraft:
-    """Writes the file ``path`` under another name, until :meth:`publish`.
-
-    :ivar file: takes the groups of rows.
-    """
+class ParquetDraft(ABC):
+    """Writes the file ``path``: it appears, whole and on disk, when the ``with`` block ends without an error."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
+        self.path = path
+        self._schema = schema
         self._draft = path.with_name(f".{path.name}.draft")
-        self.file = pq.ParquetWriter(self._draft, schema, **PARQUET)
 
-    def publish(self, facts: Mapping[bytes, Any]) -> None:
-        """Make the file appear.
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = pq.ParquetWriter(self._draft, self._schema, **PARQUET)
+        return self
 
-        :param facts: what its footer says about the whole, as JSON; known only at the end.
-        """
-        self.file.add_key_value_metadata({key: json.dumps(value) for key, value in facts.items()})
-        self.file.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._file.close()
+            self._draft.unlink()
+            return
+        facts = self._finish()
+        self._file.add_key_value_metadata({key: json.dumps(value) for key, value in facts.items()})
+        self._file.close()
         sync_file(self._draft)
-        self._draft.rename(self._path)
-        sync_folder(self._path.parent)
+        self._draft.rename(self.path)
+        sync_folder(self.path.parent)
 
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        self.file.close()
-        self._draft.unlink()
+    @abstractmethod
+    def _finish(self) -> Mapping[bytes, Any]:
+        """Write the rows that wait, and return what the footer says about the whole, as JSON."""
 
 
 @contextmanager
