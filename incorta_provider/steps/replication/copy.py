@@ -64,7 +64,6 @@ def copy_shard(run: ReplicationRun, number: int) -> ShardReport:
         keep(run.access, run.target, run.lock_owner)
         tree = run.source.tree(run.access.config.replication.exclude)
         with source_watched(run, tree):
-            tree.check()
             report = shards.copy_shard(tree, run.target.target, run.workspace, number, _controls(run))
         run.note("shard.copied", f"shard:{number}", {"shard": number, "host": gethostname(), **asdict(report)})
         return report
@@ -101,7 +100,6 @@ def _passed_over(run: ReplicationRun) -> Sequence[str]:
 def _copy(run: ReplicationRun, *, final: bool, split: ShardSize | None = None) -> CopyReport:
     tree = run.source.tree(run.access.config.replication.exclude)
     with source_watched(run, tree):
-        tree.check()
         report = copy_delta(
             tree,
             run.target.target,

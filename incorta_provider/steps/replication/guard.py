@@ -31,15 +31,20 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def source_watched(run: ReplicationRun, tree: Tree) -> Iterator[None]:
-    """Frame a copy: a source that is not mounted, not marked or empty trips the breaker."""
-    if fault := _mount_fault(run.source) or _marker_fault(run, tree):
-        raise _trip(run, [fault], None)
+    """Frame a copy: a source that is not mounted, absent, empty or not marked trips the breaker."""
+    fault = _mount_fault(run.source)
     try:
-        yield
+        if fault is None:
+            tree.check()
+            fault = _marker_fault(run, tree)
+        if fault is None:
+            yield
     except PreconditionError as error:
         if error.where == tree.label:
             raise _trip(run, [f"{error.what} [{error.where}]"], None) from None
         raise
+    if fault is not None:
+        raise _trip(run, [fault], None)
 
 
 def ensure_within_limits(run: ReplicationRun) -> None:
@@ -122,7 +127,6 @@ def _marker_fault(run: ReplicationRun, tree: Tree) -> str | None:
     marker = run.access.config.breaker.marker
     if marker is None:
         return None
-    tree.check()
     path = os.fsencode(marker)
     found = next(iter(tree.list(path, path + b"\0")), None)
     if found is not None and found.kind is Kind.FILE:

@@ -149,6 +149,19 @@ class TestSource:
         with pytest.raises(PreconditionError, match=r"the marker file keep/\.incorta is not in"):
             pre_copy(run)
 
+    def test_one_that_is_gone_with_its_marker_pins_the_last_good_point(self, bench: Bench, source: Path) -> None:
+        put(source, {"keep/.incorta": b""})
+        limits = Limits(marker="keep/.incorta")
+        point = replicate(bench, "scheduled__1", breaker=limits)
+        shutil.rmtree(source)
+        run = replication_run(bench, "scheduled__2", breaker=limits)
+        open_run(run)
+        with pytest.raises(
+            PreconditionError, match="the change breaker stopped this run:\\n  the storage does not exist"
+        ):
+            pre_copy(run)
+        assert [pin.point for pin in Pins(bench.catalog).all()] == [point]
+
     def test_what_is_wrong_at_the_source_cannot_be_overridden(self, bench: Bench, source: Path) -> None:
         replicate(bench, "scheduled__1")
         shutil.rmtree(source)
