@@ -1,6 +1,6 @@
 """Make and remove folders of any depth; the standard library recurses, and Python's stack ends at about 1,000."""
 # Names are bytes, which pathlib does not take.
-# ruff: noqa: PTH102, PTH106, PTH108, PTH112
+# ruff: noqa: PTH102, PTH106, PTH108, PTH112, PTH113
 
 from __future__ import annotations
 
@@ -28,6 +28,27 @@ def make_folders(path: bytes) -> None:
         except FileExistsError:
             if not os.path.isdir(folder):
                 raise
+
+
+def make_folders_below(root: bytes, folder: bytes) -> None:
+    """Make a folder below ``root``, and remove the file that stands where there must be a folder.
+
+    :param folder: relative to ``root``; empty for itself.
+    """
+    path = root + b"/" + folder if folder else root
+    try:
+        make_folders(path)
+    except (FileExistsError, NotADirectoryError):
+        _remove_file_on(root, folder)
+        make_folders(path)
+
+
+def _remove_file_on(root: bytes, folder: bytes) -> None:
+    while folder:
+        path = root + b"/" + folder
+        if os.path.isfile(path):
+            os.unlink(path)
+        folder = parent_of(folder)
 
 
 def remove_tree(root: bytes) -> None:

@@ -5,7 +5,7 @@ its line is in the index nothing believes in it. Only a file that is staged alre
 beside and renamed: the earlier version stays good until the newer one is whole.
 """
 # Names are bytes, which pathlib does not take.
-# ruff: noqa: PTH105, PTH108, PTH112, PTH113
+# ruff: noqa: PTH105, PTH108, PTH112
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.faults import target_fault
-from incorta_provider.storage.folders import make_folders, remove_tree
+from incorta_provider.storage.folders import make_folders_below, remove_tree
 from incorta_provider.storage.proven import Outcome, Proven
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import LIMITS, Batch
@@ -49,7 +49,7 @@ class Staging:
             for entry in batch:
                 folder = parent_of(entry.path)
                 if folder != made:
-                    self._make_folder(folder)
+                    make_folders_below(self._files, folder)
                     made = folder
                 outcomes.append(self._copy(entry))
         except OSError as error:
@@ -74,19 +74,3 @@ class Staging:
             remove_tree(final)
         os.replace(beside, final)
         return copied._replace(changed_ns=os.lstat(final).st_ctime_ns) if isinstance(copied, Proven) else copied
-
-    def _make_folder(self, folder: bytes) -> None:
-        path = self._files + b"/" + folder if folder else self._files
-        try:
-            make_folders(path)
-        except (FileExistsError, NotADirectoryError):
-            self._remove_file_on(folder)
-            make_folders(path)
-
-    def _remove_file_on(self, folder: bytes) -> None:
-        """Remove the staged file that stands where the source has a folder by now."""
-        while folder:
-            path = self._files + b"/" + folder
-            if os.path.isfile(path):
-                os.unlink(path)
-            folder = parent_of(folder)

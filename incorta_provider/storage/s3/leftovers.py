@@ -54,9 +54,7 @@ def _not_needed(bucket: Bucket, path: bytes, found: list[Version], wanted: list[
     for one in found:
         if one.latest or one.version in needed:
             continue
-        if one.marker or (
-            (now := look(bucket, path, one.version)) is not None and now.sha256 is not None and now.sha256 not in lost
-        ):
+        if one.marker or _is_spare(bucket, path, one.version, lost):
             yield one
 
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.s3.bucket import Bucket, Request
+from incorta_provider.storage.s3.markup import unescaped
 
 PAGE_KEYS = 1000
 
@@ -192,16 +193,7 @@ def _etag(part: bytes) -> str:
 
 
 def _unescaped(text: bytes) -> bytes:
-    for entity, char in (
-        (b"&lt;", b"<"),
-        (b"&gt;", b">"),
-        (b"&quot;", b'"'),
-        (b"&apos;", b"'"),
-        (b"&#39;", b"'"),
-        (b"&amp;", b"&"),
-    ):
-        text = text.replace(entity, char)
-    return text
+    return unescaped(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _cut_short(bucket: Bucket, why: str) -> IntegrityError:

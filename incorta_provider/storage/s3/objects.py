@@ -24,6 +24,7 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Tran
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.s3.bucket import Answer, Body, Bucket, Request
 from incorta_provider.storage.s3.facts import plain_md5
+from incorta_provider.storage.s3.markup import unescaped
 
 PART_BYTES = 16 * 1024 * 1024
 SINGLE_BYTES = 64 * 1024 * 1024
@@ -51,9 +52,14 @@ def md5_of(data: bytes) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
+def _guard(md5: bytes) -> dict[str, str]:
+    """Return the header by which the server refuses a body that is not what was sent."""
+    return {"content-md5": base64.b64encode(md5).decode()}
+
+
 def put(bucket: Bucket, key: bytes, body: Body, md5: bytes, sha256: bytes, headers: Mapping[str, str]) -> Written:
     """Write an object in one request."""
-    sent = {**headers, "content-md5": base64.b64encode(md5).decode()}
+    sent = {**headers, **_guard(md5)}
     answer = bucket.send(Request("PUT", key, headers=sent, body=body))
     _ensure_stored(bucket, key, answer, md5.hex(), sha256)
     return Written(_version(answer, bucket), answer.etag)
@@ -69,8 +75,7 @@ def put_in_parts(
         data = os.pread(file.fileno(), part_bytes, (number - 1) * part_bytes)
         md5 = md5_of(data)
         query = {"partNumber": str(number), "uploadId": upload}
-        sent = {"content-md5": base64.b64encode(md5).decode()}
-        answer = bucket.send(Request("PUT", key, query, sent, data))
+        answer = bucket.send(Request("PUT", key, query, _guard(md5), data))
         if plain_md5(answer.headers, answer.etag) not in {None, md5.hex()}:
             raise _damaged(bucket, key)
         alive()
@@ -138,7 +143,7 @@ def tags(bucket: Bucket, key: bytes) -> str:
     """Return the tags of an object as a request writes them; empty when it is gone."""
     answer = bucket.send(Request("GET", key, {"tagging": ""}, action="s3:GetObjectTagging", of_object=True))
     pairs = answer.body.decode().split("<Tag>")[1:]
-    return "&".join("=".join(quote(_unescaped(_field(pair, name))) for name in ("Key", "Value")) for pair in pairs)
+    return "&".join("=".join(quote(unescaped(_field(pair, name))) for name in ("Key", "Value")) for pair in pairs)
 
 
 def abort_uploads(bucket: Bucket, older_than: datetime) -> int:
@@ -149,7 +154,7 @@ def abort_uploads(bucket: Bucket, older_than: datetime) -> int:
     parts = [part for part in body.split("<Upload>")[1:] if _field(part, "Initiated") < begun]
     for part in parts:
         key, upload = (_field(part, name) for name in ("Key", "UploadId"))
-        _abort(bucket, _unescaped(key).encode(), upload)
+        _abort(bucket, unescaped(key).encode(), upload)
     return len(parts)
 
 
@@ -184,9 +189,8 @@ def _tag(bucket: Bucket, key: bytes, version: bytes, tagging: str) -> None:
         for name, _, value in pairs
     )
     body = f"<Tagging><TagSet>{tagged}</TagSet></Tagging>".encode()
-    headers = {"content-md5": base64.b64encode(md5_of(body)).decode()}
     query: dict[str, str | bytes] = {"tagging": "", "versionId": version}
-    bucket.send(Request("PUT", key, query, headers, body, action="s3:PutObjectTagging"))
+    bucket.send(Request("PUT", key, query, _guard(md5_of(body)), body, action="s3:PutObjectTagging"))
 
 
 def _finish(bucket: Bucket, key: bytes, upload: str, etags: Iterable[str]) -> Written:
@@ -234,12 +238,12 @@ def _delete(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> l
         for key, version in versions
     )
     body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
-    headers = {"content-md5": base64.b64encode(md5_of(body)).decode()}
-    answer = bucket.send(Request("POST", None, {"delete": ""}, headers, body, action="s3:DeleteObject"))
+    guard = _guard(md5_of(body))
+    answer = bucket.send(Request("POST", None, {"delete": ""}, guard, body, action="s3:DeleteObject"))
     errors = answer.body.decode("utf-8", "replace").split("<Error>")[1:]
     absent = {"NoSuchKey", "NoSuchVersion"}
     return [
-        f"{shown(_unescaped(_field(error, 'Key')).encode())}: {_field(error, 'Code')}"
+        f"{shown(unescaped(_field(error, 'Key')).encode())}: {_field(error, 'Code')}"
         for error in errors
         if _field(error, "Code") not in absent
     ]
@@ -295,22 +299,9 @@ def _version(answer: Answer, bucket: Bucket) -> bytes:
 
 
 def _etag_in(body: bytes) -> str:
-    return _unescaped(_field(body.decode(), "ETag")).strip('"')
+    return unescaped(_field(body.decode(), "ETag")).strip('"')
 
 
 def _field(text: str, name: str) -> str:
     _, _, rest = text.partition(f"<{name}>")
     return rest.partition(f"</{name}>")[0]
-
-
-def _unescaped(text: str) -> str:
-    for entity, char in (
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", '"'),
-        ("&#34;", '"'),
-        ("&apos;", "'"),
-        ("&amp;", "&"),
-    ):
-        text = text.replace(entity, char)
-    return text

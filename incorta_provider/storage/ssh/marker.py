@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from incorta_provider.exceptions import IntegrityError, PreconditionError
-from incorta_provider.storage.durable import sync_folder
+from incorta_provider.storage.json_file import write_json
 
 _NAME = "vault.json"
 Owner = dict[str, str]
@@ -49,13 +49,7 @@ def make_vault(vault: Path, root: Path, owner: Owner) -> None:
             "the folder for the vault is not empty, and no vault", where=str(vault), fix="Choose or make another one."
         )
     _ensure_one_file_system(vault, root)
-    draft = vault / f".{_NAME}.draft"
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(owner, file, indent=2, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(vault / _NAME)
-    sync_folder(vault)
+    write_json(vault / _NAME, owner)
 
 
 def _ensure_one_file_system(vault: Path, root: Path) -> None:

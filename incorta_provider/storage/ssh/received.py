@@ -6,7 +6,7 @@ for each of many small files costs as much as writing them. The standard library
 is used at nodes too.
 """
 # Names are bytes, which pathlib does not take.
-# ruff: noqa: PTH105, PTH108, PTH113, PTH208
+# ruff: noqa: PTH105, PTH208
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from itertools import groupby
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.digests import read
 from incorta_provider.storage.faults import target_fault
-from incorta_provider.storage.folders import make_folders, remove_tree
+from incorta_provider.storage.folders import make_folders_below, remove_tree
 
 
 def adopt(incoming: bytes, area: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
@@ -50,14 +50,14 @@ def _place(incoming: bytes, area: bytes, folder: bytes, paths: Sequence[bytes]) 
     """Move files of one folder: with the folder, where that holds nothing else and is not there yet."""
     source, target = incoming + b"/" + folder, area + b"/" + folder
     if folder and not os.path.lexists(target) and len(os.listdir(source)) == len(paths):
-        _make_folder(area, parent_of(folder))
+        make_folders_below(area, parent_of(folder))
         try:
             os.rename(source, target)  # noqa: PTH104
         except OSError:
             pass  # another batch has made the folder meanwhile
         else:
             return
-    _make_folder(area, folder)
+    make_folders_below(area, folder)
     for path in paths:
         _place_file(incoming + b"/" + path, area + b"/" + path)
 
@@ -68,21 +68,3 @@ def _place_file(arrived: bytes, final: bytes) -> None:
     except IsADirectoryError:
         remove_tree(final)
         os.replace(arrived, final)
-
-
-def _make_folder(area: bytes, folder: bytes) -> None:
-    path = area + b"/" + folder if folder else area
-    try:
-        make_folders(path)
-    except (FileExistsError, NotADirectoryError):
-        _remove_file_on(area, folder)
-        make_folders(path)
-
-
-def _remove_file_on(area: bytes, folder: bytes) -> None:
-    """Remove the staged file that stands where the source has a folder by now."""
-    while folder:
-        path = area + b"/" + folder
-        if os.path.isfile(path):
-            os.unlink(path)
-        folder = parent_of(folder)
