@@ -68,9 +68,9 @@ def test_everything_is_staged_with_its_digest_and_described(pair: Pair, workspac
 def test_a_copy_leaves_nothing_open(pair: Pair) -> None:
     put(pair.source, {"a": b"aa"})
     pair.copy(pair.catalog.workspace("first"), final=False)
-    opened = os.listdir("/proc/self/fd")
+    opened = sorted(Path("/proc/self/fd").iterdir())
     pair.copy(pair.catalog.workspace("second"), final=False)
-    assert os.listdir("/proc/self/fd") == opened
+    assert sorted(Path("/proc/self/fd").iterdir()) == opened
 
 
 def test_hostile_names_travel_byte_by_byte(pair: Pair, workspace: Workspace) -> None:
