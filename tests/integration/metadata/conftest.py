@@ -63,6 +63,10 @@ class Place:
             cursor.execute("SHOW DATABASES")
             return {str(name) for (name,) in cursor.fetchall()}
 
+    def beside(self) -> list[str]:
+        """Return the schemas that restores keep beside the live one."""
+        return sorted(name for name in self.schemas() if name.startswith(rights.BESIDE_PREFIX))
+
 
 @pytest.fixture
 def places(mariadb_pair: Pair[MariaDb]) -> Iterator[Pair[Place]]:
@@ -73,6 +77,8 @@ def places(mariadb_pair: Pair[MariaDb]) -> Iterator[Pair[Place]]:
     for place in made:
         with place.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS `{schema}`")
+            for beside in place.beside():
+                cursor.execute(f"DROP DATABASE `{beside}`")
             cursor.execute(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'")
 
 
