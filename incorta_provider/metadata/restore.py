@@ -66,18 +66,13 @@ def replace_schema(
         return _switch(endpoint, session, switch, inventory, folder)
 
 
-def return_schema(endpoint: Endpoint, folder: Path) -> bool:
+def return_schema(endpoint: Endpoint, folder: Path) -> None:
     """Make the schema live again that a restore replaced, and forget what was restored. Safe to repeat.
 
-    :returns: False when there was nothing to take back.
-    :raises PreconditionError: the schema before was given up by a commit.
+    :raises PreconditionError: the schema before was given up by a commit, or there was no restore.
     """
-    if read_switch(folder) is None:
-        return False
     with holding(endpoint, endpoint.schema) as session:
-        switch = read_switch(folder)
-        if switch is None:
-            return False
+        switch = _recorded(endpoint, folder)
         if switch.stage is Stage.COMMITTED:
             raise _ended("was committed, and the schema before is gone", endpoint, "Cut over to another point.")
         if switch.stage in (Stage.SWITCHING, Stage.SWITCHED, Stage.REDOING, Stage.RETURNING):
@@ -87,28 +82,21 @@ def return_schema(endpoint: Endpoint, folder: Path) -> bool:
         with translated(endpoint.label):
             drop(session, switch.next)
             _drop_if_empty(session, switch.previous)
-    return True
 
 
-def commit_schema(endpoint: Endpoint, folder: Path) -> bool:
+def commit_schema(endpoint: Endpoint, folder: Path) -> None:
     """Give up the schema that a restore replaced. Safe to repeat.
 
-    :returns: False when none was kept.
-    :raises PreconditionError: the restore is not done, or was taken back.
+    :raises PreconditionError: the restore is not done, or was taken back, or there was none.
     """
-    if read_switch(folder) is None:
-        return False
     with holding(endpoint, endpoint.schema) as session:
-        switch = read_switch(folder)
-        if switch is None:
-            return False
+        switch = _recorded(endpoint, folder)
         if switch.stage not in (Stage.SWITCHED, Stage.COMMITTED):
             raise _ended(f"is at stage {switch.stage}", endpoint, "Finish the restore, or take it back.")
         write_switch(folder, switch.at(Stage.COMMITTED))
         with translated(endpoint.label):
             drop(session, switch.previous)
             drop(session, switch.next)
-    return True
 
 
 def enable_events(endpoint: Endpoint, inventory: Inventory) -> list[str]:
@@ -117,6 +105,12 @@ def enable_events(endpoint: Endpoint, inventory: Inventory) -> list[str]:
     for name, event in enabled.items():
         set_status(endpoint, name, event, inventory.collation)
     return list(enabled)
+
+
+def _recorded(endpoint: Endpoint, folder: Path) -> Switch:
+    if (switch := read_switch(folder)) is None:
+        raise _ended(f"has no record in {folder}", endpoint, "Nothing was restored, or the record was lost.")
+    return switch
 
 
 def _to_go_on(endpoint: Endpoint, session: Session, inventory: Inventory, folder: Path, sha256: str) -> Switch:

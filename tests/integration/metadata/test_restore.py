@@ -29,7 +29,7 @@ def test_an_absent_schema_is_made(dumped: Any, dr: Any, tmp_path: Path) -> None:
     switch = read_switch(folder)
     assert switch is not None
     assert (switch.stage, switch.before) == (Stage.SWITCHED, None)
-    assert return_schema(dr.endpoint, folder)
+    return_schema(dr.endpoint, folder)
     assert dr.endpoint.schema not in dr.schemas()
 
 
