@@ -38,7 +38,7 @@ def restore(run: CutoverRun) -> Result:
             raise IntegrityError(
                 f"the restored metadata differ from the recovery point in {len(differences)} place(s):\n  {shown}",
                 where=f"database of {run.target.name}",
-                fix="The schema is the one before. Choose an older recovery point, or mend the cause and clear the task.",
+                fix="The schema is the one before. Choose an older recovery point, or mend the cause and clear this.",
             )
         switch = read_switch(run.folder.schema_switch)
         return {

@@ -72,17 +72,22 @@ class Place:
 def places(mariadb_pair: Pair[MariaDb]) -> Iterator[Pair[Place]]:
     """An empty schema at both sites, dropped afterwards."""
     schema = f"meta_{next(_numbers)}"
-    made = Pair(*(_make(server, schema) for server in mariadb_pair))
+    made = Pair(*(made_place(server, schema) for server in mariadb_pair))
     yield made
     for place in made:
-        with place.server.connect() as connection, connection.cursor() as cursor:
+        removed_place(place)
+
+
+def removed_place(place: Place) -> None:
+    """Drop the schema, those that restores kept beside it, and the account."""
+    with place.server.connect() as connection, connection.cursor() as cursor:
+        for schema in (place.endpoint.schema, *place.beside()):
             cursor.execute(f"DROP DATABASE IF EXISTS `{schema}`")
-            for beside in place.beside():
-                cursor.execute(f"DROP DATABASE `{beside}`")
-            cursor.execute(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'")
+        cursor.execute(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'")
 
 
-def _make(server: MariaDb, schema: str) -> Place:
+def made_place(server: MariaDb, schema: str) -> Place:
+    """Make an empty schema and the provider's account."""
     endpoint = Endpoint(server.host, server.port, USER, PASSWORD, schema, server.site_name)
     account = f"'{USER}'@'127.0.0.1'"
     with server.connect() as connection, connection.cursor() as cursor:
