@@ -23,6 +23,7 @@ from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess, group_access
 from incorta_provider.steps.bandwidth import clear_bandwidth, set_bandwidth
 from incorta_provider.steps.cutover.abort import abort
+from incorta_provider.steps.cutover.commit import commit
 from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.locking import release_dead
 from incorta_provider.steps.roles import adopt_role, initialise_roles
@@ -126,7 +127,17 @@ def _abort_cutover(arguments: argparse.Namespace) -> int:
     print(f"the fence stopped Incorta at {done.role.active} where it could; start it there")
     for site, reason in done.not_told.items():
         print(f"{site} was not told: {reason}; repeat this command when it answers")
-    return 1 if done.not_told else 0
+    if done.metadata:
+        print(done.metadata)
+    if done.metadata_left:
+        print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
+    return 1 if done.not_told or done.metadata_left else 0
+
+
+def _commit_cutover(arguments: argparse.Namespace) -> int:
+    commit(_group(arguments), arguments.run, by=_user())
+    print(f"cutover {arguments.run} is committed: the metadata from before it are dropped")
+    return 0
 
 
 def _set_bandwidth(arguments: argparse.Namespace) -> int:
@@ -201,6 +212,10 @@ def _add_cutover(commands: Commands) -> None:
     give_up.add_argument("--group", required=True)
     give_up.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
     give_up.set_defaults(command=_abort_cutover)
+    keep = cutover.add_parser("commit", help="drop the metadata that a promoted site had before; there is no way back")
+    keep.add_argument("--group", required=True)
+    keep.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
+    keep.set_defaults(command=_commit_cutover)
 
 
 def _add_bandwidth(commands: Commands) -> None:

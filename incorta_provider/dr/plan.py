@@ -293,7 +293,10 @@ def _steps(
         (
             StepName.RESTORE,
             target,
-            (f"keep schema {schema} aside, load {point.tables} tables", "compare them with the point"),
+            (
+                f"load {point.tables} tables beside schema {schema}, compare them with the point",
+                f"switch them into {schema}; what was there is kept until `incorta-dr cutover commit`",
+            ),
         ),
         (StepName.REWRITE, target, rewrites or ("no rewrite rules",)),
         (StepName.COMPARE, target, ("compare every file and digest with the point",)),

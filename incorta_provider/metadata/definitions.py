@@ -103,6 +103,22 @@ def read_definitions(session: Session) -> Definitions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CodeTexts:
+    """The objects of a schema that are text and hold no rows."""
+
+    views: dict[str, Code]
+    routines: dict[str, Code]
+    triggers: dict[str, Code]
+    events: dict[str, Event]
+
+
+def read_code(session: Session) -> CodeTexts:
+    """Read all but the tables of the session's own schema, which may be of any engine, and its views invalid."""
+    reader = _Reader(session)
+    return CodeTexts(reader.views(), reader.routines(), reader.triggers(), reader.events())
+
+
 def read_server(session: Session) -> Server:
     """Return the facts of the session's server."""
     (row,) = _Reader(session).rows(

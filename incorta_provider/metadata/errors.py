@@ -17,6 +17,10 @@ REDEFINED = (TABLE_CHANGED, 1205, 1684, 1054, 1146, 1347, 1305, 1360, 1539)
 """What a reader meets where someone redefines: that, a wait for a lock, a definition that is being modified, an object
 or a column that was listed and is gone."""
 
+INCOMPLETE = (1146, 1356, 1305, 1054, 1347)
+"""What a view meets that is made before what it reads: no such table, invalid view, no such routine or column, or
+something of another kind under that name."""
+
 _UNKNOWN_SCHEMA = 1049
 _LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)
 _LOCKED = (4151, 3118)

@@ -8,6 +8,7 @@ from incorta_provider.metadata.comparison import missing_definers
 from incorta_provider.metadata.definitions import read_server
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.switch import ensure_nothing_refers
 
 
 def database_problem(endpoint: Endpoint) -> str | None:
@@ -17,6 +18,7 @@ def database_problem(endpoint: Endpoint) -> str | None:
         with endpoint.connect_to(None) as session, translated(endpoint.label), session.cursor() as cursor:
             cursor.execute("SELECT @@GLOBAL.read_only")
             (read_only,) = cursor.fetchone() or (0,)
+            ensure_nothing_refers(session, endpoint.schema, endpoint.label)
     except DrError as error:
         return str(error)
     return f"the server is read-only [{endpoint.label}]" if read_only else None

@@ -15,6 +15,9 @@ from incorta_provider.dr.sql_names import quote
 SCRATCH_PREFIX = "_dr_proof_"
 """Begins the name of every scratch schema in which a dump is proven."""
 
+BESIDE_PREFIX = "_dr_beside_"
+"""Begins the names of the schemas into which a point is restored beside the live one, and which keep the one before."""
+
 SCHEMA_RIGHTS = (
     "SELECT",
     "INSERT",
@@ -31,7 +34,7 @@ SCHEMA_RIGHTS = (
     "TRIGGER",
     "EVENT",
 )
-"""On the metadata schema and on the scratch schemas: what a dump reads and a restore writes."""
+"""On the metadata schema, on the scratch schemas and on those beside it: what a dump reads and a restore writes."""
 
 GLOBAL_RIGHTS = ("PROCESS", "BINLOG MONITOR", "SET USER")
 """MariaDB's names. PROCESS: the internal ids of tables, which give away a table that was made anew during a dump.
@@ -67,6 +70,7 @@ def needed(schema: str) -> list[Grant]:
         Grant(GLOBAL_RIGHTS, "*.*"),
         Grant(SCHEMA_RIGHTS, f"{quote(_pattern(schema))}.*"),
         Grant(SCHEMA_RIGHTS, f"{quote(_pattern(SCRATCH_PREFIX) + '%')}.*"),
+        Grant(SCHEMA_RIGHTS, f"{quote(_pattern(BESIDE_PREFIX) + '%')}.*"),
         *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in READABLE_TABLES),
     ]
 

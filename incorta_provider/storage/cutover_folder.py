@@ -101,15 +101,15 @@ class CutoverFolder:
         return any((self.root / name).exists() for name in ("report.json", "aborted.json"))
 
     @property
-    def backup(self) -> Path:
-        """Where the metadata that the target had before are kept."""
-        return self.root / "previous-metadata"
+    def schema_switch(self) -> Path:
+        """Where it is recorded which schemas the restore of the metadata made and kept."""
+        return self.root / "schema-switch"
 
     def _write(self, name: str, document: Any) -> Path:
-        """Write a file below folders that only the worker's account may open: the replaced metadata lie there."""
+        """Write a file below folders that only the worker's account may open: definitions of the metadata lie there."""
         self._catalog.ensure_there()
         path = self.root / name
-        for folder in (self.root.parent, self.root, path.parent, self.backup):
+        for folder in (self.root.parent, self.root, path.parent, self.schema_switch):
             folder.mkdir(mode=0o700, exist_ok=True)
         write_json(path, document)
         return path

@@ -99,6 +99,25 @@ class Database:
                 )
         self.run(*(f"ANALYZE TABLE {SCHEMA}.{name}" for name in _TABLES))
 
+    def fill_many(self, mib: int, tables: int) -> None:
+        """Make the schema of many tables of one kind, with foreign keys, views, triggers and a routine among them."""
+        self.remake(SCHEMA)
+        rows = int(mib * (1 << 20) / _DOCUMENTS.width / tables)
+        for number in range(tables):
+            name = f"{SCHEMA}.t{number:03}"
+            reference = f", FOREIGN KEY (id) REFERENCES {SCHEMA}.t{number - 1:03} (id)" if number % 4 else ""
+            self.run(
+                f"CREATE TABLE {name} ({_DOCUMENTS.columns}{reference}) ENGINE=InnoDB",
+                "SET sql_log_bin = 0",
+                f"INSERT INTO {name} SELECT {_DOCUMENTS.row} FROM mysql.seq_1_to_{rows}",
+            )
+            if number % 10 == 0:
+                self.run(
+                    f"CREATE VIEW {SCHEMA}.v{number:03} AS SELECT name FROM {name}",
+                    f"CREATE TRIGGER {SCHEMA}.tr{number:03} BEFORE INSERT ON {name} FOR EACH ROW SET @x = 1",
+                )
+        self.run(f"CREATE PROCEDURE {SCHEMA}.p() SELECT 1")
+
     def remake(self, schema: str) -> None:
         """Make a schema anew and empty, and forget the binary log of what was in it."""
         self.run(f"DROP DATABASE IF EXISTS {schema}", f"CREATE DATABASE {schema}", "RESET MASTER")
@@ -106,6 +125,13 @@ class Database:
     def read_all(self) -> None:
         """Read every row, so that the server's memory is in one state, whoever was there before."""
         self.run(*(f"CHECKSUM TABLE {SCHEMA}.{name}" for name in _TABLES))
+
+    def drop_beside(self) -> None:
+        """Drop what restores kept beside the live schema."""
+        with self.server.connect() as session, session.cursor() as cursor:
+            cursor.execute("SHOW DATABASES")
+            kept = [str(name) for (name,) in cursor.fetchall() if str(name).startswith(rights.BESIDE_PREFIX)]
+        self.run(*(f"DROP DATABASE `{name}`" for name in kept), "RESET MASTER")
 
     def rows(self, schema: str) -> dict[str, int]:
         """Count the rows of each table."""

@@ -18,7 +18,8 @@ class Size:
     :param publish: S5's changes.
     :param ssh_files: S6, of 8 KB, and 4 of ``ssh_big_mib``.
     :param s3_objects: S7, of 16 KB; ``s3_tree_objects``: S8, of which ``s3_changed`` change; ``s3_files``: S9, of 1 MB.
-    :param database_mib: M1 and M2, as SQL text.
+    :param database_mib: M1, M2 and M3, as SQL text; ``typical_mib``: M4.
+    :param switch_tables: M3: so many tables share its size.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Size:
     s3_changed: int
     s3_files: int
     database_mib: int
+    typical_mib: int
+    switch_tables: int
 
 
 SMALL = Size(
@@ -54,6 +57,8 @@ SMALL = Size(
     s3_changed=20,
     s3_files=100,
     database_mib=32,
+    typical_mib=10,
+    switch_tables=50,
 )
 FULL = Size(
     name="full",
@@ -71,5 +76,7 @@ FULL = Size(
     s3_changed=100,
     s3_files=2_000,
     database_mib=1_000,
+    typical_mib=50,
+    switch_tables=200,
 )
 SIZES = {size.name: size for size in (SMALL, FULL)}

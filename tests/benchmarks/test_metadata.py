@@ -1,9 +1,11 @@
-"""M1 and M2: our dump and our proof against the client programs alone, between two real servers."""
+"""M1 to M4: our dump, proof and switch against the client programs alone, between two real servers."""
 
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from lab.testbed import Pair
 from tests.benchmarks.child import in_child
 from tests.benchmarks.contest import Contender, Sample, command, compete
 from tests.benchmarks.database import COPY, SCHEMA, Database
-from tests.benchmarks.ours_metadata import dump_once, prove_once
+from tests.benchmarks.ours_metadata import WINDOW, dump_and_prove_once, dump_once, prove_once, switch_once
 from tests.benchmarks.report import OURS, Report
 from tests.benchmarks.sizes import Size
 from tests.benchmarks.trees import warm
@@ -24,6 +26,8 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
 DUMP_TOOL = "mariadb-dump --single-transaction | zstd"
 RESTORE_TOOL = "zstd -d | mariadb"
+REPLACE_TOOL = "DROP DATABASE, zstd -d | mariadb"
+BOTH_TOOLS = "the tools of M1 and M2 in turn"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,67 @@ def test_m2_proof(databases: Pair[Database], scratch: Path, size: Size, metadata
     )
 
 
+def test_m3_switch(databases: Pair[Database], scratch: Path, size: Size, metadata_report: Report) -> None:
+    """The time in which the live schema is not whole: ours is the window alone, of a restore that takes longer."""
+    primary, dr = databases
+    primary.fill_many(size.database_mib, size.switch_tables)
+    in_child(dump_once, primary.endpoint, scratch)
+    theirs, record = scratch / "theirs.zst", scratch / "record"
+    dump_alone(primary, theirs)
+    dr.remake(SCHEMA)
+    replace_alone(dr, theirs)
+
+    def prepare(dump: Path) -> None:
+        shutil.rmtree(record, ignore_errors=True)
+        dr.drop_beside()
+        warm(dump)
+
+    def switch() -> Sample:
+        sample = in_child(switch_once, dr.endpoint, scratch, record)
+        return replace(sample, seconds=sample.phases[WINDOW])
+
+    samples = compete(
+        Contender(OURS, switch, partial(prepare, scratch / DUMP_FILE)),
+        Contender(REPLACE_TOOL, partial(replace_alone, dr, theirs), partial(prepare, theirs)),
+    )
+    dr.drop_beside()
+    metadata_report.add(
+        "M3",
+        "time without a whole live schema",
+        samples,
+        {REPLACE_TOOL: 0.05},
+        size=f"{size.database_mib:,} MB of SQL, {size.switch_tables} tables",
+    )
+
+
+def test_m4_typical(databases: Pair[Database], scratch: Path, size: Size, metadata_report: Report) -> None:
+    primary, dr = databases
+    primary.fill(size.typical_mib)
+    theirs = scratch / "theirs.zst"
+
+    def both() -> Sample:
+        dumped, restored = dump_alone(primary, theirs), restore_alone(dr, theirs)
+        return Sample(dumped.seconds + restored.seconds, dumped.cpu_seconds + restored.cpu_seconds)
+
+    def prepare() -> None:
+        primary.read_all()
+        dr.remake(COPY)
+
+    samples = compete(
+        Contender(
+            OURS, partial(in_child, dump_and_prove_once, primary.endpoint, dr.endpoint, scratch), primary.read_all
+        ),
+        Contender(BOTH_TOOLS, both, prepare),
+    )
+    metadata_report.add(
+        "M4",
+        "dump to proven",
+        samples,
+        {BOTH_TOOLS: 2.0},
+        size=f"{size.typical_mib:,} MB of SQL, 4 tables",
+    )
+
+
 def dump_alone(database: Database, path: Path) -> Sample:
     with database.login_file(path.parent) as login:
         dump = shlex.join(["mariadb-dump", f"--defaults-file={login}", "--single-transaction", SCHEMA])
@@ -87,6 +152,13 @@ def restore_alone(database: Database, path: Path) -> Sample:
     with database.login_file(path.parent) as login:
         load = shlex.join(["mariadb", f"--defaults-file={login}", COPY])
         return shell(f"zstd -q -dc {shlex.quote(str(path))} | {load}")
+
+
+def replace_alone(database: Database, path: Path) -> Sample:
+    with database.login_file(path.parent) as login:
+        load = shlex.join(["mariadb", f"--defaults-file={login}"])
+        anew = f"DROP DATABASE {SCHEMA}; CREATE DATABASE {SCHEMA}; USE {SCHEMA};"
+        return shell(f"{{ echo {shlex.quote(anew)}; zstd -q -dc {shlex.quote(str(path))}; }} | {load}")
 
 
 def shell(pipeline: str) -> Sample:

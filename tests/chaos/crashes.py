@@ -10,16 +10,23 @@ import builtins
 import fcntl
 import io
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pymysql.connections
+
 from incorta_provider.storage import durable
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.ssh.node_agent import _Agent
 from incorta_provider.storage.ssh.wire import encode
+
+CHANGES = re.compile(r"(?:CREATE|DROP|ALTER|RENAME|INSERT|UPDATE|DELETE)\b")
+COM_QUERY = 3
+"""MySQL manual, *Protocol*: the command that carries a statement."""
 
 _BEAT = encode({"do": "beat"})
 WRITING = ["write", "pwrite", "rename", "replace", "link", "symlink", "mkdir", "rmdir", "unlink", "remove"]
@@ -72,6 +79,26 @@ class Killer:
 
         Bucket.send = send  # type: ignore[method-assign]
         for name in ("rename", "replace", "unlink", "fsync"):
+            setattr(os, name, self.around(name, getattr(os, name)))
+
+    def watch_database(self) -> None:
+        """Stand around every statement that changes something, every client program, and every record of it here.
+
+        Killed before one, the server never hears of it; killed behind one, it carries it out and nobody hears of that.
+        """
+        sent = pymysql.connections.Connection._execute_command
+        counted = self.around("send", lambda _, connection, command, sql: sent(connection, command, sql))
+
+        def send(connection: Any, command: int, sql: Any) -> None:
+            text = sql if isinstance(sql, str) else sql.decode(errors="replace")
+            if command == COM_QUERY and CHANGES.match(text):
+                counted(text, connection, command, sql)
+            else:
+                sent(connection, command, sql)
+
+        pymysql.connections.Connection._execute_command = send
+        subprocess.Popen.__init__ = self.around("start", subprocess.Popen.__init__)  # type: ignore[method-assign]
+        for name in ("rename", "unlink", "fsync"):
             setattr(os, name, self.around(name, getattr(os, name)))
 
     def _watch_opens(self) -> None:

@@ -40,3 +40,16 @@ def test_a_run_that_promotes_nothing_is_told(bench: Bench, capsys: pytest.Captur
     frozen_plan(bench, cutover_run(bench))
     assert main(["cutover", "abort", "--group", "acme", "--run", "manual__1"]) == 1
     assert "run manual__1 is not promoting any site" in capsys.readouterr().err
+
+
+def test_a_cutover_is_committed_once_it_promoted(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    command = ["cutover", "commit", "--group", "acme", "--run", "manual__1"]
+    assert main(command) == 1
+    assert "did not promote newyork" in capsys.readouterr().err
+    monkeypatch.setattr("incorta_provider.cli.commit", lambda access, run_id, by: None)
+    assert main(command) == 0
+    assert capsys.readouterr().out == "cutover manual__1 is committed: the metadata from before it are dropped\n"

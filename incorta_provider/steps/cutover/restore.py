@@ -1,4 +1,4 @@
-"""Restore the point's metadata into the target's schema, and compare them in full before anything starts.
+"""Restore the point's metadata beside the target's schema, compare them in full, switch, before anything starts.
 
 The comparison stands here, before the services: as soon as a Loader runs, scheduled jobs write to the database, and
 "equal" could no longer be shown.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.metadata.restore import replace_schema
+from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.point import point_inventory
 
@@ -16,9 +17,9 @@ SHOWN = 20
 
 
 def restore(run: CutoverRun) -> Result:
-    """Replace the target's schema by the point's; what it held before is kept in the cutover's folder.
+    """Replace the target's schema by the point's; what was there is kept beside it until the cutover is committed.
 
-    :raises IntegrityError: what was restored is not equal to what was dumped.
+    :raises IntegrityError: what was restored is not equal to what was dumped; the schema is the one before.
     """
 
     def action(plan: Plan) -> Result:
@@ -29,7 +30,7 @@ def restore(run: CutoverRun) -> Result:
             run.target.database,
             catalog.dump_path(point.id),
             inventory,
-            run.folder.backup,
+            run.folder.schema_switch,
             sha256=point.dump_sha256,
         )
         if differences:
@@ -37,8 +38,15 @@ def restore(run: CutoverRun) -> Result:
             raise IntegrityError(
                 f"the restored metadata differ from the recovery point in {len(differences)} place(s):\n  {shown}",
                 where=f"database of {run.target.name}",
-                fix="Do not start services. Choose an older recovery point, or mend the cause and clear this task.",
+                fix="The schema is the one before. Choose an older recovery point, or mend the cause and clear this.",
             )
-        return {"tables": point.tables, "rows": point.rows, "equal": True}
+        switch = read_switch(run.folder.schema_switch)
+        return {
+            "tables": point.tables,
+            "rows": point.rows,
+            "equal": True,
+            "window_seconds": switch and switch.window_seconds,
+            "previous_schema": switch and switch.previous,
+        }
 
     return run.perform(StepName.RESTORE, action)

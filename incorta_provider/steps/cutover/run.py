@@ -16,7 +16,7 @@ from typing import Any
 
 from incorta_provider.dr.epoch import ensure_promoting
 from incorta_provider.dr.plan import Plan, StepName, ensure_turn
-from incorta_provider.exceptions import DrError
+from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.roles import role_at
@@ -151,3 +151,19 @@ class CutoverRun:
             log.error("the ledger could not be told of %s (%s): %s", event, key, error)
             with suppress(OSError):
                 self._refused_notes.touch()
+
+
+def find_run(access: GroupAccess, run_id: str, actor: str) -> CutoverRun:
+    """Return a run by its id: its target is the site whose catalog has its plan.
+
+    :raises PreconditionError: no catalog has.
+    """
+    for name in access.config.sites:
+        site = access.site(name)
+        if CutoverFolder(site.catalog.root, run_id).has_plan():
+            return CutoverRun(access=access, target=site, run_id=run_id, actor=actor)
+    raise PreconditionError(
+        f"no catalog knows a cutover {run_id}",
+        where=f"group {access.name}",
+        fix="`incorta-dr status` shows the run that is promoting a site.",
+    )

@@ -63,20 +63,31 @@ class Place:
             cursor.execute("SHOW DATABASES")
             return {str(name) for (name,) in cursor.fetchall()}
 
+    def beside(self) -> list[str]:
+        """Return the schemas that restores keep beside the live one."""
+        return sorted(name for name in self.schemas() if name.startswith(rights.BESIDE_PREFIX))
+
 
 @pytest.fixture
 def places(mariadb_pair: Pair[MariaDb]) -> Iterator[Pair[Place]]:
     """An empty schema at both sites, dropped afterwards."""
     schema = f"meta_{next(_numbers)}"
-    made = Pair(*(_make(server, schema) for server in mariadb_pair))
+    made = Pair(*(made_place(server, schema) for server in mariadb_pair))
     yield made
     for place in made:
-        with place.server.connect() as connection, connection.cursor() as cursor:
+        removed_place(place)
+
+
+def removed_place(place: Place) -> None:
+    """Drop the schema, those that restores kept beside it, and the account."""
+    with place.server.connect() as connection, connection.cursor() as cursor:
+        for schema in (place.endpoint.schema, *place.beside()):
             cursor.execute(f"DROP DATABASE IF EXISTS `{schema}`")
-            cursor.execute(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'")
+        cursor.execute(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'")
 
 
-def _make(server: MariaDb, schema: str) -> Place:
+def made_place(server: MariaDb, schema: str) -> Place:
+    """Make an empty schema and the provider's account."""
     endpoint = Endpoint(server.host, server.port, USER, PASSWORD, schema, server.site_name)
     account = f"'{USER}'@'127.0.0.1'"
     with server.connect() as connection, connection.cursor() as cursor:

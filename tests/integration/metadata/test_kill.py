@@ -17,12 +17,11 @@ from typing import Any
 import pytest
 
 from incorta_provider.exceptions import TransientError
-from incorta_provider.metadata.backup import BACKUP_FILE, RECORD_FILE
 from incorta_provider.metadata.comparison import differences, take_inventory
 from incorta_provider.metadata.dump import dump
-from incorta_provider.metadata.load import load
 from incorta_provider.metadata.prove import prove, read_inventory
-from incorta_provider.metadata.restore import replace_schema
+from incorta_provider.metadata.restore import replace_schema, return_schema
+from incorta_provider.metadata.switch_journal import SWITCH_FILE
 from lab.layout import Lab
 from lab.servers.mariadb import MariaDb
 from lab.servers.server import port_is_free, start_all
@@ -146,11 +145,26 @@ def old_schema(place: Any) -> None:
     )
 
 
+def has_table_beside(place: Any, name: str) -> Callable[[], bool]:
+    """Look into the schema that a restore makes ready beside the live one."""
+
+    def look() -> bool:
+        return any(has_tables(place, schema, name)() for schema in place.beside() if schema.endswith("_next"))
+
+    return look
+
+
+def is_at(folder: Path, *stages: str) -> Callable[[], bool]:
+    """Look into the record of a switch."""
+    path = folder / SWITCH_FILE
+    return lambda: path.exists() and json.loads(path.read_text())["stage"] in stages
+
+
 MOMENTS: dict[str, Callable[[Any, Path], Callable[[], bool]]] = {
-    "while the old schema is kept": lambda dr, backup: (backup / f".{BACKUP_FILE}.tmp").exists,
-    "as soon as it is kept": lambda dr, backup: (backup / RECORD_FILE).exists,
-    "while the new one is loaded": lambda dr, backup: has_tables(dr, dr.endpoint.schema, "large"),
-    "at its end": lambda dr, backup: has_tables(dr, dr.endpoint.schema, "zz_last"),
+    "while it is loaded beside": lambda dr, folder: has_table_beside(dr, "large"),
+    "at the end of that": lambda dr, folder: has_table_beside(dr, "zz_last"),
+    "when it is compared": lambda dr, folder: is_at(folder, "compared", "switching"),
+    "in the window": lambda dr, folder: is_at(folder, "switching", "switched"),
 }
 
 
@@ -159,19 +173,16 @@ def test_a_killed_restore_goes_on_and_keeps_what_was_there_first(moment: str, po
     folder, sha256 = point
     old_schema(dr)
     before = take_inventory(dr.endpoint)
-    backup = folder / "backup"
-    killed_when(MOMENTS[moment](dr, backup), "replace", dr, folder, sha256)
+    record = folder / "backup"
+    killed_when(MOMENTS[moment](dr, record), "replace", dr, folder, sha256)
+    if is_at(record, "loading", "compared")():
+        assert differences(dr.endpoint, before, events="as_recorded") == []
     inventory = read_inventory(folder / "inventory.json")
-    assert replace_schema(dr.endpoint, folder / "metadata.sql.zst", inventory, backup, sha256=sha256) == []
+    assert replace_schema(dr.endpoint, folder / "metadata.sql.zst", inventory, record, sha256=sha256) == []
     assert differences(dr.endpoint, inventory) == []
-
-    dr.run(
-        f"DROP DATABASE `{dr.endpoint.schema}`",
-        f"CREATE DATABASE `{dr.endpoint.schema}`",
-    )
-    load(dr.endpoint, dr.endpoint.schema, backup / BACKUP_FILE, before.model_copy(update={"events": {}}))
-    assert take_inventory(dr.endpoint).tables == before.tables, "the backup is of the schema before the first try"
-    assert take_inventory(dr.endpoint).triggers.keys() == {"old_trigger"}
+    return_schema(dr.endpoint, record)
+    assert differences(dr.endpoint, before, events="as_recorded") == []
+    assert dr.beside() == []
 
 
 def start_again(server: MariaDb, lab: Lab) -> None:
@@ -223,7 +234,7 @@ def test_a_target_that_dies_during_the_restore_makes_it_try_later(
     folder, sha256 = point
     inventory = read_inventory(folder / "inventory.json")
     arguments = (dr.endpoint, folder / "metadata.sql.zst", inventory, folder / "backup")
-    killer = crash(dr, has_tables(dr, dr.endpoint.schema, "large"))
+    killer = crash(dr, has_table_beside(dr, "large"))
     with pytest.raises(TransientError):
         replace_schema(*arguments, sha256=sha256)
     killer.join()

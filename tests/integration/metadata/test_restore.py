@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from incorta_provider.dr.schema_switch import Stage
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
-from incorta_provider.metadata.archive import read_archive
 from incorta_provider.metadata.comparison import differences, take_inventory
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.prove import prove
-from incorta_provider.metadata.restore import replace_schema
+from incorta_provider.metadata.restore import replace_schema, return_schema
 from incorta_provider.metadata.schema import holding
+from incorta_provider.metadata.switch_journal import read_switch
 
 pytestmark = pytest.mark.lab
 
@@ -23,48 +23,14 @@ pytestmark = pytest.mark.lab
 def test_an_absent_schema_is_made(dumped: Any, dr: Any, tmp_path: Path) -> None:
     with dr.server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE `{dr.endpoint.schema}`")
-    backup = tmp_path / "cutovers" / "run" / "backup"
-    assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, backup, sha256=dumped.sha256) == []
-    assert json.loads((backup / "previous.json").read_text()) == {
-        "kept": False,
-        "sha256": "",
-        "bytes": 0,
-        "complete": True,
-        "left_out": "",
-    }
-    assert not (backup / "previous.sql.zst").exists()
-
-
-def test_what_was_there_is_kept_once(dumped: Any, dr: Any, tmp_path: Path) -> None:
-    dr.run("CREATE TABLE precious (a INT)", "INSERT INTO precious VALUES (42)")
-    for _ in range(2):
-        assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, tmp_path, sha256=dumped.sha256) == []
-    kept = b"".join(read_archive(tmp_path / "previous.sql.zst"))
-    assert b"INSERT INTO `precious` VALUES\n(42)" in kept
-    assert b"CREATE TABLE `kinds`" not in kept, "the second run did not take the first one's result for what was there"
-
-
-def test_a_schema_whose_tables_no_snapshot_covers_is_kept_too(dumped: Any, dr: Any, tmp_path: Path) -> None:
-    dr.run("CREATE TABLE old_engine (a INT) ENGINE = MyISAM", "INSERT INTO old_engine VALUES (7)")
-    assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, tmp_path, sha256=dumped.sha256) == []
-    assert b"INSERT INTO `old_engine` VALUES\n(7)" in b"".join(read_archive(tmp_path / "previous.sql.zst"))
-
-
-def test_an_invalid_view_in_the_schema_before_does_not_keep_a_cutover_from_going_on(
-    dumped: Any, dr: Any, tmp_path: Path
-) -> None:
-    dr.run(
-        "CREATE TABLE precious (a INT)",
-        "INSERT INTO precious VALUES (42)",
-        "CREATE TABLE gone (a INT)",
-        "CREATE VIEW broken AS SELECT a FROM gone",
-        "DROP TABLE gone",
-    )
-    assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, tmp_path, sha256=dumped.sha256) == []
-    record = json.loads((tmp_path / "previous.json").read_text())
-    assert (record["kept"], record["complete"]) == (True, False)
-    assert "broken" in record["left_out"]
-    assert b"INSERT INTO `precious` VALUES\n(42)" in b"".join(read_archive(tmp_path / "previous.sql.zst"))
+    folder = tmp_path / "cutovers" / "run" / "backup"
+    assert replace_schema(dr.endpoint, dumped.dump, dumped.inventory, folder, sha256=dumped.sha256) == []
+    assert differences(dr.endpoint, dumped.inventory) == []
+    switch = read_switch(folder)
+    assert switch is not None
+    assert (switch.stage, switch.before) == (Stage.SWITCHED, None)
+    return_schema(dr.endpoint, folder)
+    assert dr.endpoint.schema not in dr.schemas()
 
 
 def damage(path: Path, kind: str) -> None:
@@ -94,6 +60,7 @@ def test_a_damaged_dump_changes_nothing(kind: str, dumped: Any, dr: Any, tmp_pat
         replace_schema(dr.endpoint, dumped.dump, dumped.inventory, tmp_path / "backup", sha256=sha256)
     assert dr.run("SHOW TABLES") == (("precious",),)
     assert not (tmp_path / "backup").exists()
+    assert dr.beside() == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,6 +9,7 @@ ALL = [
     f"GRANT PROCESS, BINLOG MONITOR, SET USER ON *.* TO {ACCOUNT} IDENTIFIED BY PASSWORD '*F3'",
     f"GRANT ALL PRIVILEGES ON `my\\\\_schema`.* TO {ACCOUNT}",
     f"GRANT ALL PRIVILEGES ON `\\\\_dr\\\\_proof\\\\_%`.* TO {ACCOUNT}",
+    f"GRANT ALL PRIVILEGES ON `\\\\_dr\\\\_beside\\\\_%`.* TO {ACCOUNT}",
     f"GRANT SELECT ON `mysql`.`proc` TO {ACCOUNT}",
     f"GRANT SELECT ON `mysql`.`user` TO {ACCOUNT}",
 ]
@@ -23,7 +24,7 @@ def test_the_own_statements_are_enough() -> None:
     assert missing(statements(ACCOUNT, "my_schema"), "my_schema") == []
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_each_missing_grant_is_found(number: int) -> None:
     lacking = missing([line for at, line in enumerate(ALL) if at != number], "my_schema")
     assert lacking == [needed("my_schema")[number]]

@@ -102,10 +102,10 @@ def test_each_approval_is_kept_by_its_nonce_and_the_newest_is_the_one_asked_for(
 
 
 def test_only_the_workers_account_may_look_inside(tmp_path: Path) -> None:
-    """The metadata that a cutover replaces are kept there."""
+    """Definitions of the metadata that a cutover replaces are kept there."""
     folder = CutoverFolder(tmp_path, "manual__1")
     folder.freeze(plan())
     folder.record(StepName.FENCE, {})
-    folders = (folder.root.parent, folder.root, folder.root / "steps", folder.backup)
+    folders = (folder.root.parent, folder.root, folder.root / "steps", folder.schema_switch)
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
     assert {path.stat().st_mode & 0o777 for path in folder.root.rglob("*.json")} == {0o600}

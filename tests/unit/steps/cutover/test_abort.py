@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from incorta_provider.dr.approval import APPROVE
 from incorta_provider.dr.epoch import RoleState, ensure_promoting
 from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.schema_switch import Stage, Switch
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.metadata.switch_journal import write_switch
+from incorta_provider.steps.cutover import abort as abort_module
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.fence import fence
@@ -71,6 +76,37 @@ def test_what_the_cutover_may_have_started_is_stopped_first(bench: Bench) -> Non
     assert abort(bench.access, run.run_id, by="dana").role.active == "berlin"
     assert bench.nodes.told("newyork_node2") == ["stop loaderService", "stop node"]
     assert bench.nodes.told("newyork_node1")[-1] == "stop node"
+
+
+def restored(run: CutoverRun) -> None:
+    """Write down that the metadata of the target were replaced."""
+    names = {"live": "incorta", "next": "_dr_beside_1_next", "previous": "_dr_beside_1_previous"}
+    write_switch(run.folder.schema_switch, Switch(stage=Stage.SWITCHED, sha256="00", **names))
+
+
+def test_the_target_gets_its_metadata_back_and_a_database_that_is_away_holds_up_nothing(
+    bench: Bench, fenced: CutoverRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored(fenced)
+    done = abort(bench.access, fenced.run_id, by="dana")
+    assert (done.role.active, done.metadata) == ("berlin", "")
+    assert "Connection refused" in done.metadata_left
+    given_back: list[tuple[str, Path]] = []
+    monkeypatch.setattr(
+        abort_module, "return_schema", lambda endpoint, folder: given_back.append((endpoint.site, folder))
+    )
+    done = abort(bench.access, fenced.run_id, by="dana")
+    assert (done.metadata, done.metadata_left) == (
+        "newyork has the metadata again that it had before the cutover",
+        "",
+    )
+    assert given_back == [("newyork", fenced.folder.schema_switch)]
+    assert bench.last("cutover.metadata.returned") == {"schema": "incorta"}
+
+
+def test_a_cutover_that_had_not_come_to_the_metadata_asks_no_database(bench: Bench, fenced: CutoverRun) -> None:
+    done = abort(bench.access, fenced.run_id, by="dana")
+    assert (done.metadata, done.metadata_left) == ("", "")
 
 
 def test_a_promoted_site_keeps_its_role(bench: Bench, fenced: CutoverRun) -> None:

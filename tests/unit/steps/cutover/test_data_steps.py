@@ -10,9 +10,11 @@ import pytest
 
 from incorta_provider.dr.inventory import Difference, Inventory
 from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.schema_switch import Stage, Switch
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.rewrite import Change, Finding, Rule
+from incorta_provider.metadata.switch_journal import write_switch
 from incorta_provider.steps.cutover import restore as restore_module
 from incorta_provider.steps.cutover import rewrite as rewrite_module
 from incorta_provider.steps.cutover.apply import apply
@@ -161,14 +163,23 @@ class TestRestore:
         differences: list[Difference] = []
 
         def replace(
-            endpoint: Endpoint, dump: Path, inventory: Inventory, backup: Path, *, sha256: str
+            endpoint: Endpoint, dump: Path, inventory: Inventory, folder: Path, *, sha256: str
         ) -> list[Difference]:
             point = bench.catalog.newest()
             assert point is not None
             assert (endpoint.site, endpoint.schema) == ("newyork", "incorta")
             assert (dump, sha256) == (bench.catalog.dump_path(point.id), point.dump_sha256)
             assert inventory.rows == 42
-            assert backup == cutover_run(bench).folder.root / "previous-metadata"
+            assert folder == cutover_run(bench).folder.root / "schema-switch"
+            previous = Switch(
+                stage=Stage.SWITCHED,
+                live="incorta",
+                next="_dr_beside_1_next",
+                previous="_dr_beside_1_previous",
+                sha256=sha256,
+                window_seconds=0.25,
+            )
+            write_switch(folder, previous)
             return differences
 
         monkeypatch.setattr(restore_module, "replace_schema", replace)
@@ -177,6 +188,7 @@ class TestRestore:
     def test_equal_metadata_pass_with_their_numbers(self, bench: Bench, point: str, found: list[Difference]) -> None:
         result = restore(at_step(bench, StepName.RESTORE))
         assert {name: result[name] for name in ("tables", "rows", "equal")} == {"tables": 2, "rows": 42, "equal": True}
+        assert (result["window_seconds"], result["previous_schema"]) == (0.25, "_dr_beside_1_previous")
 
     def test_a_difference_stops_the_cutover(self, bench: Bench, point: str, found: list[Difference]) -> None:
         run = at_step(bench, StepName.RESTORE)
