@@ -27,7 +27,7 @@ from incorta_provider.metadata.relay import lent
 
 Program = Literal["dump", "sql"]
 
-_NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
+PROGRAM_NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
 _ERROR_NUMBER = re.compile(r"(?:ERROR|[Ee]rror:?) (\d{4})\b|\((\d{4})\)")
 _COMPLAINT = re.compile(r"ERROR \d|Error:|mariadb|mysql")
 _ERROR_BYTES = 2000
@@ -38,7 +38,7 @@ def find_program(program: Program) -> str:
 
     :raises ConfigurationError: none of its names is on the PATH.
     """
-    names = _NAMES[program]
+    names = PROGRAM_NAMES[program]
     for name in names:
         if path := shutil.which(name):
             return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -22,10 +23,13 @@ _UNKNOWN_SCHEMA = 1049
 _LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)
 _LOCKED = (4151, 3118)
 _ONLY_WITH_TLS = 3159
-_NO_TLS = 2026
+_TLS = 2026
+_UNSAFE = re.compile(r"certificate|no TLS|required|verif", re.IGNORECASE)
+"""What TLS errors that no repetition cures are worded with; another one is a connection that was cut."""
+
 _READ_ONLY = (1290, 1836)
 _NO_RIGHT = (1044, 1142, 1143, 1227, 1370, 1410, 1419)
-_PASSING = (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 2002, 2003, 2006, 2013, 2055)
+_PASSING = (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 2002, 2003, 2006, 2013, 2055, _TLS)
 """Server or connection away, too many sessions, waited too long for a lock, deadlock, query ended by someone."""
 
 
@@ -85,8 +89,9 @@ def _lasting(number: int, said: str, where: str) -> DrError:
 
 def _tls_problem(error: pymysql.MySQLError, number: int) -> str | None:
     """Return why no session came about that both ends take for safe; None when that is not what happened."""
-    if number in (_NO_TLS, _ONLY_WITH_TLS):
-        return str(error.args[-1])
+    said = str(error.args[-1]) if error.args else ""
+    if number == _ONLY_WITH_TLS or (number == _TLS and _UNSAFE.search(said)):
+        return said
     cause = getattr(error, "original_exception", None) or error.__context__
     return str(cause) if isinstance(cause, ssl.SSLError) and "CERT" in str(cause.reason).upper() else None
 
