@@ -93,15 +93,21 @@ def _serve(ends: _Ends) -> None:
 
 
 def _pass_on(client: socket.socket, server: socket.socket, *, keeps_snapshot: bool) -> None:
-    """Pass packets; with TLS a read takes a whole record off the socket, so that none waits where select cannot see."""
+    """Pass packets; with TLS a read takes a whole record off the socket, so that none waits where poll cannot see.
+
+    Not ``select``, which fails in a process that has more than 1024 files open.
+    """
+    poll = select.poll()
+    for end in (client, server):
+        poll.register(end, select.POLLIN)
     while True:
-        ready, _, _ = select.select([client, server], [], [])
-        if server in ready:
+        ready = {handle for handle, _ in poll.poll()}
+        if server.fileno() in ready:
             answer = server.recv(_CHUNK)
             if not answer:
                 return
             client.sendall(answer)
-        if client in ready:
+        if client.fileno() in ready:
             packet = _read_packet(client)
             command, begin = packet[_HEADER_BYTES], bytes(packet[_HEADER_BYTES + 1 :][: len(_BEGIN)])
             if command == COMMAND.COM_QUIT:

@@ -43,7 +43,7 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
     """
     there = source.database
     try:
-        found = pair_findings(there, target.database, access.clock())
+        found = pair_findings(there, target.database, access.clock(), access.config.metadata.definers)
     except TransientError as error:
         newest = target.catalog.newest()
         if error.where != there.label or newest is None or newest.source != source.name:

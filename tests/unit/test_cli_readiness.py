@@ -33,7 +33,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """Return what the databases shall be like; no server is asked."""
     findings: list[Finding] = []
 
-    def pair(source: Endpoint, target: Endpoint, now: datetime) -> list[Finding]:
+    def pair(source: Endpoint, target: Endpoint, now: datetime, definers: object) -> list[Finding]:
         assert {source.site, target.site} == set(SITES)
         assert now.utcoffset() is not None
         return findings

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-Account = tuple[str, str]
-"""User and host; a role has an empty host."""
+from incorta_provider.dr.definers import Account
 
 Places = Mapping[str, tuple[str, ...]]
 """Where each of something is used: the objects, in words."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
+from incorta_provider.dr.definers import ruled
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.metadata.client import PROGRAM_NAMES, Program
 from incorta_provider.metadata.endpoint import Endpoint
@@ -28,15 +30,18 @@ _VERSION = re.compile(r"(\d+\.\d+\.\d+(?:-MariaDB)?)")
 _ANSWER_SECONDS = 30
 
 
-def pair_findings(source: Endpoint, target: Endpoint, now: datetime) -> list[Finding]:
+def pair_findings(
+    source: Endpoint, target: Endpoint, now: datetime, definers: Mapping[str, str] | None = None
+) -> list[Finding]:
     """Compare both servers, the source's schema and this worker; the worst finding comes first.
 
     :param now: aware, for the ends of certificates.
+    :param definers: which account takes the place of which; see :mod:`incorta_provider.dr.definers`.
     """
     there = ask_server(source)
     if there.lacking:  # what an account may not see is hidden from it, so that the schema cannot be judged yet
         return sorted_by_severity([*_access(source, there, now), *_access(target, ask_server(target), now)])
-    schema = ask_schema(source)
+    schema = _dumped(ask_schema(source), definers or {})
     here = ask_server(target, schema.zones)
     return sorted_by_severity(
         [
@@ -73,6 +78,11 @@ def client_program(program: Program) -> ToolFacts:
     said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
     found = _VERSION.findall(said.stdout)
     return ToolFacts(path, found[-1] if found else "0.0")
+
+
+def _dumped(schema: SchemaFacts, rules: Mapping[str, str]) -> SchemaFacts:
+    """Return a schema as a dump will have it: with the definers of the rules."""
+    return replace(schema, definers={title: ruled(account, rules) for title, account in schema.definers.items()})
 
 
 def _access(endpoint: Endpoint, asked: Asked, now: datetime) -> Iterator[Finding]:

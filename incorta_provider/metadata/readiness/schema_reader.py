@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from incorta_provider.dr.definers import Account
 from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
-from incorta_provider.metadata.readiness.facts import Account, SchemaFacts
+from incorta_provider.metadata.readiness.facts import SchemaFacts
 from incorta_provider.metadata.readiness.largest_row import largest_row
 from incorta_provider.metadata.readiness.reader import rows
 

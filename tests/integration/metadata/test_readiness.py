@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from incorta_provider.dr.inventory import definers
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.dump import dump
-from incorta_provider.metadata.prove import read_inventory
+from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.readiness.finding import Finding, blockers
 from incorta_provider.metadata.readiness.from_inventory import schema_of
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
@@ -236,3 +237,40 @@ def test_a_database_that_cannot_be_asked_is_an_error_and_no_finding(
         return
     with pytest.raises(kind):
         pair_findings(wrong, dr.endpoint, NOW)
+
+
+def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr: Any, folder: Path) -> None:
+    schema = nasty.endpoint.schema.replace("_", r"\_")
+    nasty.run(
+        "CREATE USER 'gone'@'%'",
+        f"GRANT ALL ON `{schema}`.* TO 'gone'@'%'",
+        "CREATE OR REPLACE DEFINER = 'gone'@'%' VIEW b_first AS SELECT id, 'x' AS loud FROM parent",
+        "CREATE DEFINER = 'gone'@'%' PROCEDURE left_over() SELECT 'DEFINER=`gone`@`%`'",
+        "CREATE DEFINER = 'gone'@'%' TRIGGER left_trigger BEFORE INSERT ON no_key FOR EACH ROW SET NEW.a = NEW.a + 0",
+        "CREATE DEFINER = 'gone'@'%' EVENT left_event ON SCHEDULE EVERY 1 YEAR DO SET @x = 1",
+        "CREATE OR REPLACE ROLE gone_role",
+        "CREATE DEFINER = gone_role VIEW of_a_role AS SELECT 1",
+    )
+    account = "dr_reader@127.0.0.1"
+    try:
+        found = judged(nasty, dr)
+        assert {each.reason.split(",")[0] for each in blockers(found)} == {
+            "there is no account 'gone'@'%'",
+            "there is no account 'gone_role'",
+        }
+        rules = {"gone@%": account, "gone_role": account}
+        assert blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, definers=rules)) == []
+        dump(nasty.endpoint, folder, definers=rules)
+    finally:
+        nasty.run("DROP ROLE gone_role", "DROP USER 'gone'@'%'")
+    inventory = read_inventory(folder / "inventory.json")
+    ours = {title for title, definer in definers(inventory).items() if definer == ("dr_reader", "127.0.0.1")}
+    assert ours == {
+        "view `b_first`",
+        "view `of_a_role`",
+        "procedure `left_over`",
+        "trigger `left_trigger`",
+        "event `left_event`",
+    }
+    assert blockers(restore_findings(dr.endpoint, inventory, NOW)) == []
+    assert prove(dr.endpoint, folder / "metadata.sql.zst", folder / "inventory.json", scratch_key="definers") == []

@@ -200,7 +200,8 @@ def test_a_staged_file_that_was_replaced_behind_the_check_is_not_sealed(
 def test_a_dump_that_was_made_again_needs_a_copy_a_check_and_a_proof_behind_it(
     bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take(_: Endpoint, folder: Path, __: object) -> DumpReport:
+    def take(_: Endpoint, folder: Path, *rules: object) -> DumpReport:
+        assert rules == (("SELECT PATH AS path FROM TABLE_FILE",), {})
         write_dump(ready)
         return DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
 
