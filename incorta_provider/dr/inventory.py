@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from incorta_provider.dr.definers import definer_of
 from incorta_provider.dr.sql_names import quote, rename_schema
 
 EventPolicy = Literal["disabled", "as_recorded"]
@@ -24,7 +25,6 @@ DISABLED = "DISABLED"
 ENABLED = "ENABLED"
 
 _SHOWN = 160
-_DEFINER = re.compile(r"\bDEFINER=`((?:[^`]|``)*)`(?:@`((?:[^`]|``)*)`)?")
 _FLOAT = re.compile(r"^`(?:[^`]|``)*` float\b")
 
 
@@ -161,12 +161,8 @@ def definers(inventory: Inventory) -> dict[str, tuple[str, str]]:
 
     :returns: (user, host) by object; a role has an empty host.
     """
-    found = {}
-    for title, code in inventory.code():
-        if match := _DEFINER.search(code.definition):
-            user, host = (part.replace("``", "`") for part in match.groups(default=""))
-            found[title] = (user, host)
-    return found
+    found = {title: definer_of(code.definition) for title, code in inventory.code()}
+    return {title: account for title, account in found.items() if account}
 
 
 def _title(kind: str, name: str) -> str:

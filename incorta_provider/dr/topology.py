@@ -12,9 +12,10 @@ import posixpath
 from itertools import combinations, permutations, product
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from incorta_provider.dr.breaker import Limits
+from incorta_provider.dr.definers import parse_account
 from incorta_provider.dr.retention import Retention
 from incorta_provider.dr.sizes import parse_size
 
@@ -25,6 +26,15 @@ ConnId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 """A number of bytes, such as ``20MB``."""
+
+
+def _account(text: str) -> str:
+    parse_account(text)
+    return text
+
+
+Definer = Annotated[Text, AfterValidator(_account)]
+"""A database account, ``user@host``."""
 
 Url = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://.+")]
 
@@ -183,9 +193,12 @@ class MetadataRules(_Part):
 
     :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
         ``sha256`` of each file that the metadata names.
+    :ivar definers: which account takes the place of which in what is dumped, as ``user@host``; ``*`` stands for every
+        other one. Without a rule a definer stays, and must exist at each site.
     """
 
     references: tuple[Text, ...] = ()
+    definers: dict[Text, Definer] = Field(default_factory=dict)
     rewrite: tuple[RewriteRule, ...] = ()
 
 

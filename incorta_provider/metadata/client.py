@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -22,11 +22,12 @@ import pymysql
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translate
-from incorta_provider.metadata.option_file import login_options, option_file
+from incorta_provider.metadata.option_file import lent_options, login_options, option_file
+from incorta_provider.metadata.relay import lent
 
 Program = Literal["dump", "sql"]
 
-_NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
+PROGRAM_NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
 _ERROR_NUMBER = re.compile(r"(?:ERROR|[Ee]rror:?) (\d{4})\b|\((\d{4})\)")
 _COMPLAINT = re.compile(r"ERROR \d|Error:|mariadb|mysql")
 _ERROR_BYTES = 2000
@@ -37,7 +38,7 @@ def find_program(program: Program) -> str:
 
     :raises ConfigurationError: none of its names is on the PATH.
     """
-    names = _NAMES[program]
+    names = PROGRAM_NAMES[program]
     for name in names:
         if path := shutil.which(name):
             return path
@@ -104,10 +105,15 @@ def running(
 ) -> Iterator[Client]:
     """Start a client program with a pipe for what it reads or writes; it is ended when the block is left.
 
-    :param endpoint: where it works, for messages and, unless ``options`` say something else, its login.
+    :param endpoint: where it works, for messages and, unless ``options`` say something else, its login. Where that is
+        to be with TLS, the program is lent a session of ours.
     """
     path = find_program(program)
-    with option_file(options or login_options(endpoint)) as handle, tempfile.TemporaryFile() as errors:
+    with ExitStack() as stack:
+        if options is None:
+            options = _own_session(endpoint, stack) if endpoint.tls else login_options(endpoint)
+        handle = stack.enter_context(option_file(options))
+        errors = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(
             [path, f"--defaults-file=/dev/fd/{handle}", "--default-character-set=utf8mb4", *arguments],
             stdin=subprocess.PIPE if program == "sql" else subprocess.DEVNULL,
@@ -123,6 +129,11 @@ def running(
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     _close(pipe)
+
+
+def _own_session(endpoint: Endpoint, stack: ExitStack) -> Mapping[str, object]:
+    session = stack.enter_context(endpoint.connect())
+    return lent_options(endpoint, stack.enter_context(lent(session, keeps_snapshot=False)))
 
 
 def _close(pipe: IO[bytes]) -> None:

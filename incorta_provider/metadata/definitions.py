@@ -8,18 +8,21 @@ Schema names are compared byte by byte: the information schema by itself does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from pymysql.cursors import DictCursor
 
+from incorta_provider.dr.definers import replace_definer
 from incorta_provider.dr.inventory import Code, Event, Inventory, Server, Table
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from incorta_provider.metadata.checksum import Column, Measure
 from incorta_provider.metadata.ddl import TableText, create_trigger, split_table, switched_off, trigger_body
 from incorta_provider.metadata.endpoint import Session
+
+_Code = TypeVar("_Code", bound=Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,20 @@ class Definitions:
     triggers: dict[str, Code]
     events: dict[str, Event]
     marks: frozenset[tuple[str, str, str]]
+
+    def with_definers(self, rules: Mapping[str, str]) -> Definitions:
+        """Return these definitions with other definers; see :func:`~incorta_provider.dr.definers.replace_definer`."""
+
+        def ruled(code: _Code) -> _Code:
+            return code.model_copy(update={"definition": replace_definer(code.definition, rules)})
+
+        return replace(
+            self,
+            views={name: ruled(code) for name, code in self.views.items()},
+            routines={name: ruled(code) for name, code in self.routines.items()},
+            triggers={name: ruled(code) for name, code in self.triggers.items()},
+            events={name: ruled(event) for name, event in self.events.items()},
+        )
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Yield every definition with the kind and name of its object."""

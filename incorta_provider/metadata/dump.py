@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from incorta_provider.dr.references import Reference
 from incorta_provider.exceptions import DrError, IntegrityError, TransientError
 from incorta_provider.metadata.archive import new_archive, replacing
 from incorta_provider.metadata.checksum import Measure, measure
+from incorta_provider.metadata.definer_text import with_definers
 from incorta_provider.metadata.definitions import Definitions, read_definitions
 from incorta_provider.metadata.dump_client import DumpStream, dumping, position_in, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
@@ -71,6 +72,14 @@ class DumpReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the topology asks of a dump."""
+
+    references: Sequence[str]
+    definers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Taken:
     """The outcome of one attempt that succeeded."""
 
@@ -88,18 +97,22 @@ class _StartOver(Exception):  # noqa: N818 - not an error: this attempt proves n
     """Why an attempt proves nothing."""
 
 
-def dump(endpoint: Endpoint, folder: Path, references: Sequence[str] = ()) -> DumpReport:
+def dump(
+    endpoint: Endpoint, folder: Path, references: Sequence[str] = (), definers: Mapping[str, str] | None = None
+) -> DumpReport:
     """Write the three files into ``folder``, in place of what a former try left there.
 
     :param references: queries for the files that the metadata name.
+    :param definers: which account takes the place of which; see :mod:`incorta_provider.dr.definers`.
     """
+    asked = _Asked(references, definers or {})
     started = time.monotonic()
     forget(folder)
     endpoint.ensure_rights()
     try:
         with endpoint.connect() as control, translated(endpoint.label):
             ensure_positions(control)
-            taken, attempts = _try_until_proven(endpoint, control, folder, references)
+            taken, attempts = _try_until_proven(endpoint, control, folder, asked)
     except BaseException:
         forget(folder)
         raise
@@ -124,11 +137,11 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _try_until_proven(endpoint: Endpoint, control: Session, folder: Path, queries: Sequence[str]) -> tuple[_Taken, int]:
+def _try_until_proven(endpoint: Endpoint, control: Session, folder: Path, asked: _Asked) -> tuple[_Taken, int]:
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _attempt(endpoint, control, folder, queries), attempt
+            return _attempt(endpoint, control, folder, asked), attempt
         except _StartOver as cause:
             reason = str(cause)
             log.info("attempt %d of %d starts over: %s", attempt, ATTEMPTS, reason)
@@ -140,14 +153,14 @@ def _try_until_proven(endpoint: Endpoint, control: Session, folder: Path, querie
     )
 
 
-def _attempt(endpoint: Endpoint, control: Session, folder: Path, queries: Sequence[str]) -> _Taken:
+def _attempt(endpoint: Endpoint, control: Session, folder: Path, asked: _Asked) -> _Taken:
     """Dump once.
 
     :raises _StartOver: dump and inventory are not shown to be one state.
     """
     before = _definitions(control)
     try:
-        taken = _take(endpoint, before, folder, queries)
+        taken = _take(endpoint, before, folder, asked)
     except (DrError, pymysql.MySQLError) as error:
         if _means_redefined(error) or _definitions(control) != before:
             raise _StartOver(f"a definition changed during the dump: {error}") from error
@@ -171,19 +184,20 @@ def _means_redefined(error: Exception) -> bool:
     return isinstance(cause, pymysql.MySQLError) and number_of(cause) in REDEFINED
 
 
-def _take(endpoint: Endpoint, definitions: Definitions, folder: Path, queries: Sequence[str]) -> _Taken:
+def _take(endpoint: Endpoint, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
+    definitions = found.with_definers(asked.definers)
     with ExitStack() as stack:
         sessions = [stack.enter_context(_impatient(endpoint.connect())) for _ in range(SESSIONS)]
         position, (lent, *readers) = share_snapshot(sessions)
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         with dumping(endpoint, lent) as stream:
-            counted = pool.submit(_count, readers, definitions, queries)
+            counted = pool.submit(_count, readers, definitions, asked.references)
             counted.add_done_callback(lambda done: stream.stop() if done.exception() else None)
-            size, sha256, named = _store(stream, definitions, folder / DUMP_FILE, counted)
+            size, sha256, named = _store(stream, definitions, folder / DUMP_FILE, counted, asked.definers)
         if not position == named == position_of(lent):
             raise _other_state(position, named, endpoint)
-        measures, found = counted.result()
-    return _Taken(definitions.inventory(measures, position), found, size, sha256)
+        measures, references = counted.result()
+    return _Taken(definitions.inventory(measures, position), references, size, sha256)
 
 
 def _impatient(session: Session) -> Session:
@@ -201,7 +215,9 @@ def _count(
     return measure(readers, definitions.columns), found
 
 
-def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any]) -> tuple[int, str, str]:
+def _store(
+    stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
+) -> tuple[int, str, str]:
     """Compress the dump into its file; when the dump was stopped because the counting failed, raise why that did.
 
     :returns: size and SHA-256 of the file, and the position that the dump names.
@@ -209,7 +225,7 @@ def _store(stream: DumpStream, definitions: Definitions, path: Path, counted: Fu
     head = b""
     with new_archive(path) as archive:
         try:
-            for piece in stream.pieces():
+            for piece in with_definers(stream.pieces(), definers) if definers else stream.pieces():
                 archive.write(piece)
                 if len(head) < _HEAD_BYTES:
                     head += piece[:_HEAD_BYTES]

@@ -17,6 +17,7 @@ from incorta_provider.metadata.archive import CHUNK
 from incorta_provider.metadata.client import Client, running
 from incorta_provider.metadata.ddl import encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.option_file import lent_options
 from incorta_provider.metadata.relay import lent
 
 OPTIONS = (
@@ -86,10 +87,8 @@ def dumping(endpoint: Endpoint, session: Session) -> Iterator[DumpStream]:
     The session must not be used by anyone else meanwhile.
     """
     arguments = [*OPTIONS, "--skip-ssl", "--skip-triggers", "--skip-events", "--master-data=2", endpoint.schema]
-    with lent(session) as path:
-        options = {"protocol": "socket", "socket": path, "user": endpoint.user}
-        with running("dump", endpoint, arguments, options) as client:
-            yield DumpStream(client)
+    with lent(session) as path, running("dump", endpoint, arguments, lent_options(endpoint, path)) as client:
+        yield DumpStream(client)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
@@ -17,6 +16,7 @@ from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.rights import missing
+from incorta_provider.metadata.tls import Tls, TlsConnection, tls_of
 
 Session: TypeAlias = "Connection[Cursor]"
 
@@ -33,7 +33,10 @@ _PINNED = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The metadata schema of one site. The password stays out of ``repr``."""
+    """The metadata schema of one site. The password stays out of ``repr``.
+
+    :ivar tls: what sessions ask for; None for plain text.
+    """
 
     host: str
     port: int
@@ -41,13 +44,14 @@ class Endpoint:
     password: str = field(repr=False)
     schema: str
     site: str = ""
+    tls: Tls | None = None
 
     @classmethod
     def from_connection(cls, info: ConnectionInfo, *, schema: str = "", site: str = "") -> Endpoint:
         """Make an endpoint from a connection.
 
         :param schema: overrides the connection's own.
-        :raises ConfigurationError: a field is missing.
+        :raises ConfigurationError: a field is missing, or the extra asks for a TLS that is not known here.
         """
         info.require("host", "login")
         name = schema or info.schema
@@ -55,7 +59,7 @@ class Endpoint:
             raise ConfigurationError(
                 "no schema is given", where=f"connection {info.conn_id}", fix="Name it in the topology."
             )
-        return cls(info.host, info.port or DEFAULT_PORT, info.login, info.password, name, site)
+        return cls(info.host, info.port or DEFAULT_PORT, info.login, info.password, name, site, tls_of(info))
 
     @property
     def label(self) -> str:
@@ -76,8 +80,9 @@ class Endpoint:
 
         The password is handed over as bytes: the driver would encode text as Latin-1, the client programs use UTF-8.
         """
+        connection = TlsConnection if self.tls else Connection
         with translated(self.label):
-            return pymysql.connect(
+            return connection(
                 host=self.host,
                 port=self.port,
                 user=self.user,
@@ -89,6 +94,7 @@ class Endpoint:
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=STATEMENT_SECONDS,
                 write_timeout=STATEMENT_SECONDS,
+                ssl=self.tls.context() if self.tls else None,
             )
 
     def ensure_rights(self) -> None:

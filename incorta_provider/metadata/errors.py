@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,9 +26,14 @@ something of another kind under that name."""
 _UNKNOWN_SCHEMA = 1049
 _LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)
 _LOCKED = (4151, 3118)
+_ONLY_WITH_TLS = 3159
+_TLS = 2026
+_UNSAFE = re.compile(r"certificate|no TLS|required|verif", re.IGNORECASE)
+"""What TLS errors that no repetition cures are worded with; another one is a connection that was cut."""
+
 _READ_ONLY = (1290, 1836)
 _NO_RIGHT = (1044, 1142, 1143, 1227, 1370, 1410, 1419)
-_PASSING = (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 2002, 2003, 2006, 2013, 2055)
+_PASSING = (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 2002, 2003, 2006, 2013, 2055, _TLS)
 """Server or connection away, too many sessions, waited too long for a lock, deadlock, query ended by someone."""
 
 
@@ -57,6 +64,9 @@ def translate(error: pymysql.MySQLError, where: str) -> DrError:
         return ConfigurationError(
             f"the host's name is unknown: {said}", where=where, fix="Correct the connection's host."
         )
+    if reason := _tls_problem(error, number):
+        fix = "Compare ssl and ssl_mode in the connection's extra field with what the server has."
+        return ConfigurationError(f"there is no safe connection: {reason}", where=where, fix=fix)
     if number in _PASSING or isinstance(error, pymysql.err.InterfaceError):
         return TransientError(f"the database cannot be used now: {said}", where=where, fix="Try again.")
     return _lasting(number, said, where)
@@ -64,7 +74,7 @@ def translate(error: pymysql.MySQLError, where: str) -> DrError:
 
 def _lasting(number: int, said: str, where: str) -> DrError:
     if number in _LOGIN_REFUSED:
-        fix = "Correct login and password of the connection."
+        fix = "Correct login and password of the connection; an account may also ask for TLS (ssl in its extra field)."
         return ConfigurationError(f"the login was refused: {said}", where=where, fix=fix)
     if number == _UNKNOWN_SCHEMA:
         fix = "Correct the schema of the connection or the topology."
@@ -79,6 +89,15 @@ def _lasting(number: int, said: str, where: str) -> DrError:
     return ConfigurationError(
         f"the server refused a statement: {number} {said}", where=where, fix="Correct what it names."
     )
+
+
+def _tls_problem(error: pymysql.MySQLError, number: int) -> str | None:
+    """Return why no session came about that both ends take for safe; None when that is not what happened."""
+    said = str(error.args[-1]) if error.args else ""
+    if number == _ONLY_WITH_TLS or (number == _TLS and _UNSAFE.search(said)):
+        return said
+    cause = getattr(error, "original_exception", None) or error.__context__
+    return str(cause) if isinstance(cause, ssl.SSLError) and "CERT" in str(cause.reason).upper() else None
 
 
 def _host_unknown(error: pymysql.MySQLError) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from incorta_provider.metadata.endpoint import Endpoint
 
@@ -39,6 +40,11 @@ def login_options(endpoint: Endpoint) -> Mapping[str, object]:
         "user": endpoint.user,
         "password": endpoint.password,
     }
+
+
+def lent_options(endpoint: Endpoint, socket: Path) -> Mapping[str, object]:
+    """Return the options that let a client use a session of ours."""
+    return {"protocol": "socket", "socket": socket, "user": endpoint.user}
 
 
 def option_text(options: Mapping[str, object]) -> str:

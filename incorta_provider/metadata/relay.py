@@ -3,8 +3,10 @@
 A dump client takes a snapshot of its own, and nothing makes that the one which our counts and checksums come from: on a
 busy server there is always a transaction in between. So the client does not log in at the server. It connects to a
 socket here, which speaks just enough of the client/server protocol to greet it (MariaDB manual, *Connection phase*);
-from then on its commands go to our session and the answers back, byte for byte. Only two are kept from the session: the
-statement that would begin another transaction, and the good-bye. The client needs no password.
+from then on its commands go to our session and the answers back, byte for byte. Kept from the session are the good-bye
+and, where it holds a snapshot, the statement that would begin another transaction. The client needs no password.
+
+The same way a client gets a session with TLS whose safety was checked by us: :mod:`incorta_provider.metadata.tls`.
 
 Raises :class:`OSError` when one side goes away; the client then fails, and says so.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import selectors
+import select
 import shutil
 import socket
 import struct
@@ -21,6 +23,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +33,8 @@ from incorta_provider.metadata.endpoint import Session
 
 _CHUNK = 1 << 18
 _HEADER_BYTES = 4
+_LONGEST = _HEADER_BYTES + 0xFFFFFF
+"""A packet that another one goes on (MariaDB manual, *Server Packets*)."""
 _UTF8MB4 = 45
 """utf8mb4_general_ci; clients set their own anyway."""
 
@@ -39,9 +44,10 @@ _OUR_AFFAIRS = CLIENT.SSL | CLIENT.CONNECT_WITH_DB | CLIENT.CONNECT_ATTRS | CLIE
 
 
 @contextmanager
-def lent(session: Session) -> Iterator[Path]:
+def lent(session: Session, *, keeps_snapshot: bool = True) -> Iterator[Path]:
     """Lend a session as long as the block lasts; nobody else may use it meanwhile.
 
+    :param keeps_snapshot: the session holds one, which the client must not end.
     :returns: the path of the socket. Its folder is open to this user only, and goes when its one client has come. A
         kill before that leaves a dead socket, and no secret.
     """
@@ -49,7 +55,8 @@ def lent(session: Session) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="incorta-dr-"))
     path = folder / "socket"
     listener = socket.socket(socket.AF_UNIX)
-    worker = threading.Thread(target=_serve, args=(listener, server, greeting(session), folder), daemon=True)
+    ends = _Ends(listener, server, greeting(session), folder, keeps_snapshot)
+    worker = threading.Thread(target=_serve, args=(ends,), daemon=True)
     try:
         listener.bind(str(path))
         listener.listen(1)
@@ -64,41 +71,54 @@ def lent(session: Session) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve(listener: socket.socket, server: socket.socket, welcome: bytes, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    listener: socket.socket
+    server: socket.socket
+    welcome: bytes
+    folder: Path
+    keeps_snapshot: bool
+
+
+def _serve(ends: _Ends) -> None:
     """Greet one client, then pass packets until it says good-bye or goes away."""
     with contextlib.suppress(OSError):
-        client, _ = listener.accept()
-        shutil.rmtree(folder, ignore_errors=True)
+        client, _ = ends.listener.accept()
+        shutil.rmtree(ends.folder, ignore_errors=True)
         with client:
-            client.sendall(_packet(0, welcome))
+            client.sendall(_packet(0, ends.welcome))
             _read_packet(client)
             client.sendall(_packet(2, _OK))
-            _pass_on(client, server)
+            _pass_on(client, ends.server, keeps_snapshot=ends.keeps_snapshot)
 
 
-def _pass_on(client: socket.socket, server: socket.socket) -> None:
-    with selectors.DefaultSelector() as either:
-        either.register(client, selectors.EVENT_READ, lambda: _pass_command(client, server))
-        either.register(server, selectors.EVENT_READ, lambda: _pass_answer(client, server))
-        while all(key.data() for key, _ in either.select()):
-            pass
+def _pass_on(client: socket.socket, server: socket.socket, *, keeps_snapshot: bool) -> None:
+    """Pass packets; with TLS a read takes a whole record off the socket, so that none waits where poll cannot see.
 
-
-def _pass_command(client: socket.socket, server: socket.socket) -> bool:
-    """Pass one packet on, or answer it here; return whether more may come."""
-    packet = _read_packet(client)
-    command, text = packet[_HEADER_BYTES], packet[_HEADER_BYTES + 1 :]
-    if command == COMMAND.COM_QUERY and text.upper().startswith(_BEGIN):
-        client.sendall(_packet(1, _OK))
-    elif command != COMMAND.COM_QUIT:
-        server.sendall(packet)
-    return command != COMMAND.COM_QUIT
-
-
-def _pass_answer(client: socket.socket, server: socket.socket) -> bool:
-    answer = server.recv(_CHUNK)
-    client.sendall(answer)
-    return bool(answer)
+    Not ``select``, which fails in a process that has more than 1024 files open.
+    """
+    poll = select.poll()
+    for end in (client, server):
+        poll.register(end, select.POLLIN)
+    while True:
+        ready = {handle for handle, _ in poll.poll()}
+        if server.fileno() in ready:
+            answer = server.recv(_CHUNK)
+            if not answer:
+                return
+            client.sendall(answer)
+        if client.fileno() in ready:
+            packet = _read_packet(client)
+            command, begin = packet[_HEADER_BYTES], bytes(packet[_HEADER_BYTES + 1 :][: len(_BEGIN)])
+            if command == COMMAND.COM_QUIT:
+                return
+            if keeps_snapshot and command == COMMAND.COM_QUERY and begin.upper() == _BEGIN:
+                client.sendall(_packet(1, _OK))
+                continue
+            server.sendall(packet)
+            while len(packet) == _LONGEST:  # the rest of one command, whatever it begins with
+                packet = _read_packet(client)
+                server.sendall(packet)
 
 
 def greeting(session: Session) -> bytes:
@@ -125,17 +145,18 @@ def _packet(number: int, payload: bytes) -> bytes:
     return struct.pack("<I", len(payload))[:3] + bytes([number]) + payload
 
 
-def _read_packet(source: socket.socket) -> bytes:
+def _read_packet(source: socket.socket) -> memoryview:
     """Return one packet with its header."""
-    header = _read_exactly(source, _HEADER_BYTES)
-    return header + _read_exactly(source, int.from_bytes(header[:3], "little"))
+    header = _read_exactly(source, bytearray(_HEADER_BYTES))
+    return _read_exactly(source, bytearray(header) + bytearray(int.from_bytes(header[:3], "little")), _HEADER_BYTES)
 
 
-def _read_exactly(source: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        piece = source.recv(size - len(data))
-        if not piece:
+def _read_exactly(source: socket.socket, data: bytearray, at: int = 0) -> memoryview:
+    """Fill ``data`` from ``at`` on."""
+    view = memoryview(data)
+    while at < len(data):
+        size = source.recv_into(view[at:])
+        if not size:
             raise ConnectionError("the client went away")
-        data += piece
-    return data
+        at += size
+    return view

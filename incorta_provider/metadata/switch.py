@@ -101,6 +101,15 @@ def ensure_nothing_refers(session: Session, schema: str, where: str) -> None:
         )
 
 
+def ensure_alone(endpoint: Endpoint) -> None:
+    """Refuse a schema that could not be switched, before anything depends on it.
+
+    :raises DrError: what :func:`ensure_nothing_refers` finds, or the server cannot be asked.
+    """
+    with endpoint.connect_to(None) as session, translated(endpoint.label):
+        ensure_nothing_refers(session, endpoint.schema, endpoint.label)
+
+
 def set_status(endpoint: Endpoint, name: str, event: Event, collation: str) -> None:
     """Give an event that was made switched off the status that was recorded.
 

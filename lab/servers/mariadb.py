@@ -21,6 +21,7 @@ from lab.layout import SITES, Site
 from lab.passwords import SitePasswords
 from lab.programs import account_name, find_program
 from lab.servers.accounts import FENCE_ACCOUNT, INCORTA_ACCOUNT, account_statements
+from lab.servers.certificates import Certificates
 from lab.supervisor import marked_environment
 
 SCHEMA = "incorta"
@@ -84,6 +85,11 @@ class MariaDb:
         """Return the password of the account ``root``."""
         return self.passwords.mysql_root
 
+    @property
+    def certificates(self) -> Certificates:
+        """Return the certificates of the server and of a client; TLS is offered to every session, and asked of none."""
+        return Certificates(self.site.mariadb / "tls")
+
     def connect(self, database: str | None = None) -> Connection[Cursor]:
         """Log in as root, with autocommit."""
         return self._login("root", self.root_password, database)
@@ -93,6 +99,7 @@ class MariaDb:
         folder = self.site.mariadb
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tmp").mkdir(exist_ok=True)
+        self.certificates.make()
         if not self._accounts_done.exists():
             write(self._init_file, "\n".join(account_statements(self.passwords, SCHEMA)) + "\n", mode=0o600)
         write(folder / "my.cnf", self._configuration(), mode=0o600)
@@ -216,6 +223,9 @@ class MariaDb:
             "innodb-buffer-pool-size": "128M",
             "innodb-log-file-size": "16M",
             "innodb-flush-log-at-trx-commit": 1,
+            "ssl-ca": self.certificates.ca,
+            "ssl-cert": self.certificates.certificate("server"),
+            "ssl-key": self.certificates.key("server"),
         }
         if self._init_file.exists():
             settings["init-file"] = self._init_file

@@ -17,7 +17,9 @@ from incorta_provider.dr.plan import Plan, Request, StepName, ensure_acceptable,
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
-from incorta_provider.metadata.readiness import database_problem, restore_findings
+from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
+from incorta_provider.metadata.readiness.pair import restore_findings
+from incorta_provider.metadata.switch import ensure_alone
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
@@ -75,7 +77,11 @@ def _plan(run: CutoverRun, request: Request, role: Role, source: str, point: Rec
 
 def _found(run: CutoverRun, point: RecoveryPoint) -> dict[StepName, list[str]]:
     """Return what the approver is to know."""
-    return {StepName.APPLY: rehearse(run, point), StepName.STOP_TARGET: _running(run)}
+    return {
+        StepName.APPLY: rehearse(run, point),
+        StepName.STOP_TARGET: _running(run),
+        StepName.RESTORE: [str(finding) for finding in _findings(run, point) if finding.severity is Severity.WARNING],
+    }
 
 
 def _running(run: CutoverRun) -> list[str]:
@@ -143,6 +149,7 @@ def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]
     target = run.target
     yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
     yield "metadata database", partial(_database_problem, run, point)
+    yield "foreign keys of other schemas", partial(ensure_alone, target.database)
     for node in target.config.nodes:
         yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
     yield "ports of the nodes", partial(unknown_ports, target)
@@ -165,9 +172,12 @@ def _source_connections(source: SiteAccess) -> None:
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
     """The server must let us in, and take the point's metadata as they are."""
-    database = run.target.database
+    return "; ".join(map(str, blockers(_findings(run, point)))) or None
+
+
+def _findings(run: CutoverRun, point: RecoveryPoint) -> list[Finding]:
     inventory = point_inventory(run.target.catalog, point)
-    return database_problem(database) or "; ".join(restore_findings(database, inventory)) or None
+    return restore_findings(run.target.database, inventory, run.access.clock(), source=point.source)
 
 
 def _rewrite_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:

@@ -17,7 +17,8 @@ def dump_metadata(run: ReplicationRun) -> DumpReport:
     """
     with run.alone("dump"):
         run.workspace.withdraw()
-        report = dump(run.source.database, run.workspace.root, run.access.config.metadata.references)
+        rules = run.access.config.metadata
+        report = dump(run.source.database, run.workspace.root, rules.references, rules.definers)
         log.info(
             "dump: %d tables, %d rows, %d bytes at %s in %.2f s (%d attempt(s))",
             report.tables,

@@ -19,7 +19,6 @@ from incorta_provider.metadata.client import running
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.prove import prove
-from incorta_provider.metadata.readiness import database_problem, restore_findings
 from incorta_provider.metadata.relay import lent
 
 pytestmark = pytest.mark.lab
@@ -44,7 +43,6 @@ def test_a_wrong_endpoint_is_refused_by_kind(
     with pytest.raises(kind, match=said) as caught:
         dump(wrong, folder)
     assert (wrong.schema in caught.value.where, bool(caught.value.fix)) == (True, True)
-    assert "Next:" in (database_problem(wrong) or "")
     assert list(folder.iterdir()) == []
 
 
@@ -94,7 +92,7 @@ def test_each_right_that_is_missing_is_named_with_its_statement(
     shown = where if "`" in where or where == "*.*" else ".".join(f"`{part}`" for part in where.split("."))
     assert caught.value.fix == f"Run: GRANT {right} ON {shown} TO {ACCOUNT}"
     primary.run(caught.value.fix.removeprefix("Run: "))
-    assert database_problem(primary.endpoint) is None
+    primary.endpoint.ensure_rights()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_each_right_that_is_missing_is_named_with_its_statement(
 def test_wider_rights_do_as_well(grant: str, primary: Any) -> None:
     schema = primary.endpoint.schema.replace("_", r"\_")
     primary.run(f"REVOKE ALL ON `{schema}`.* FROM {ACCOUNT}", grant.format(ACCOUNT))
-    assert database_problem(primary.endpoint) is None
+    primary.endpoint.ensure_rights()
 
 
 def test_rights_of_a_role_count(primary: Any) -> None:
@@ -115,9 +113,10 @@ def test_rights_of_a_role_count(primary: Any) -> None:
         f"GRANT dr_role TO {ACCOUNT}",
         f"SET DEFAULT ROLE dr_role FOR {ACCOUNT}",
     )
-    assert database_problem(primary.endpoint) is None
+    primary.endpoint.ensure_rights()
     primary.run("DROP ROLE dr_role")
-    assert "GRANT TRIGGER ON" in (database_problem(primary.endpoint) or "")
+    with pytest.raises(ConfigurationError, match="GRANT TRIGGER ON"):
+        primary.endpoint.ensure_rights()
 
 
 def facts_of(process: int, name: str) -> bytes:
@@ -169,32 +168,3 @@ def test_an_endpoint_is_made_of_a_connection(primary: Any) -> None:
     with made.connect() as session, session.cursor() as cursor:
         cursor.execute("SELECT @@time_zone, @@sql_mode, @@character_set_client, DATABASE()")
         assert cursor.fetchone() == ("+00:00", "", "utf8mb4", endpoint.schema)
-
-
-def test_readiness_names_what_differs_at_the_target(dumped: Any, nasty: Any, dr: Any, folder: Path) -> None:
-    assert restore_findings(dr.endpoint, dumped.inventory) == []
-    nasty.run("CREATE OR REPLACE DEFINER = 'gone'@'%' VIEW b_first AS SELECT id, 'x' AS loud FROM parent")
-    dump(nasty.endpoint, folder)
-    with dr.server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT @@GLOBAL.sql_mode")
-        (before,) = cursor.fetchone() or ("",)
-        try:
-            cursor.execute("SET GLOBAL sql_mode = 'NO_ZERO_DATE', log_bin_trust_function_creators = 0")
-            findings = restore_findings(dr.endpoint, dumped.inventory)
-        finally:
-            cursor.execute("SET GLOBAL sql_mode = %s, log_bin_trust_function_creators = 1", (before,))
-    assert findings == [
-        "view `b_first`: definer: expected an account 'gone'@'%' at this server, found none",
-        "log_bin_trust_function_creators is off: functions and triggers would be refused",
-        f"sql_mode: the source has '{before}', this one 'NO_ZERO_DATE'",
-    ]
-
-
-def test_readiness_says_that_a_fenced_server_takes_nothing(dr: Any) -> None:
-    assert database_problem(dr.endpoint) is None
-    with dr.server.connect() as connection, connection.cursor() as cursor:
-        try:
-            cursor.execute("SET GLOBAL read_only = 1")
-            assert database_problem(dr.endpoint) == f"the server is read-only [{dr.endpoint.label}]"
-        finally:
-            cursor.execute("SET GLOBAL read_only = 0")

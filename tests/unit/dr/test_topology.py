@@ -358,3 +358,11 @@ def test_object_lock_is_for_buckets_only(document: Fresh) -> None:
     assert (lock.mode, lock.days) == ("GOVERNANCE", 3)
     site_of(spoiled).update(object_lock={"mode": "NONE", "days": 0})
     assert "GOVERNANCE" in refusal(spoiled)
+
+
+def test_an_account_that_takes_a_definers_place_must_be_one(document: Fresh) -> None:
+    made = document()
+    group_of(made)["metadata"]["definers"] = {"app@%": "incorta@%", "*": "@%"}
+    assert "'@%' is no account: write user@host" in refusal(made)
+    group_of(made)["metadata"]["definers"]["*"] = "incorta@%"
+    assert Topology.model_validate(made).groups["acme"].metadata.definers["*"] == "incorta@%"

@@ -24,8 +24,7 @@ FILES = ("notes.txt", "source/a", "source/b")
 @pytest.fixture
 def point(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
     """Seal and apply a point of some files, and return its id."""
-    monkeypatch.setattr(request_module, "database_problem", lambda endpoint: None)
-    monkeypatch.setattr(request_module, "restore_findings", lambda endpoint, inventory: [])
+    monkeypatch.setattr(request_module, "restore_findings", lambda *_, **__: [])
     (bench.storage("berlin") / "source").mkdir()
     for name in FILES:
         (bench.storage("berlin") / name).write_text(name)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState
+from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.plan import Mode, StepName
 from incorta_provider.exceptions import (
     ConfigurationError,
@@ -15,6 +16,7 @@ from incorta_provider.exceptions import (
     TransientError,
 )
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.readiness.finding import Finding, Severity
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
@@ -24,21 +26,24 @@ from tests.builders.group import NOON, Bench, cutover_request, cutover_run, prom
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def database(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """Return what is wrong with the target's database: nothing, unless a test adds to it."""
-    problems: list[str] = []
+    problems: list[Finding] = []
 
-    def problem(endpoint: Endpoint) -> str | None:
-        assert endpoint.site == "newyork"
-        return "; ".join(problems) or None
+    def found(endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str) -> list[Finding]:
+        assert (endpoint.site, source, inventory.rows, now) == ("newyork", "berlin", 3, NOON)
+        return problems
 
-    monkeypatch.setattr(request_module, "database_problem", problem)
-    monkeypatch.setattr(request_module, "restore_findings", lambda endpoint, inventory: [])
+    monkeypatch.setattr(request_module, "restore_findings", found)
     return problems
 
 
+def finding(severity: Severity, reason: str) -> Finding:
+    return Finding(severity, "collations", "newyork", reason, "Convert.")
+
+
 @pytest.fixture
-def ready(bench: Bench, database: list[str]) -> Bench:
+def ready(bench: Bench, database: list[Finding]) -> Bench:
     """Return a target that is in order and has one point."""
     sealed_point(bench.catalog, "scheduled__1")
     return bench
@@ -83,10 +88,10 @@ def test_an_older_point_can_be_chosen(ready: Bench) -> None:
     assert request_cutover(cutover_run(ready), cutover_request(recovery_point=older.id)).recovery_point == older.id
 
 
-def test_a_retried_task_keeps_the_plan_whatever_changed_since(ready: Bench, database: list[str]) -> None:
+def test_a_retried_task_keeps_the_plan_whatever_changed_since(ready: Bench, database: list[Finding]) -> None:
     first = request_cutover(cutover_run(ready), cutover_request())
     sealed_point(ready.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=1))
-    database.append("gone")
+    database.append(finding(Severity.BLOCKER, "gone"))
     ready.ensembles.down.add("newyork_zookeeper")
     assert request_cutover(cutover_run(ready), cutover_request(reason="another")) == first
     assert ready.events() == ["cutover.requested"]
@@ -118,7 +123,7 @@ def test_everything_that_an_empty_form_lacks_is_named_at_once(ready: Bench) -> N
         assert lacking in caught.value.what
 
 
-def test_without_a_recovery_point_there_is_no_cutover(bench: Bench, database: list[str]) -> None:
+def test_without_a_recovery_point_there_is_no_cutover(bench: Bench, database: list[Finding]) -> None:
     with pytest.raises(PreconditionError, match="there is no recovery point yet"):
         request_cutover(cutover_run(bench), cutover_request())
     assert untouched(bench)
@@ -141,15 +146,15 @@ def test_a_damaged_point_is_not_promised(ready: Bench, part: str) -> None:
     assert untouched(ready)
 
 
-def test_everything_that_is_not_ready_is_named_at_once(ready: Bench, database: list[str]) -> None:
+def test_everything_that_is_not_ready_is_named_at_once(ready: Bench, database: list[Finding]) -> None:
     ready.nodes.down.add("newyork_node1")
     ready.nodes.releases["newyork_node2"] = "2024.7.0"
-    database.append("the server is read-only")
+    database.append(finding(Severity.BLOCKER, "the server has none"))
     with pytest.raises(PreconditionError) as caught:
         request_cutover(cutover_run(ready), cutover_request())
     assert caught.value.what.splitlines() == [
         "site newyork is not ready:",
-        "  metadata database: the server is read-only",
+        "  metadata database: collations: the server has none. Next: Convert.",
         "  node newyork_node1: the node cannot be reached [newyork_node1]. Next: Start its SSH server.",
         "  node newyork_node2: runs Incorta 2024.7.0, the recovery point was made by 2024.1.0",
     ]
@@ -195,11 +200,20 @@ def test_connections_that_are_needed_behind_the_fence_are_asked_for_before(
     assert untouched(ready)
 
 
-def test_what_a_restore_would_meet_is_found_before_the_fence(ready: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_module, "restore_findings", lambda endpoint, inventory: [f"{inventory.rows} rows", "b"])
-    with pytest.raises(PreconditionError, match="  metadata database: 3 rows; b"):
+def test_what_a_restore_would_meet_is_found_before_the_fence(ready: Bench, database: list[Finding]) -> None:
+    database += [finding(severity, severity.value) for severity in (*Severity, Severity.BLOCKER)]
+    both = "  metadata database: collations: blocker. Next: Convert.; collations: blocker. Next: Convert.\n"
+    with pytest.raises(PreconditionError) as caught:
         request_cutover(cutover_run(ready), cutover_request())
+    assert both in f"{caught.value.what}\n"
     assert untouched(ready)
+
+
+def test_what_only_weakens_a_restore_stands_in_the_plan(ready: Bench, database: list[Finding]) -> None:
+    database += [finding(Severity.WARNING, "another sql_mode"), finding(Severity.NOTE, "another time zone")]
+    plan = request_cutover(cutover_run(ready), cutover_request())
+    (step,) = (step for step in plan.steps if step.name is StepName.RESTORE)
+    assert step.actions[2:] == (r"collations: another sql\_mode. Next: Convert.",)
 
 
 def test_a_rewrite_rule_for_what_the_point_has_not_is_found_before_the_fence(ready: Bench) -> None:
@@ -273,7 +287,7 @@ def test_another_change_of_roles_under_the_same_epoch_forbids_the_cutover(ready:
         request_cutover(cutover_run(ready), cutover_request())
 
 
-def test_a_point_of_a_site_that_is_not_the_active_one_is_refused(bench: Bench, database: list[str]) -> None:
+def test_a_point_of_a_site_that_is_not_the_active_one_is_refused(bench: Bench, database: list[Finding]) -> None:
     point = sealed_point(bench.catalog, source="tokyo")
     with pytest.raises(PreconditionError, match=f"{point.id} is a state of tokyo, but berlin is the active site"):
         request_cutover(cutover_run(bench), cutover_request())

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ from incorta_provider.dr.inventory import Difference, Inventory
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.readiness.finding import Finding, Severity
+from incorta_provider.steps import metadata_readiness
 from incorta_provider.steps.replication import dump as dump_module
 from incorta_provider.steps.replication import protocol
 from incorta_provider.steps.replication import prove as prove_module
@@ -198,7 +200,8 @@ def test_a_staged_file_that_was_replaced_behind_the_check_is_not_sealed(
 def test_a_dump_that_was_made_again_needs_a_copy_a_check_and_a_proof_behind_it(
     bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take(_: Endpoint, folder: Path, __: object) -> DumpReport:
+    def take(_: Endpoint, folder: Path, *rules: object) -> DumpReport:
+        assert rules == (("SELECT PATH AS path FROM TABLE_FILE",), {})
         write_dump(ready)
         return DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
 
@@ -323,6 +326,7 @@ class TestProof:
             return differences
 
         monkeypatch.setattr(prove_module, "prove", prove)
+        monkeypatch.setattr(metadata_readiness, "restore_findings", lambda *_, **__: [])
         return differences
 
     def test_a_dump_without_a_difference_is_proven(self, bench: Bench, found: list[Difference]) -> None:
@@ -352,6 +356,28 @@ class TestProof:
         found.append(Difference("table `t`", "rows", "1", "0"))
         with pytest.raises(IntegrityError):
             prove_dump(run)
+        with pytest.raises(PreconditionError, match="the dump has not been proven"):
+            run.proven()
+
+    def test_what_the_target_lacks_is_named_before_anything_is_loaded(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        lacking = Finding(Severity.BLOCKER, "collations", "newyork", "the DR server has no collation x", "Convert.")
+        weak = Finding(Severity.WARNING, "sql_mode", "newyork", "another one")
+        judged: list[tuple[str, str]] = []
+
+        def findings(endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str) -> list[Finding]:
+            judged.append((endpoint.site, source))
+            return [lacking, weak]
+
+        monkeypatch.setattr(metadata_readiness, "restore_findings", findings)
+        monkeypatch.setattr(prove_module, "prove", lambda *_, **__: pytest.fail("it was loaded"))
+        run = made_ready(bench)
+        with pytest.raises(PreconditionError) as caught:
+            prove_dump(run)
+        assert caught.value.what == f"the metadata cannot be restored:\n  {lacking}"
+        assert caplog.messages == ["newyork: sql_mode: another one."]
+        assert judged == [("newyork", "berlin")]
         with pytest.raises(PreconditionError, match="the dump has not been proven"):
             run.proven()
 

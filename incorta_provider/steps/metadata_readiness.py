@@ -1,0 +1,73 @@
+"""Whether the metadata of one site can be dumped there and restored at another: judged before it is needed.
+
+:raises DrError: a database that is needed cannot be asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from incorta_provider.dr.inventory import Inventory
+from incorta_provider.exceptions import PreconditionError, TransientError
+from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
+from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.point import point_inventory
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found on a pair of sites.
+
+    :ivar judged_by: in words, what the target was compared with.
+    """
+
+    source: str
+    target: str
+    judged_by: str
+    findings: list[Finding]
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not blockers(self.findings)
+
+
+def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAccess) -> Verdict:
+    """Compare both databases; when the source's does not answer, the target's with the newest recovery point.
+
+    :raises TransientError: the source does not answer, and there is no recovery point of it.
+    """
+    there = source.database
+    try:
+        found = pair_findings(there, target.database, access.clock(), access.config.metadata.definers)
+    except TransientError as error:
+        newest = target.catalog.newest()
+        if error.where != there.label or newest is None or newest.source != source.name:
+            raise
+        gone = Finding(Severity.WARNING, "source", source.name, f"it cannot be asked: {error.what}", error.fix)
+        inventory = point_inventory(target.catalog, newest)
+        found = [gone, *restore_findings(target.database, inventory, access.clock(), source=source.name)]
+        return Verdict(source.name, target.name, f"recovery point {newest.id}", found)
+    return Verdict(source.name, target.name, f"{source.name} as it is now", found)
+
+
+def ensure_restorable(access: GroupAccess, target: SiteAccess, inventory: Inventory, *, source: str) -> None:
+    """Refuse a restore that would fail or end in something else, by name; log what only weakens it.
+
+    :raises PreconditionError: lists all that stands in the way.
+    """
+    found = restore_findings(target.database, inventory, access.clock(), source=source)
+    for finding in found:
+        if finding.severity is Severity.WARNING:
+            log.warning("%s: %s", finding.site, finding)
+    if lacking := blockers(found):
+        listed = "\n  ".join(map(str, lacking))
+        raise PreconditionError(
+            f"the metadata cannot be restored:\n  {listed}",
+            where=f"database of {target.name}",
+            fix="Nothing was changed. Mend what is named, then clear the task; `incorta-dr metadata readiness`.",
+        )
