@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from incorta_provider.dr.breaker import Limits
+from incorta_provider.dr.metadata_rules import MetadataRules
 from incorta_provider.dr.retention import Retention
 from incorta_provider.dr.sizes import parse_size
 
@@ -168,25 +169,6 @@ class Replication(_Part):
     stall_seconds: int = Field(default=600, ge=30)
     shard_bytes: Size = 50_000_000_000
     shard_files: int = Field(default=500_000, ge=1)
-
-
-class RewriteRule(_Part):
-    """Replace the source site's value by the target's in one column."""
-
-    table: Text
-    column: Text
-    value: Text
-
-
-class MetadataRules(_Part):
-    """What to know about Incorta's tables, whose names are not public: queries for files, and rewriting rules.
-
-    :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
-        ``sha256`` of each file that the metadata names.
-    """
-
-    references: tuple[Text, ...] = ()
-    rewrite: tuple[RewriteRule, ...] = ()
 
 
 class Objectives(_Part):

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from incorta_provider.dr.topology import MetadataRules, Replication
+from incorta_provider.dr.metadata_rules import MetadataRules
+from incorta_provider.dr.topology import Replication
 from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.steps.metadata_references import read_references
 from incorta_provider.steps.replication import copy as copy_module
-from incorta_provider.steps.replication.check import check, read_references
+from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import MAX_PASSES, final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
