@@ -124,6 +124,18 @@ def test_a_file_that_is_still_written_is_left_out_when_nothing_names_it(bench: B
         assert paths(run) == [b"notes.txt", b"source/a.parquet", b"source/b.parquet"]
 
 
+def test_what_the_metadata_ought_to_name_and_do_not_is_told_and_kept(
+    bench: Bench, source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = MetadataRules(references=("SELECT PATH AS path FROM TABLE_FILE",), accounted=("source/*",))
+    run = opened(bench, metadata=rules)
+    copied(run, {"path": "source/a.parquet"})
+    report = check(run)
+    assert (report.references, report.orphans, report.exceptions) == (1, 1, ())
+    assert paths(run) == [b"notes.txt", b"source/a.parquet", b"source/b.parquet"]
+    assert "1 file(s) that the metadata do not name:\n  source/b.parquet: " in caplog.text
+
+
 def test_a_file_that_is_still_written_and_is_named_makes_the_run_void(bench: Bench, source: Path) -> None:
     (source / "source" / "late.parquet").write_bytes(b"PAR1 not to its end")
     run = opened(bench)
