@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict
@@ -63,6 +64,11 @@ class Rewriting(_Part):
 
     format: int = 1
     changes: tuple[CellChange, ...]
+
+    def summary(self) -> str:
+        """Return how many values change in each column: for logs, which have more readers than the values should."""
+        counts = Counter(change.place for change in self.changes)
+        return ", ".join(f"{count} value(s) in {place}" for place, count in counts.items()) or "nothing"
 
     @property
     def sha256(self) -> str:

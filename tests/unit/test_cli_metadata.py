@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,32 @@ def test_differences_from_another_site_are_listed(run: Run, monkeypatch: pytest.
     found.clear()
     assert run("diff", "--with", "berlin")[:2] == (0, ["newyork equals berlin"])
     assert sites == [("berlin", "newyork")] * 2
+
+
+def test_differences_from_a_point_are_found_in_a_schema_beside(
+    bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = sealed_point(bench.catalog)
+    compared: list[tuple[str, str]] = []
+
+    @contextmanager
+    def restored_apart(endpoint: Any, dump: Path, inventory: Any, *, scratch_key: str) -> Iterator[Any]:
+        assert dump.read_bytes().startswith(b"a dump of")
+        assert inventory.rows == 3
+        yield replace(endpoint, schema=scratch_key)
+
+    def compare(expected: Any, actual: Any) -> list[Difference]:
+        compared.append((expected.schema, actual.schema))
+        return []
+
+    monkeypatch.setattr(metadata_diff, "restored_apart", restored_apart)
+    monkeypatch.setattr(metadata_diff, "compare_schemas", compare)
+    assert run("diff")[:2] == (0, [f"newyork equals {point.id}"])
+    assert compared == [(f"diff_{point.id}", "incorta")]
+    bench.catalog.dump_path(point.id).write_bytes(b"another")
+    status, _, error = run("diff", "--point", point.id)
+    assert (status, len(compared)) == (1, 1)
+    assert "is not the file that was sealed" in error
 
 
 def test_what_a_point_s_metadata_name_is_held_against_its_files(bench: Bench, run: Run) -> None:

@@ -20,7 +20,7 @@ SHOWN = 20
 def rewrite_metadata(run: CutoverRun) -> Result:
     """Apply the topology's rewriting rules, then scan the metadata and the replica's snapshots.
 
-    Each value before and after stands in the log, and in the catalog, from where it can be undone.
+    Each value before and after is kept in the catalog, from where it can be undone.
 
     :raises IntegrityError: a column or a file still holds one of the source's values.
     """
@@ -29,7 +29,7 @@ def rewrite_metadata(run: CutoverRun) -> Result:
         source = run.access.site(plan.source)
         rules = site_rules(run.access, source, run.target)
         done = rewrite(run.target.database, rules, keep=Rewritings(run.target.catalog).keep)
-        log.info("rewritten, digest %s:\n%s", done.sha256, "\n".join(map(str, done.changes)))
+        log.info("rewritten under digest %s: %s", done.sha256, done.summary())
         scanned = scan_site(run.access, run.target, source)
         _ensure_nothing_left(run, source.name, scanned)
         return {

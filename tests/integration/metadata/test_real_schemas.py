@@ -44,9 +44,9 @@ def read(path: Path) -> bytes:
 
 def fill(place: Any, *scripts: Path) -> None:
     """Run scripts as root, by the client that their authors use."""
+    login = ["--user=root", f"--socket={place.server.socket}"]
     subprocess.run(
-        [find_program("sql"), "--no-defaults", "--default-character-set=utf8mb4", "-uroot"]
-        + [f"--socket={place.server.socket}", place.endpoint.schema],
+        [find_program("sql"), "--no-defaults", "--default-character-set=utf8mb4", *login, place.endpoint.schema],
         input=b"\n".join(map(read, scripts)),
         env={**os.environ, "MYSQL_PWD": place.server.root_password},
         check=True,

@@ -46,6 +46,12 @@ def test_a_change_is_shown_with_its_row_before_and_after() -> None:
     assert str(change("ff61", "62", binary=True)).endswith("\n  - '\\xffa'\n  + 'b'")
 
 
+def test_a_summary_shows_no_value() -> None:
+    changes = (change("secret", "b"), change("c", "d", row="2"), change("a", "b", table="`u"))
+    assert Rewriting(changes=changes).summary() == "2 value(s) in `t`.`c`, 1 value(s) in ```u`.`c`"
+    assert Rewriting(changes=()).summary() == "nothing"
+
+
 texts = st.none() | st.text(max_size=3)
 changes = st.lists(st.builds(change, texts, texts, row=st.sampled_from("12")), max_size=6)
 
