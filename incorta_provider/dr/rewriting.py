@@ -73,7 +73,7 @@ class Rewriting(_Part):
     @property
     def sha256(self) -> str:
         """The digest of the diff, in hex, whatever order the server gives rows in."""
-        lines = sorted(json.dumps(change.model_dump(), sort_keys=True) for change in self.changes)
+        lines = sorted(map(_line, self.changes))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -97,6 +97,11 @@ def folded(changes: Iterable[CellChange]) -> Iterator[CellChange]:
 
 def _cell(change: CellChange, key: dict[str, str | None], value: str | None) -> str:
     return json.dumps([change.table, change.column, key, value], sort_keys=True)
+
+
+def _line(change: CellChange) -> str:
+    place = [change.table, change.column, sorted(change.key.items()), change.keyed, change.binary]
+    return json.dumps([*place, change.before, change.after])
 
 
 def _literal(value: str | None) -> str:

@@ -10,14 +10,17 @@ Values of other columns than the key's are not shown: metadata hold secrets of t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from incorta_provider.dr.inventory import ABSENT, Difference
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.metadata.checksum import Column, row_digest, steady
 from incorta_provider.metadata.endpoint import Session
+
+Answer = TypeVar("Answer")
 
 SHOWN = 20
 """How many rows of a table are named."""
@@ -63,15 +66,22 @@ def differing_rows(expected: Session, actual: Session, table: ComparedTable, *, 
     :param rows: about how many there are.
     """
     buckets = max(1, min(_MAX_BUCKETS, rows // _BUCKET_ROWS))
-    one, other = (_buckets(session, table, buckets) for session in (expected, actual))
+    one, other = _both(expected, actual, lambda session: _buckets(session, table, buckets))
     unequal = sorted(number for number in {*one, *other} if one.get(number) != other.get(number))[:SHOWN]
     if not unequal:
         return []
-    wanted, got = (_rows(session, table, buckets, unequal) for session in (expected, actual))
+    wanted, got = _both(expected, actual, lambda session: _rows(session, table, buckets, unequal))
     digests = [digest for digest in {*wanted, *got} if wanted.get(digest) != got.get(digest)][:SHOWN]
-    shown_wanted, shown_got = (_details(session, table, digests) for session in (expected, actual))
+    shown_wanted, shown_got = _both(expected, actual, lambda session: _details(session, table, digests))
     found = [_difference(table, wanted, got, digest, shown_wanted, shown_got) for digest in digests]
     return sorted(found, key=lambda difference: difference.what)
+
+
+def _both(expected: Session, actual: Session, ask: Callable[[Session], Answer]) -> tuple[Answer, Answer]:
+    """Ask both servers at the same time."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        one, other = pool.map(ask, (expected, actual))
+    return one, other
 
 
 def _buckets(session: Session, table: ComparedTable, buckets: int) -> dict[int, tuple[int, int]]:
