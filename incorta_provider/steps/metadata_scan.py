@@ -30,18 +30,28 @@ class Scanned:
 
 def scan_site(access: GroupAccess, site: SiteAccess, other: SiteAccess) -> Scanned:
     """Search everything for the values of the other site. One that both sites share is none of the other's."""
-    own, rules = site.config.values.values(), access.config.metadata.scan
-    needles = {name: value for name, value in other.config.values.items() if value not in own}
-    allowed = {(column.table, column.column) for column in rules.allowed_columns}
-    found = scan(site.database, needles, own=own, allowed=allowed)
+    needles = _needles(site, other)
+    allowed = {(column.table, column.column) for column in access.config.metadata.scan.allowed_columns}
+    found = scan(site.database, needles, own=site.config.values.values(), allowed=allowed)
+    files, in_files = scan_files(access, site, other)
+    return Scanned(sorted(needles), files, [*found, *in_files])
+
+
+def scan_files(access: GroupAccess, site: SiteAccess, other: SiteAccess) -> tuple[int, list[Finding]]:
+    """Search only the files of the live replica; return how many there are, and what was found."""
+    needles, own, rules = _needles(site, other), site.config.values.values(), access.config.metadata.scan
     wanted = Wanted(
         {name: _bytes([value]) for name, value in needles.items()},
         _bytes([value for value in own if any(needle in value for needle in needles.values())]),
     )
     tree = site.target.live(access.config.replication.exclude)
-    files = search_files(tree, rules.files, wanted, passed_over=rules.allowed_files)
-    found += [Finding(f"file {shown(path)}", name, 0) for path, name in files.found]
-    return Scanned(sorted(needles), files.files, found)
+    searched = search_files(tree, rules.files, wanted, passed_over=rules.allowed_files)
+    return searched.files, [Finding(f"file {shown(path)}", name, 0) for path, name in searched.found]
+
+
+def _needles(site: SiteAccess, other: SiteAccess) -> dict[str, str]:
+    own = site.config.values.values()
+    return {name: value for name, value in other.config.values.items() if value not in own}
 
 
 def _bytes(values: list[str]) -> list[bytes]:
