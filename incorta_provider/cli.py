@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from incorta_provider import __version__
 from incorta_provider.cli_maintenance import add_maintenance
+from incorta_provider.cli_metadata import add_metadata
 from incorta_provider.cli_readiness import add_readiness
 from incorta_provider.connection import ConnectionInfo, Connections, connections_from_file
 from incorta_provider.dr.sizes import parse_size
@@ -198,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     add_maintenance(commands, _group, _user)
     metadata = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
     add_readiness(metadata, _group)
+    add_metadata(metadata, _group, _user)
     _add_cutover(commands)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")

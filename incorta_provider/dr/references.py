@@ -1,8 +1,12 @@
-"""The reference check: every file that the metadata names is in the manifest, as the metadata says it is."""
+"""The reference check: every file that the metadata names is in the manifest, as the metadata says it is.
+
+The other way round a file that they do not name is an orphan: an old version, or what a load job was about to commit.
+It is told and kept, as nobody but Incorta knows whether it is needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from incorta_provider.dr.manifest import Entry, Kind, shown, sort_key
@@ -22,23 +26,51 @@ class Reference:
     sha256: str | None = None
 
 
-def unmet(references: Iterable[Reference], entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield one sentence for each reference that the manifest does not meet.
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A file that the metadata name and that is not there as they say, or one that they ought to name and do not.
+
+    :ivar text: one sentence that names the file.
+    """
+
+    text: str
+    orphan: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def account(
+    references: Iterable[Reference], entries: Iterable[Entry], is_accounted: Callable[[bytes], bool]
+) -> Iterator[Fault]:
+    """Yield each reference that the manifest does not meet, and each orphan.
 
     Both are read once, side by side: cost in memory does not grow with the replica.
 
     :param references: sorted by :func:`~incorta_provider.dr.manifest.sort_key`; a path may come more than once.
     :param entries: the manifest, in its own order.
+    :param is_accounted: tells whether the metadata are to name the file of this path.
     """
     manifest = iter(entries)
     entry = next(manifest, None)
+    named: bytes | None = None
     for reference in references:
         wanted = sort_key(reference.path)
         while entry is not None and sort_key(entry.path) < wanted:
+            yield from _orphan(entry, named, is_accounted)
             entry = next(manifest, None)
+        named = reference.path
         reason = _reason(reference, entry)
         if reason:
-            yield f"{shown(reference.path)}: {reason}"
+            yield Fault(f"{shown(reference.path)}: {reason}")
+    while entry is not None:
+        yield from _orphan(entry, named, is_accounted)
+        entry = next(manifest, None)
+
+
+def _orphan(entry: Entry, named: bytes | None, is_accounted: Callable[[bytes], bool]) -> Iterator[Fault]:
+    if entry.kind is Kind.FILE and entry.path != named and is_accounted(entry.path):
+        yield Fault(f"{shown(entry.path)}: {entry.size} bytes that the metadata do not name", orphan=True)
 
 
 def _reason(reference: Reference, entry: Entry | None) -> str | None:

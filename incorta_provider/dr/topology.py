@@ -12,10 +12,10 @@ import posixpath
 from itertools import combinations, permutations, product
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from incorta_provider.dr.breaker import Limits
-from incorta_provider.dr.definers import parse_account
+from incorta_provider.dr.metadata_rules import MetadataRules
 from incorta_provider.dr.retention import Retention
 from incorta_provider.dr.sizes import parse_size
 
@@ -27,14 +27,6 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 """A number of bytes, such as ``20MB``."""
 
-
-def _account(text: str) -> str:
-    parse_account(text)
-    return text
-
-
-Definer = Annotated[Text, AfterValidator(_account)]
-"""A database account, ``user@host``."""
 
 Url = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://.+")]
 
@@ -178,28 +170,6 @@ class Replication(_Part):
     stall_seconds: int = Field(default=600, ge=30)
     shard_bytes: Size = 50_000_000_000
     shard_files: int = Field(default=500_000, ge=1)
-
-
-class RewriteRule(_Part):
-    """Replace the source site's value by the target's in one column."""
-
-    table: Text
-    column: Text
-    value: Text
-
-
-class MetadataRules(_Part):
-    """What to know about Incorta's tables, whose names are not public: queries for files, and rewriting rules.
-
-    :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
-        ``sha256`` of each file that the metadata names.
-    :ivar definers: which account takes the place of which in what is dumped, as ``user@host``; ``*`` stands for every
-        other one. Without a rule a definer stays, and must exist at each site.
-    """
-
-    references: tuple[Text, ...] = ()
-    definers: dict[Text, Definer] = Field(default_factory=dict)
-    rewrite: tuple[RewriteRule, ...] = ()
 
 
 class Objectives(_Part):

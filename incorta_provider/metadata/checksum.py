@@ -75,9 +75,13 @@ def steady(columns: Sequence[Column]) -> list[Column]:
 
 def checksum_query(table: str, columns: Sequence[Column]) -> str:
     """Return the query for the number of rows and their checksum."""
-    digest = f"SHA2({_row(steady(columns))}, 256)"
-    value = f"CAST(CONV(LEFT({digest}, 15), 16, 10) AS UNSIGNED)"
+    value = row_digest(steady(columns))
     return f"SELECT COUNT(*), COALESCE(SUM({value}), 0) FROM {quote(table)}"  # noqa: S608 - quoted
+
+
+def row_digest(columns: Sequence[Column]) -> str:
+    """Return the expression of a row's digest, a number of 60 bits, as far as these columns go."""
+    return f"CAST(CONV(LEFT(SHA2({_row(columns)}, 256), 15), 16, 10) AS UNSIGNED)"
 
 
 def _row(columns: Sequence[Column]) -> str:

@@ -1,15 +1,25 @@
-"""Takes the inventory of a restored schema and compares it with the one that was dumped."""
+"""Takes the inventory of a schema and compares it with one that was dumped, or with another schema row by row."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
 
-from incorta_provider.dr.inventory import Difference, EventPolicy, Inventory, compare, definers
+from incorta_provider.dr.inventory import (
+    DISABLED,
+    Difference,
+    EventPolicy,
+    Inventory,
+    compare,
+    definers,
+    unequal_tables,
+)
 from incorta_provider.metadata.checksum import measure
 from incorta_provider.metadata.definitions import read_definitions
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.row_diff import ComparedTable, differing_rows
+from incorta_provider.metadata.row_keys import row_keys
 from incorta_provider.metadata.snapshot import begin_snapshot
 
 READERS = 4
@@ -34,9 +44,46 @@ def differences(
     :param schema: when it is not the endpoint's own.
     """
     there = replace(endpoint, schema=schema or endpoint.schema)
-    with there.connect() as session, translated(there.label):
-        missing = missing_definers(session, expected)
-    return missing + compare(expected, take_inventory(there), events=events)
+    return absent_definers(there, expected) + compare(expected, take_inventory(there), events=events)
+
+
+def absent_definers(endpoint: Endpoint, expected: Inventory) -> list[Difference]:
+    """Return each object whose definer has no account at the endpoint's server."""
+    with endpoint.connect() as session, translated(endpoint.label):
+        return missing_definers(session, expected)
+
+
+def compare_schemas(expected: Endpoint, actual: Endpoint) -> list[Difference]:
+    """Compare two schemas in full, with the rows in which tables differ; an event may be off or as it was."""
+    wanted, got = take_inventory(expected), take_inventory(actual)
+    found = [
+        difference
+        for difference in compare(wanted, got, events="as_recorded")
+        if (difference.what, difference.actual) != ("status", DISABLED)
+    ]
+    return found + row_differences(expected, actual, wanted, got)
+
+
+def row_differences(expected: Endpoint, actual: Endpoint, wanted: Inventory, got: Inventory) -> list[Difference]:
+    """Return the rows in which tables differ, as far as the two schemas hold them now.
+
+    :param wanted: of the schema that the other one should equal, such as it is or was.
+    :param got: of the other one.
+    """
+    names = unequal_tables(wanted, got)
+    if not names:
+        return []
+    found: list[Difference] = []
+    with expected.connect() as one, actual.connect() as other:
+        with translated(expected.label), one.cursor() as cursor:
+            columns, keys = read_definitions(one).columns, row_keys(cursor)
+        with translated(f"{expected.label} or {actual.label}"):
+            for session in (one, other):
+                begin_snapshot(session)
+            for name in names:
+                table = ComparedTable(name, columns.get(name, []), keys.get(name, ()))
+                found += differing_rows(one, other, table, rows=wanted.tables[name].rows)
+    return found
 
 
 def missing_definers(session: Session, inventory: Inventory) -> list[Difference]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from incorta_provider.dr.inventory import Difference, Inventory
-from incorta_provider.exceptions import IntegrityError
-from incorta_provider.metadata.comparison import differences
+from incorta_provider.dr.inventory import Difference, Inventory, compare
+from incorta_provider.exceptions import DrError, IntegrityError
+from incorta_provider.metadata.comparison import absent_definers, row_differences, take_inventory
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.load import load
@@ -26,12 +29,25 @@ log = logging.getLogger(__name__)
 _MAX_NAME = 64
 
 
-def prove(endpoint: Endpoint, dump: Path, inventory_file: Path, *, scratch_key: str) -> list[Difference]:
+def prove(
+    endpoint: Endpoint, dump: Path, inventory_file: Path, *, scratch_key: str, source: Endpoint | None = None
+) -> list[Difference]:
     """Return every difference between the dump, once restored, and what was dumped.
 
     :param scratch_key: names the scratch schema, so that a retry finds what it left.
+    :param source: where the dump was made; asked only when rows differ, for which ones. It has gone on since, so these
+        rows are a help to a person, and no verdict.
     """
     inventory = read_inventory(inventory_file)
+    with restored_apart(endpoint, dump, inventory, scratch_key=scratch_key) as scratch:
+        found, missing = take_inventory(scratch), absent_definers(scratch, inventory)
+        unequal = missing + compare(inventory, found, events="disabled")
+        return unequal + (_rows_now(source, scratch, inventory, found) if source else [])
+
+
+@contextmanager
+def restored_apart(endpoint: Endpoint, dump: Path, inventory: Inventory, *, scratch_key: str) -> Iterator[Endpoint]:
+    """Restore a dump into a scratch schema beside the live one; it is dropped when the block is left."""
     endpoint.ensure_rights()
     scratch = scratch_name(scratch_key)
     with holding(endpoint, scratch) as session:
@@ -40,10 +56,20 @@ def prove(endpoint: Endpoint, dump: Path, inventory_file: Path, *, scratch_key: 
             recreate(session, scratch, inventory)
         try:
             load(endpoint, scratch, dump, inventory)
-            return differences(endpoint, inventory, schema=scratch)
+            yield replace(endpoint, schema=scratch)
         finally:
             with translated(endpoint.label):
                 drop(session, scratch)
+
+
+def _rows_now(source: Endpoint, scratch: Endpoint, inventory: Inventory, found: Inventory) -> list[Difference]:
+    """Return the rows that differ from what the source holds now; a source that cannot be asked changes no verdict."""
+    try:
+        rows = row_differences(source, scratch, inventory, found)
+    except DrError as reason:
+        log.warning("the source cannot be asked which rows differ: %s", reason)
+        return []
+    return [replace(row, what=f"{row.what}, against the source as it is now") for row in rows]
 
 
 def read_inventory(path: Path) -> Inventory:

@@ -1,32 +1,32 @@
-"""Rewrites values that differ between sites, and looks for what still points to the other one.
+"""Rewrites values: those that differ between the sites, and those that a drill must switch off; and takes it back.
 
-Texts are compared character by character, with case, in whatever character set a column has; binary columns by the
-bytes of UTF-8. A value counts in the form in which it stands, and in the forms that JSON gives it.
+A rewrite is one transaction. What it does to each value is known before it is committed, so it can be looked at first
+(the same transaction, rolled back), bound by its digest to what a person has seen, and undone later.
 
 :raises ConfigurationError: a rule names a column that is not there.
-:raises IntegrityError: the database refuses a rewritten value; nothing was rewritten.
+:raises IntegrityError: the database refuses a rewritten value, or keeps another one; nothing was rewritten.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import TypeAlias
 
 import pymysql
 from pymysql.cursors import Cursor
 
-from incorta_provider.exceptions import ConfigurationError, IntegrityError
-from incorta_provider.metadata.definitions import Definitions, read_definitions
-from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.dr.rewriting import CellChange, Rewriting, folded
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
+from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
-from incorta_provider.metadata.text_columns import Search, TextColumn, parameterised, text_columns
+from incorta_provider.metadata.row_keys import row_keys
+from incorta_provider.metadata.text_columns import StoredColumn, all_columns, parameterised
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Replace ``before`` by ``after`` wherever it stands in one column."""
+class Replace:
+    """Replace ``before`` by ``after`` wherever it stands in one text or binary column."""
 
     table: str
     column: str
@@ -35,117 +35,152 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One value that was rewritten, and in how many rows it stood."""
+class Put:
+    """Write one value into a column, whatever its type.
 
-    table: str
-    column: str
-    before: str
-    after: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A place that still holds a value of the other site.
-
-    :ivar needle: the value's name.
-    :ivar rows: 0 for a definition.
+    :ivar only: into the rows that hold this value; None for all rows.
     """
 
-    place: str
-    needle: str
-    rows: int
-
-    def __str__(self) -> str:
-        rows = f" in {self.rows} row(s)" if self.rows else ""
-        return f"{self.place} holds the other site's {self.needle}{rows}"
+    table: str
+    column: str
+    value: str
+    only: str | None = None
 
 
-def rewrite(endpoint: Endpoint, rules: Sequence[Rule]) -> list[Change]:
+Rule: TypeAlias = Replace | Put
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a schema.
+
+    :ivar keys: names of the key's columns, by table.
+    """
+
+    by_name: dict[tuple[str, str], StoredColumn]
+    keys: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, cursor: Cursor) -> Columns:
+        """Read those of the cursor's schema."""
+        return cls({(column.table, column.name): column for column in all_columns(cursor)}, row_keys(cursor))
+
+    def telling_apart(self, column: StoredColumn) -> list[StoredColumn]:
+        """Return what tells the rows of a column's table apart: its key, or everything else that is stored."""
+        key = self.keys.get(column.table)
+        of_table = [each for (table, _), each in self.by_name.items() if table == column.table]
+        return [each for each in of_table if (each.name in key if key else not each.generated and each != column)]
+
+
+def preview(endpoint: Endpoint, rules: Sequence[Rule]) -> Rewriting:
+    """Return what a rewrite would do now. The database does it, checks it and rolls it back."""
+    with endpoint.connect() as session, translated(endpoint.label):
+        return _rewrite(session, rules, endpoint)
+
+
+def rewrite(
+    endpoint: Endpoint, rules: Sequence[Rule], *, keep: Callable[[Rewriting], None], seen: str | None = None
+) -> Rewriting:
     """Apply all rules in one transaction; return what was changed. Doing it again changes nothing.
 
     Triggers of a rewritten table run, as for any change; columns that record the time of the last change keep it.
+
+    :param keep: called with what is about to be committed, so that it can be undone; not when there is nothing.
+    :param seen: the digest of the diff that a person has seen.
+    :raises PreconditionError: the diff is another one by now; nothing was rewritten.
     """
-    changes: list[Change] = []
-    with endpoint.connect() as session, translated(endpoint.label), session.cursor() as cursor:
-        cursor.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
-        columns = {(column.table, column.name): column for column in text_columns(cursor)}
-        cursor.execute("START TRANSACTION")
-        for rule in rules:
-            column = columns.get((rule.table, rule.column))
-            if column is None or column.generated:
-                raise _no_column(rule, endpoint)
-            changes += _apply(cursor, rule, column, endpoint)
-        cursor.execute("COMMIT")
-    return changes
-
-
-def scan(endpoint: Endpoint, needles: Mapping[str, str], *, own: Collection[str] = ()) -> list[Finding]:
-    """Search every text and binary column, and every definition, for the values of the other site.
-
-    :param needles: value by name.
-    :param own: this site's values. One that holds a needle, as ``/mnt/data`` holds ``/data``, is no finding.
-    """
-    searches = [Search(name, value, own) for name, value in needles.items() if value]
-    if not searches:
-        return []
-    found: list[Finding] = []
     with endpoint.connect() as session, translated(endpoint.label):
-        definitions = read_definitions(session)
-        with session.cursor() as cursor:
-            for table, columns in groupby(text_columns(cursor), key=lambda column: column.table):
-                found += _scan_table(cursor, table, list(columns), searches)
-    return found + list(_scan_definitions(definitions, searches))
+        done = _rewrite(session, rules, endpoint)
+        if seen is not None and seen != done.sha256:
+            raise _not_seen(done, seen, endpoint)
+        if done.changes:
+            keep(done)
+        session.commit()
+    return done
 
 
-def _apply(cursor: Cursor, rule: Rule, column: TextColumn, endpoint: Endpoint) -> Iterator[Change]:
+def _rewrite(session: Session, rules: Sequence[Rule], endpoint: Endpoint) -> Rewriting:
+    """Apply all rules in a transaction that the caller commits; a session that is closed before rolls it back."""
+    changes: list[CellChange] = []
+    with session.cursor() as cursor:
+        cursor.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+        columns = Columns.read(cursor)
+        cursor.execute("START TRANSACTION")
+        for rule in sorted(rules, key=lambda rule: (rule.table, rule.column)):
+            column = columns.by_name.get((rule.table, rule.column))
+            if column is None or column.generated or (isinstance(rule, Replace) and not (column.text or column.binary)):
+                raise _no_column(rule, endpoint)
+            changes += _apply(cursor, rule, column, columns, endpoint)
+    return Rewriting(changes=tuple(folded(changes)))
+
+
+def _apply(
+    cursor: Cursor, rule: Rule, column: StoredColumn, columns: Columns, endpoint: Endpoint
+) -> Iterator[CellChange]:
     """Rewrite one column and yield each value that changed."""
-    value, values = column.replacing(rule.before, rule.after)
+    if isinstance(rule, Replace):
+        new, values = column.replacing(rule.before, rule.after)
+        changed = f"NOT CAST({column.searched} AS BINARY) <=> CAST({new} AS BINARY)"
+        conditions = values
+    else:
+        new, values = column.mark, [rule.value]
+        changed, conditions = f"NOT {column.exactly()}", [rule.value]
+        if rule.only is not None:
+            changed, conditions = f"{changed} AND {column.exactly()}", [*conditions, rule.only]
     table, name = parameterised(column.table), parameterised(column.name)
-    changed = f"NOT CAST({name} AS BINARY) <=> CAST({value} AS BINARY)"
     kept = "".join(f", {assignment}" for assignment in column.kept)
-    select = f"SELECT {name}, {value} FROM {table} WHERE {changed} FOR UPDATE"  # noqa: S608 - quoted
-    update = f"UPDATE {table} SET {name} = {value}{kept} WHERE {changed}"  # noqa: S608 - quoted
+    telling = columns.telling_apart(column)
+    shown = ", ".join([column.value, new, *(each.value for each in telling)])
     try:
-        cursor.execute(select, (*values, *values))
-        rows = Counter((_shown(before), _shown(after)) for before, after in cursor.fetchall())
-        cursor.execute(update, (*values, *values))
+        cursor.execute(f"SELECT {shown} FROM {table} WHERE {changed} FOR UPDATE", (*values, *conditions))  # noqa: S608
+        rows = cursor.fetchall()
+        cursor.execute(f"UPDATE {table} SET {name} = {new}{kept} WHERE {changed}", (*values, *conditions))  # noqa: S608
+        cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {changed}", conditions)  # noqa: S608 - quoted
     except (pymysql.err.DataError, pymysql.err.IntegrityError) as error:
-        raise IntegrityError(
-            f"{column.place} does not take the rewritten value: {error.args[-1]}",
-            where=endpoint.label,
-            fix="Nothing was rewritten. Change the rule or the site's value in the topology.",
-        ) from error
-    for (before, after), count in rows.items():
-        yield Change(rule.table, rule.column, before, after, count)
+        raise _not_taken(column, str(error.args[-1]), endpoint) from error
+    if cursor.fetchone() != (0,):
+        raise _not_taken(column, "the column keeps another one, or a trigger changed it", endpoint)
+    for before, after, *key in rows:
+        named = {each.name: _as_text(value, each) for each, value in zip(telling, key, strict=True)}
+        yield CellChange(
+            table=column.table,
+            column=column.name,
+            key={**named, column.name: _as_text(after, column)} if column.name in named else named,
+            keyed=column.table in columns.keys,
+            binary=column.binary,
+            before=_as_text(before, column),
+            after=_as_text(after, column),
+        )
 
 
-def _scan_table(cursor: Cursor, table: str, columns: list[TextColumn], searches: list[Search]) -> Iterator[Finding]:
-    """Read the table once, whatever the number of columns and values is."""
-    questions = [(column, search, *column.holds(search)) for column in columns for search in searches]
-    sums = ", ".join(f"COALESCE(SUM({condition}), 0)" for _, _, condition, _ in questions)
-    query = f"SELECT {sums} FROM {parameterised(table)}"  # noqa: S608 - quoted
-    cursor.execute(query, [value for *_, values in questions for value in values])
-    for (column, search, _, _), rows in zip(questions, cursor.fetchone() or (), strict=True):
-        if rows:
-            yield Finding(column.place, search.name, int(rows))
+def _as_text(value: object, column: StoredColumn) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return value.hex() if column.binary else value.decode()
+    return str(value)
 
 
-def _scan_definitions(definitions: Definitions, searches: list[Search]) -> Iterator[Finding]:
-    for place, text in definitions.texts():
-        for search in searches:
-            if search.is_in(text):
-                yield Finding(f"definition of {place}", search.name, 0)
+def _not_taken(column: StoredColumn, why: str, endpoint: Endpoint) -> IntegrityError:
+    return IntegrityError(
+        f"{column.place} does not take the rewritten value: {why}",
+        where=endpoint.label,
+        fix="Nothing was rewritten. Change the rule or the site's value in the topology.",
+    )
 
 
-def _shown(value: object) -> str:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+def _not_seen(done: Rewriting, seen: str, endpoint: Endpoint) -> PreconditionError:
+    return PreconditionError(
+        f"the diff has digest {done.sha256} now, and {seen} was given: it is not the one that was looked at",
+        where=endpoint.label,
+        fix="Nothing was rewritten. Look at it again with --dry-run.",
+    )
 
 
 def _no_column(rule: Rule, endpoint: Endpoint) -> ConfigurationError:
+    kind = "text column" if isinstance(rule, Replace) else "stored column"
     return ConfigurationError(
-        f"a rewrite rule names {rule.table}.{rule.column}, which is no text column of the schema",
+        f"a rewrite rule names {rule.table}.{rule.column}, which is no {kind} of the schema",
         where=endpoint.label,
-        fix="Correct metadata.rewrite in the topology.",
+        fix="Correct the metadata rules in the topology.",
     )

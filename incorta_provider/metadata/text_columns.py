@@ -1,4 +1,4 @@
-"""The columns of a schema that can hold text, and SQL that searches and replaces in them.
+"""The columns of a schema, and SQL that searches and replaces in those which can hold text.
 
 Text is compared character by character, with case, in whatever character set a column has; binary columns by the bytes
 of UTF-8. A value counts in the form in which it stands, and in the forms that JSON gives it.
@@ -45,17 +45,28 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class TextColumn:
-    """One column.
+class StoredColumn:
+    """One column, of whatever type: a text or binary one can be searched.
 
+    :ivar kind: the type without its length, in lower case.
     :ivar kept: assignments that keep the columns of the same table which would record the time of a change.
     """
 
     table: str
     name: str
-    binary: bool
+    kind: str
     generated: bool
     kept: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> bool:
+        """Whether it holds text."""
+        return self.kind in _TEXT
+
+    @property
+    def binary(self) -> bool:
+        """Whether it holds bytes."""
+        return self.kind in _BINARY
 
     @property
     def place(self) -> str:
@@ -63,7 +74,27 @@ class TextColumn:
         return f"{quote(self.table)}.{quote(self.name)}"
 
     @property
-    def _text(self) -> str:
+    def value(self) -> str:
+        """The expression of its value as text, or as bytes of a binary one."""
+        name = parameterised(self.name)
+        if self.text or self.binary:
+            return name
+        return f"CAST({name} + 0 AS CHAR)" if self.kind == "bit" else f"CAST({name} AS CHAR)"
+
+    @property
+    def mark(self) -> str:
+        """What stands for a value, given as text or bytes, where the column takes one."""
+        return "CAST(%s AS UNSIGNED)" if self.kind == "bit" else "%s"
+
+    def exactly(self) -> str:
+        """Return the condition that the column holds a value, byte by byte, which is its parameter."""
+        mark = "CAST(%s AS BINARY)" if self.binary else "CAST(CONVERT(%s USING utf8mb4) AS BINARY)"
+        text = f"CONVERT({self.value} USING utf8mb4)"
+        return f"CAST({self.value if self.binary else text} AS BINARY) <=> {mark}"
+
+    @property
+    def searched(self) -> str:
+        """The expression of its value in which texts are searched: in UTF-8, or the bytes of a binary one."""
         name = parameterised(self.name)
         return name if self.binary else f"CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin"
 
@@ -73,7 +104,7 @@ class TextColumn:
 
     def holds(self, search: Search) -> tuple[str, list[str]]:
         """Return the condition that a row holds the value, and its parameters."""
-        text, values = self._text, []
+        text, values = self.searched, []
         for allowed in search.allowed:
             text = f"REPLACE({text}, {self._mark}, {self._mark})"
             values += [allowed, _DONE]
@@ -86,7 +117,7 @@ class TextColumn:
 
         Where the new value holds the old one, as ``/mnt/data`` holds ``/data``, what is new already is set aside first.
         """
-        text: str = self._text
+        text: str = self.searched
         values: list[str] = []
         for old, new in dict.fromkeys(zip(_all_forms(before), _all_forms(after), strict=True)):
             steps = [(new, _DONE), (old, new), (_DONE, new)] if old in new else [(old, new)]
@@ -115,8 +146,13 @@ def parameterised(name: str) -> str:
     return quote(name).replace("%", "%%")
 
 
-def text_columns(cursor: Cursor) -> list[TextColumn]:
+def text_columns(cursor: Cursor) -> list[StoredColumn]:
     """Return the text and binary columns of all base tables of the cursor's schema, table by table."""
+    return [column for column in all_columns(cursor) if column.text or column.binary]
+
+
+def all_columns(cursor: Cursor) -> list[StoredColumn]:
+    """Return the columns of all base tables of the cursor's schema, table by table."""
     cursor.execute(
         "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.GENERATION_EXPRESSION IS NOT NULL, c.EXTRA "
         "FROM information_schema.COLUMNS c JOIN information_schema.TABLES t USING (TABLE_SCHEMA, TABLE_NAME) "
@@ -129,7 +165,6 @@ def text_columns(cursor: Cursor) -> list[TextColumn]:
         if "on update" in extra.lower():
             stamped.setdefault(table, []).append(f"{parameterised(name)} = {parameterised(name)}")
     return [
-        TextColumn(table, name, kind.lower() in _BINARY, bool(generated), tuple(stamped.get(table, ())))
+        StoredColumn(table, name, kind.lower(), bool(generated), tuple(stamped.get(table, ())))
         for table, name, kind, generated, _ in rows
-        if kind.lower() in (*_TEXT, *_BINARY)
     ]

@@ -117,7 +117,7 @@ class CheckRecoveryPointOperator(ReplicationOperator):
     def take(self, run: ReplicationRun) -> dict[str, Any]:
         """Check and return what was seen."""
         report = check(run)
-        return {"references": report.references, "exceptions": list(report.exceptions)}
+        return {"references": report.references, "orphans": report.orphans, "exceptions": list(report.exceptions)}
 
 
 class ProveMetadataOperator(ReplicationOperator):

@@ -28,7 +28,7 @@ DUMP_SPLITS: tuple[Split, ...] = (
 PROVE_SPLITS: tuple[Split, ...] = (
     (prove_module, "recreate", "make the scratch schema"),
     (prove_module, "load", "load"),
-    (prove_module, "differences", "compare definitions"),
+    (prove_module, "take_inventory", "compare definitions"),
     (comparison_module, "measure", "counts and checksums"),
     (prove_module, "drop", "drop the scratch schema"),
 )

@@ -30,11 +30,13 @@ from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
 from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.verify import verify_service
+from incorta_provider.steps.metadata_diff import diff_with_point
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.steps.roles import role_at
 from incorta_provider.steps.running import running
+from incorta_provider.storage.rewritings import Rewritings
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect
 from lab.incorta.install import install
@@ -115,6 +117,21 @@ def dead_primary(with_point) -> Iterator[object]:
     up(with_point.lab, print)
 
 
+def ensure_only_values_of_the_site_differ(stage, run: CutoverRun) -> None:
+    """Between restore and start the site is the point, but for what was rewritten."""
+    result = run.folder.result(StepName.REWRITE)
+    assert result is not None
+    done = Rewritings(run.target.catalog).get(result["rewrite_sha256"])
+    assert {change.place for change in done.changes} == {"`TENANT`.`PATH`", "`SERVER_CONFIG`.`VALUE`"}
+    assert result["changed_values"] == len(done.changes)
+    assert result["scanned_files"] > 0
+    point, found = diff_with_point(run.target, None)
+    assert point == run.folder.plan().recovery_point
+    rows = [difference for difference in found if difference.what.startswith("row ")]
+    assert {difference.object for difference in found} == {"table `SERVER_CONFIG`", "table `TENANT`"}
+    assert len(rows) == len(done.changes)
+
+
 def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_primary) -> None:
     stage = dead_primary
     run = cutover(stage)
@@ -123,6 +140,7 @@ def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_prima
     approve(stage, run)
     for step in DATA_STEPS:
         step(run)
+    ensure_only_values_of_the_site_differ(stage, run)
     for start, part in STARTS:
         start(run)
         wait_until_ready(stage, part)

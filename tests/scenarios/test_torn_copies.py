@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.metadata.restore import replace_schema
-from incorta_provider.metadata.rewrite import Rule, rewrite
+from incorta_provider.metadata.rewrite import rewrite
+from incorta_provider.steps.metadata_rewrite import site_rules
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from lab.incorta.checker import check as check_commits
 from lab.incorta.consistency import check
@@ -51,13 +52,7 @@ def promote_newest(stage, folder: Path) -> None:
     inventory = point_inventory(catalog, point)
     dump = catalog.dump_path(point.id)
     assert replace_schema(target.database, dump, inventory, folder, sha256=point.dump_sha256) == []
-    rewrite(
-        target.database,
-        [
-            Rule(rule.table, rule.column, source.config.values[rule.value], target.config.values[rule.value])
-            for rule in stage.access.config.metadata.rewrite
-        ],
-    )
+    rewrite(target.database, site_rules(stage.access, source, target), keep=lambda done: None)
 
 
 def refusals_of_naive(stage, rounds: int, chance: random.Random) -> int:

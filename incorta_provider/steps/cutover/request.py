@@ -24,12 +24,15 @@ from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.metadata_scan import scan_files
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import knows_better, role_at, roles_that_answer
 from incorta_provider.steps.running import running, unknown_ports
 
 log = logging.getLogger(__name__)
+
+SHOWN = 20
 
 Check = Callable[[], str | None]
 """Looks at one thing and returns what is not in order; None when it is."""
@@ -158,6 +161,7 @@ def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]
     yield "connections of the source", partial(_source_connections, run.access.site(point.source))
     yield "storage", target.target.check
     yield "rewrite rules", partial(_rewrite_problem, run, point)
+    yield "snapshot files", partial(_snapshot_problem, run, point)
 
 
 def _asked(connection: Callable[[], object]) -> None:
@@ -178,6 +182,14 @@ def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
 def _findings(run: CutoverRun, point: RecoveryPoint) -> list[Finding]:
     inventory = point_inventory(run.target.catalog, point)
     return restore_findings(run.target.database, inventory, run.access.clock(), source=point.source)
+
+
+def _snapshot_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
+    """What the replica holds already must not name the source: behind the fence it would stop the cutover."""
+    if run.target.catalog.live_point_id() is None:
+        return None
+    _, found = scan_files(run.access, run.target, run.access.site(point.source))
+    return "; ".join(map(str, found[:SHOWN])) or None
 
 
 def _rewrite_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.metadata.rewrite import Rule, rewrite, scan
+from incorta_provider.metadata.rewrite import rewrite
 from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.metadata_rewrite import site_rules
+from incorta_provider.steps.metadata_scan import Scanned, scan_site
+from incorta_provider.storage.rewritings import Rewritings
+
+log = logging.getLogger(__name__)
+
+SHOWN = 20
 
 
 def rewrite_metadata(run: CutoverRun) -> Result:
-    """Apply the topology's rewriting rules and scan every text column.
+    """Apply the topology's rewriting rules, then scan the metadata and the replica's snapshots.
 
-    :raises IntegrityError: a column still holds one of the source's values.
+    Each value before and after is kept in the catalog, from where it can be undone.
+
+    :raises IntegrityError: a column or a file still holds one of the source's values.
     """
 
     def action(plan: Plan) -> Result:
-        source, target = run.access.site(plan.source), run.target
-        rules = [
-            Rule(rule.table, rule.column, source.config.values[rule.value], target.config.values[rule.value])
-            for rule in run.access.config.metadata.rewrite
-        ]
-        changes = rewrite(target.database, rules)
-        _ensure_nothing_left(run, source.name, source.config.values, target.config.values)
-        changed = sum(change.rows for change in changes)
-        return {"changed_rows": changed, "scanned_for": sorted(source.config.values)}
+        source = run.access.site(plan.source)
+        rules = site_rules(run.access, source, run.target)
+        done = rewrite(run.target.database, rules, keep=Rewritings(run.target.catalog).keep)
+        log.info("rewritten under digest %s: %s", done.sha256, done.summary())
+        scanned = scan_site(run.access, run.target, source)
+        _ensure_nothing_left(run, source.name, scanned)
+        return {
+            "changed_values": len(done.changes),
+            "rewrite_sha256": done.sha256,
+            "scanned_for": scanned.searched_for,
+            "scanned_files": scanned.files,
+        }
 
     return run.perform(StepName.REWRITE, action)
 
 
-def _ensure_nothing_left(run: CutoverRun, source: str, values: dict[str, str], own: dict[str, str]) -> None:
-    """A value that both sites share is none of the source's, so it is not searched for."""
-    needles = {name: value for name, value in values.items() if value not in own.values()}
-    findings = scan(run.target.database, needles, own=own.values())
-    if findings:
+def _ensure_nothing_left(run: CutoverRun, source: str, scanned: Scanned) -> None:
+    if scanned.findings:
+        shown = "\n  ".join(map(str, scanned.findings[:SHOWN]))
         raise IntegrityError(
-            f"the metadata still point to {source}:\n  " + "\n  ".join(str(finding) for finding in findings),
-            where=f"database of {run.target.name}",
-            fix="Add a rewrite rule for each column to the topology, then clear this task.",
+            f"{len(scanned.findings)} place(s) still point to {source}:\n  {shown}",
+            where=f"metadata and replica of {run.target.name}",
+            fix="Add a rewrite rule for each column to the topology, or allow it in metadata.scan; clear this task.",
         )

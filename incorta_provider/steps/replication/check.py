@@ -3,7 +3,8 @@
 First the change breaker: what the point to be lacks and changed is within limits, or a person let it through.
 Every staged byte is read back and compared, every Parquet file is whole, and every file that the metadata name is in
 the manifest. A file that could not be copied whole is left out, and stands among the point's exceptions; where the
-topology has no queries for what the metadata name, nobody can tell whether it is needed, and the run is void.
+topology has no queries for what the metadata name, nobody can tell whether it is needed, and the run is void. Files
+that they ought to name and do not are counted and told.
 
 :raises PreconditionError: there is no dump whose references could be looked up, or the change breaker tripped.
 :raises IntegrityError: names the first files at fault; the last sealed point stays good.
@@ -11,18 +12,18 @@ topology has no queries for what the metadata name, nobody can tell whether it i
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import logging
+from collections.abc import Sequence
 
 from incorta_provider.dr.manifest import shown
-from incorta_provider.dr.references import Reference, unmet
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.steps.metadata_references import count_faults
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.guard import ensure_within_limits
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
 from incorta_provider.storage.checks import drop_from_manifest, verify_staged
-from incorta_provider.storage.manifest_file import read_manifest
+
+log = logging.getLogger(__name__)
 
 SHOWN = 20
 
@@ -41,10 +42,12 @@ def check(run: ReplicationRun) -> CheckReport:
             *run.vanished(),
             *(f"{shown(path)}: was still being written, left out" for path in staged.framing_faults),
         )
+        references, orphans = _check_references(run, exceptions)
         report = CheckReport(
             staged_files=staged.files,
             staged_bytes=staged.size,
-            references=_check_references(run, exceptions),
+            references=references,
+            orphans=orphans,
             exceptions=exceptions,
             manifest_sha256=file_sha256(workspace.manifest),
             inventory_sha256=file_sha256(workspace.inventory),
@@ -53,22 +56,22 @@ def check(run: ReplicationRun) -> CheckReport:
         return report
 
 
-def _check_references(run: ReplicationRun, exceptions: Sequence[str]) -> int | None:
-    """Return how many files the metadata name, all of which are in the manifest; None where nobody can tell."""
+def _check_references(run: ReplicationRun, exceptions: Sequence[str]) -> tuple[int | None, int | None]:
+    """Return how many files the metadata name, all of which are in the manifest, and how many they ought to and do not.
+
+    None where nobody can tell.
+    """
     if not run.access.config.metadata.references:
         _void_if(exceptions, "file(s) are not whole, and no metadata.references say whether they are needed", run)
-        return None
-    faults = list(unmet(read_references(run.workspace.references), read_manifest(run.workspace.manifest)))
-    _void_if(faults, "file(s) that the metadata name are not in the copy as they should be", run)
-    return sum(1 for _ in read_references(run.workspace.references))
-
-
-def read_references(path: Path) -> Iterator[Reference]:
-    """Yield the references that the dump step wrote, in their order."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            fields = json.loads(line)
-            yield Reference(fields["path"].encode(errors="surrogateescape"), fields["size"], fields["sha256"])
+        return None, None
+    workspace = run.workspace
+    counted = count_faults(run.access, workspace.references, workspace.manifest, shown=SHOWN)
+    _void_if(counted.unmet, "file(s) that the metadata name are not in the copy as they should be", run)
+    if counted.orphans:
+        log.warning(
+            "%d file(s) that the metadata do not name:\n  %s", counted.orphans, "\n  ".join(counted.first_orphans)
+        )
+    return counted.named, counted.orphans
 
 
 def _void_if(faults: Sequence[str], what: str, run: ReplicationRun) -> None:

@@ -22,7 +22,13 @@ def prove_dump(run: ReplicationRun) -> None:
         workspace = run.workspace
         inventory = read_inventory(workspace.inventory)
         ensure_restorable(run.access, run.target, inventory, source=run.source.name)
-        differences = prove(run.target.database, workspace.dump, workspace.inventory, scratch_key=run.record().point_id)
+        differences = prove(
+            run.target.database,
+            workspace.dump,
+            workspace.inventory,
+            scratch_key=run.record().point_id,
+            source=run.source.database,
+        )
         if differences:
             shown = "\n  ".join(str(difference) for difference in differences[:SHOWN])
             raise IntegrityError(

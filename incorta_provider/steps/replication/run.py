@@ -50,6 +50,7 @@ class CheckReport(BaseModel):
     """What the check found in order; without it nothing is sealed.
 
     :ivar references: how many files the metadata name; None when the topology has no queries for them.
+    :ivar orphans: how many files they ought to name and do not; None likewise.
     :ivar exceptions: what the point does not hold, in words: files that were still being written and that the metadata
         do not name.
     :ivar manifest_sha256: of the manifest that was checked, and ``inventory_sha256`` of the metadata that named files.
@@ -60,6 +61,7 @@ class CheckReport(BaseModel):
     staged_files: int
     staged_bytes: int
     references: int | None
+    orphans: int | None = None
     exceptions: tuple[str, ...]
     manifest_sha256: str
     inventory_sha256: str

@@ -15,6 +15,7 @@ from incorta_provider.dr.inventory import (
     Table,
     compare,
     definers,
+    unequal_tables,
 )
 from incorta_provider.dr.sql_names import quote, rename_schema
 
@@ -107,6 +108,18 @@ def test_a_view_may_name_its_schema_under_the_name_that_it_was_restored_to() -> 
 )
 def test_each_difference_is_one_sentence(changed: dict[str, Any], said: str) -> None:
     assert said in texts(inventory(), inventory(**changed))
+
+
+def test_tables_can_be_compared_by_rows_when_only_those_differ() -> None:
+    here = {"same": table(), "more": table(), "other": table(), "columns": table(), "gone": table()}
+    there = {
+        "same": table(),
+        "more": table(rows=4),
+        "other": table(checksum="9"),
+        "columns": table(checksum="9", columns={}),
+        "new": table(),
+    }
+    assert unequal_tables(inventory(tables=here), inventory(tables=there)) == ["more", "other"]
 
 
 def test_a_setting_of_a_routine_counts() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Entry, Kind, sort_key
-from incorta_provider.dr.references import Reference, unmet
+from incorta_provider.dr.references import Fault, Reference, account
 
 SHA, OTHER = bytes(range(32)), bytes(32)
 
@@ -20,7 +20,11 @@ def entry(path: bytes, kind: Kind = Kind.FILE, *, size: int = 10, sha256: bytes 
 
 
 def told(references: Iterable[Reference], entries: Iterable[Entry]) -> list[str]:
-    return list(unmet(references, entries))
+    return [str(fault) for fault in account(references, entries, lambda path: False)]
+
+
+def orphans(references: Iterable[Reference], entries: Iterable[Entry], *, below: bytes = b"") -> list[Fault]:
+    return [fault for fault in account(references, entries, lambda path: path.startswith(below)) if fault.orphan]
 
 
 def test_what_is_there_as_named_is_met() -> None:
@@ -72,16 +76,25 @@ def test_a_path_that_is_named_twice_is_told_twice() -> None:
     assert told([Reference(b"b"), Reference(b"b")], [entry(b"a"), entry(b"b")]) == []
 
 
-def test_both_streams_are_read_once_and_only_as_far_as_needed() -> None:
-    read: list[bytes] = []
+def test_a_file_that_the_metadata_ought_to_name_is_an_orphan() -> None:
+    entries = [
+        entry(b"s", Kind.DIR),
+        entry(b"s/a"),
+        entry(b"s/b"),
+        entry(b"s/c", Kind.LINK),
+        entry(b"t"),
+        entry(b"u/z"),
+    ]
+    assert orphans([Reference(b"s/a", 99), Reference(b"s/a")], entries, below=b"s") == [
+        Fault("s/b: 10 bytes that the metadata do not name", orphan=True)
+    ]
+    assert [str(fault).partition(":")[0] for fault in orphans([], entries)] == ["s/a", "s/b", "t", "u/z"]
 
-    def entries() -> Iterator[Entry]:
-        for number in range(1000):
-            read.append(b"%03d" % number)
-            yield entry(read[-1])
 
-    assert told(iter([Reference(b"002"), Reference(b"005")]), entries()) == []
-    assert read[-1] == b"005"
+def test_both_streams_are_read_once() -> None:
+    entries = (entry(b"%03d" % number) for number in range(1000))
+    assert len(orphans(iter([Reference(b"002"), Reference(b"005")]), entries)) == 998
+    assert next(entries, None) is None
 
 
 paths = st.lists(st.sampled_from([b"a", b"b", b"-", b".", b"\xff", b"a b"]), min_size=1, max_size=3).map(b"/".join)
@@ -125,6 +138,11 @@ def test_the_merge_tells_what_a_dictionary_tells(manifest: dict[bytes, Any], wan
     found = told(ordered, entries)
     assert [sentence.partition(": ")[0] for sentence in found] == [
         path.decode(errors="backslashreplace") for path in expected
+    ]
+    named = {reference.path for reference in wanted}
+    alone = [path for path, (kind, *_) in manifest.items() if kind is Kind.FILE and path not in named]
+    assert [str(fault).partition(": ")[0] for fault in orphans(ordered, entries)] == [
+        path.decode(errors="backslashreplace") for path in sorted(alone, key=sort_key)
     ]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from incorta_provider.metadata.text_columns import Search, TextColumn, forms, parameterised
+from incorta_provider.metadata.text_columns import Search, StoredColumn, forms, parameterised
 
 
 def test_a_value_has_the_forms_that_json_gives_it() -> None:
@@ -31,7 +31,7 @@ def test_a_value_of_this_site_does_not_count(text: str, found: bool) -> None:
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize(("before", "after"), [("/data", "/mnt/data"), ("a", "b"), ("http://a/", "http://b/")])
 def test_each_expression_has_as_many_parameters_as_marks(binary: bool, before: str, after: str) -> None:
-    column = TextColumn("t", "c %s", binary, generated=False)
+    column = StoredColumn("t", "c %s", "blob" if binary else "text", generated=False)
     for expression, values in (
         column.replacing(before, after),
         column.holds(Search("n", before, [after])),

@@ -86,11 +86,12 @@ REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
             staged_files=4,
             staged_bytes=4096,
             references=7,
+            orphans=2,
             exceptions=("a: left out",),
             manifest_sha256="0" * 64,
             inventory_sha256="1" * 64,
         ),
-        {"references": 7, "exceptions": ["a: left out"]},
+        {"references": 7, "orphans": 2, "exceptions": ["a: left out"]},
     ),
     (ProveMetadataOperator, "prove_dump", None, None),
     (

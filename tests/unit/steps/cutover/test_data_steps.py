@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.dr.metadata_rules import AllowedColumn, ScanRules
 from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.rewriting import CellChange, Rewriting
 from incorta_provider.dr.schema_switch import Stage, Switch
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
-from incorta_provider.metadata.rewrite import Change, Finding, Rule
+from incorta_provider.metadata.rewrite import Replace, Rule
+from incorta_provider.metadata.scan import Finding
 from incorta_provider.metadata.switch_journal import write_switch
+from incorta_provider.steps import metadata_scan as scan_module
 from incorta_provider.steps.cutover import restore as restore_module
 from incorta_provider.steps.cutover import rewrite as rewrite_module
 from incorta_provider.steps.cutover.apply import apply
@@ -27,8 +32,22 @@ from incorta_provider.steps.replication.copy import final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.rewritings import Rewritings
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, replication_run, write_dump
 
+DONE = Rewriting(
+    changes=(
+        CellChange(
+            table="TENANT",
+            column="PATH",
+            key={"NAME": "acme"},
+            keyed=True,
+            binary=False,
+            before="/mnt/berlin/Tenants/acme",
+            after="/mnt/newyork/Tenants/acme",
+        ),
+    )
+)
 FILES = {b"notes.txt": b"twelve bytes", b"source/a": b"aaaa", b"source/caf\xe9\n": b"a hostile name"}
 
 
@@ -215,34 +234,35 @@ class TestRestore:
 
 class TestRewrite:
     @pytest.fixture
-    def database(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    def database(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         """Return what the database was asked for; a test may add what a scan finds."""
-        asked: dict[str, object] = {"findings": []}
+        asked: dict[str, Any] = {"findings": []}
 
-        def rewrite(endpoint: Endpoint, rules: Sequence[Rule]) -> list[Change]:
-            asked["rules"] = list(rules)
-            return [Change(rule.table, rule.column, rule.before, rule.after, 2) for rule in rules]
+        def rewrite(endpoint: Endpoint, rules: list[Rule], *, keep: Callable[[Rewriting], None]) -> Rewriting:
+            asked["rules"] = rules
+            keep(DONE)
+            return DONE
 
-        def scan(endpoint: Endpoint, needles: Mapping[str, str], *, own: Collection[str]) -> object:
+        def scan(endpoint: Endpoint, needles: Mapping[str, str], **options: Any) -> object:
             assert endpoint.site == "newyork"
-            asked.update(needles=dict(needles), own=sorted(own))
-            return asked["findings"]
+            asked.update(needles=dict(needles), own=sorted(options["own"]), allowed=options["allowed"])
+            return list(asked["findings"])
 
         monkeypatch.setattr(rewrite_module, "rewrite", rewrite)
-        monkeypatch.setattr(rewrite_module, "scan", scan)
+        monkeypatch.setattr(scan_module, "scan", scan)
         return asked
 
-    def test_the_source_s_values_become_the_target_s(
-        self, bench: Bench, point: str, database: dict[str, object]
-    ) -> None:
+    def test_the_source_s_values_become_the_target_s(self, bench: Bench, point: str, database: dict[str, Any]) -> None:
         result = rewrite_metadata(at_step(bench, StepName.REWRITE))
-        assert database["rules"] == [Rule("TENANT", "PATH", "/mnt/berlin/Tenants", "/mnt/newyork/Tenants")]
+        assert database["rules"] == [Replace("TENANT", "PATH", "/mnt/berlin/Tenants", "/mnt/newyork/Tenants")]
         assert database["needles"] == {"tenants_path": "/mnt/berlin/Tenants", "smtp_host": "mail.berlin.example"}
         assert database["own"] == ["/mnt/newyork/Tenants", "mail.newyork.example"]
-        assert (result["changed_rows"], result["scanned_for"]) == (2, ["smtp_host", "tenants_path"])
+        assert (result["changed_values"], result["scanned_for"]) == (1, ["smtp_host", "tenants_path"])
+        assert result["rewrite_sha256"] == DONE.sha256
+        assert Rewritings(bench.catalog).get(DONE.sha256) == DONE
 
     def test_a_value_that_both_sites_share_is_none_of_the_source_s(
-        self, bench: Bench, point: str, database: dict[str, object]
+        self, bench: Bench, point: str, database: dict[str, Any]
     ) -> None:
         for site in bench.access.config.sites.values():
             site.values["smtp_host"] = "mail.example"
@@ -250,16 +270,32 @@ class TestRewrite:
         assert database["needles"] == {"tenants_path": "/mnt/berlin/Tenants"}
 
     def test_what_still_points_to_the_old_site_stops_the_cutover(
-        self, bench: Bench, point: str, database: dict[str, object]
+        self, bench: Bench, point: str, database: dict[str, Any]
     ) -> None:
         database["findings"] = [Finding("SERVER_CONFIG.VALUE", "smtp_host", 3), Finding("view `v`", "tenants_path", 0)]
         run = at_step(bench, StepName.REWRITE)
         with pytest.raises(IntegrityError) as caught:
             rewrite_metadata(run)
         assert caught.value.what.split("\n") == [
-            "the metadata still point to berlin:",
+            "2 place(s) still point to berlin:",
             "  SERVER_CONFIG.VALUE holds the other site's smtp_host in 3 row(s)",
             "  view `v` holds the other site's tenants_path",
         ]
         assert "rewrite rule" in caught.value.fix
         assert StepName.REWRITE not in run.folder.done()
+
+    def test_a_snapshot_file_that_points_to_the_old_site_stops_the_cutover(
+        self, bench: Bench, point: str, database: dict[str, Any]
+    ) -> None:
+        run = at_step(bench, StepName.REWRITE)
+        place = bench.storage("newyork") / "acme" / "ddm"
+        place.mkdir(parents=True)
+        (place / "t.ddm").write_bytes(b"\x00\xffmail.berlin.example\x00")
+        (place / "u.ddm").write_bytes(b"mail.newyork.example")
+        with pytest.raises(IntegrityError, match=r"file acme/ddm/t\.ddm holds the other site's smtp_host"):
+            rewrite_metadata(run)
+        rules = ScanRules(allowed_files=("*/t.ddm",), allowed_columns=(AllowedColumn(table="LOG", column="TEXT"),))
+        metadata = run.access.config.metadata.model_copy(update={"scan": rules})
+        run = CutoverRun(bench.changed(metadata=metadata), run.target, run.run_id, run.actor)
+        assert rewrite_metadata(run)["scanned_files"] == 1
+        assert database["allowed"] == {("LOG", "TEXT")}

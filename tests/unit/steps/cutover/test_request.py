@@ -225,6 +225,18 @@ def test_a_rewrite_rule_for_what_the_point_has_not_is_found_before_the_fence(rea
         request_cutover(run, cutover_request())
 
 
+def test_a_snapshot_that_names_the_source_is_found_before_the_fence(ready: Bench) -> None:
+    place = ready.storage("newyork") / "acme" / "ddm"
+    place.mkdir(parents=True)
+    (place / "t.ddm").write_bytes(b"\x00mail.berlin.example")
+    point = ready.catalog.newest()
+    assert point is not None
+    ready.catalog.set_live(point.id)
+    with pytest.raises(PreconditionError, match=r"snapshot files: file acme/ddm/t\.ddm holds .* smtp_host"):
+        request_cutover(cutover_run(ready), cutover_request())
+    assert untouched(ready)
+
+
 def test_a_missing_connection_is_one_finding_among_the_others(ready: Bench) -> None:
     ready.absent.add("newyork_metadata")
     ready.nodes.down.add("newyork_node1")

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from incorta_provider.dr.topology import MetadataRules, Replication
+from incorta_provider.dr.metadata_rules import MetadataRules
+from incorta_provider.dr.topology import Replication
 from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.steps.metadata_references import read_references
 from incorta_provider.steps.replication import copy as copy_module
-from incorta_provider.steps.replication.check import check, read_references
+from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import MAX_PASSES, final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
@@ -120,6 +122,18 @@ def test_a_file_that_is_still_written_is_left_out_when_nothing_names_it(bench: B
         report = check(run)
         assert report.exceptions == ("source/late.parquet: was still being written, left out",)
         assert paths(run) == [b"notes.txt", b"source/a.parquet", b"source/b.parquet"]
+
+
+def test_what_the_metadata_ought_to_name_and_do_not_is_told_and_kept(
+    bench: Bench, source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = MetadataRules(references=("SELECT PATH AS path FROM TABLE_FILE",), accounted=("source/*",))
+    run = opened(bench, metadata=rules)
+    copied(run, {"path": "source/a.parquet"})
+    report = check(run)
+    assert (report.references, report.orphans, report.exceptions) == (1, 1, ())
+    assert paths(run) == [b"notes.txt", b"source/a.parquet", b"source/b.parquet"]
+    assert "1 file(s) that the metadata do not name:\n  source/b.parquet: " in caplog.text
 
 
 def test_a_file_that_is_still_written_and_is_named_makes_the_run_void(bench: Bench, source: Path) -> None:

@@ -319,8 +319,11 @@ class TestProof:
         """Return the differences that a proof shall find; the database is not asked."""
         differences: list[Difference] = []
 
-        def prove(endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str) -> list[Difference]:
+        def prove(
+            endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str, source: Endpoint
+        ) -> list[Difference]:
             assert (endpoint.site, scratch_key) == ("newyork", "20261125T120000Z-55d41569")
+            assert source.site == "berlin"
             assert dump.read_bytes() == b"a dump"
             Inventory.model_validate_json(inventory.read_bytes())
             return differences

@@ -1,0 +1,85 @@
+"""What a topology says about Incorta's tables and files, whose names are not public."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from incorta_provider.dr.definers import parse_account
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _account(text: str) -> str:
+    parse_account(text)
+    return text
+
+
+Definer = Annotated[Text, AfterValidator(_account)]
+"""A database account, ``user@host``."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RewriteRule(_Part):
+    """Replace the source site's value by the target's in one column."""
+
+    table: Text
+    column: Text
+    value: Text
+
+
+class DrillRule(_Part):
+    """Write one value into a column of a copy that is tried out: tenants or scheduled jobs off, for example.
+
+    :ivar to: as text, whatever the column's type.
+    :ivar only: into the rows that hold this value; None for all rows.
+    """
+
+    table: Text
+    column: Text
+    to: str
+    only: str | None = None
+
+
+class AllowedColumn(_Part):
+    """A column that may hold values of the other site."""
+
+    table: Text
+    column: Text
+
+
+class ScanRules(_Part):
+    """Where values of the other site are searched for, and where they may stand. Patterns are on the relative path.
+
+    :ivar files: the files of the storage whose content is searched: by themselves snapshots, and Delta's logs, which
+        may hold whole paths.
+    :ivar allowed_files: those of them that may hold such a value.
+    """
+
+    files: tuple[Text, ...] = ("*/ddm/*", "*/snapshots/*", "*/_delta_log/*")
+    allowed_files: tuple[Text, ...] = ()
+    allowed_columns: tuple[AllowedColumn, ...] = ()
+
+
+class MetadataRules(_Part):
+    """Queries for files, and rules for values.
+
+    :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
+        ``sha256`` of each file that the metadata names.
+    :ivar definers: which account takes the place of which in what is dumped, as ``user@host``; ``*`` stands for every
+        other one. Without a rule a definer stays, and must exist at each site.
+    :ivar accounted: files that the metadata are to name; one that they do not name is listed as an orphan. Patterns on
+        the relative path.
+    :ivar drill: what to switch off in a copy that is tried out.
+    """
+
+    references: tuple[Text, ...] = ()
+    definers: dict[Text, Definer] = Field(default_factory=dict)
+    accounted: tuple[Text, ...] = ("*/source/*",)
+    rewrite: tuple[RewriteRule, ...] = ()
+    drill: tuple[DrillRule, ...] = ()
+    scan: ScanRules = ScanRules()
