@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from incorta_provider.exceptions import PreconditionError
 from incorta_provider.metadata.client import find_program
 from incorta_provider.metadata.comparison import compare_schemas
 from incorta_provider.metadata.dump import dump
@@ -22,7 +23,7 @@ from incorta_provider.metadata.scan import scan
 from incorta_provider.metadata.undo import undo
 from tests.integration.metadata.conftest import Dumped
 
-pytestmark = [pytest.mark.lab, pytest.mark.chaos, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 ZABBIX = "usr/share/zabbix-server-mysql"
 
@@ -54,7 +55,7 @@ def fill(place: Any, *scripts: Path) -> None:
 
 
 @pytest.fixture(params=["zabbix", "bacula", "mediawiki"])
-def application(request: pytest.FixtureRequest, unpacked: Path, primary: Any) -> tuple[Any, int, int]:
+def application(request: pytest.FixtureRequest, unpacked: Path, primary: Any, tmp_path: Path) -> tuple[Any, int, int]:
     """Return the primary with one application's schema, and how many tables and rows it has at least."""
     if request.param == "zabbix":
         primary.run(f"ALTER DATABASE `{primary.endpoint.schema}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
@@ -64,9 +65,12 @@ def application(request: pytest.FixtureRequest, unpacked: Path, primary: Any) ->
         fill(primary, unpacked / "usr/share/dbconfig-common/data/bacula-director-mysql/install/mysql")
         return primary, 25, 20
     fill(primary, unpacked / "usr/share/mediawiki/maintenance/tables-generated.sql")
+    with pytest.raises(PreconditionError, match=r"`searchindex` \(MyISAM, base table\)"):
+        dump(primary.endpoint, tmp_path)
     primary.run(
+        "ALTER TABLE searchindex ENGINE = InnoDB",
         "INSERT INTO page (page_namespace, page_title, page_random, page_touched, page_latest, page_len) "
-        "SELECT seq MOD 4, CONCAT('Größe_', seq), RAND(), '20240101000000', seq, seq FROM seq_1_to_500"
+        "SELECT seq MOD 4, CONCAT('Größe_', seq), RAND(), '20240101000000', seq, seq FROM seq_1_to_500",
     )
     return primary, 50, 500
 
