@@ -51,7 +51,7 @@ bench: bench-storage bench-metadata bench-rpo ## all measurements
 bench-storage: setup ## files against the usual tools: BENCH_SIZE=small or full; .bench/storage.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_storage*.py
 
-bench-metadata: setup ## dump and proof against the usual tools: BENCH_SIZE; .bench/metadata.json
+bench-metadata: setup ## dump, proof and switch against the usual tools: BENCH_SIZE; .bench/metadata.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_metadata.py
 
 bench-rpo: setup ## the RPO under load for BENCH_MINUTES (20; small: 3), through Airflow; .bench/rpo.json
