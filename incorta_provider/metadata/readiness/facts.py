@@ -28,6 +28,7 @@ class ServerFacts:
     :ivar plugins: kind of each active plugin by its name, in lower case.
     :ivar accounts: all that exist.
     :ivar zones: of the time zones that were asked for, those that it knows.
+    :ivar writes_when_read_only: whether our account may.
     :ivar free_bytes: where its data lie.
     :ivar encrypted: whether our session is.
     :ivar verified: whether our session checks who the server is.
@@ -43,6 +44,7 @@ class ServerFacts:
     plugins: Mapping[str, str] | None = None
     accounts: frozenset[Account] | None = None
     zones: frozenset[str] = frozenset()
+    writes_when_read_only: bool = False
     free_bytes: int | None = None
     encrypted: bool = False
     verified: bool = False

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,8 @@ from incorta_provider.metadata.tls import Mode
 
 _CERTIFICATE_TIME = "%b %d %H:%M:%S %Y %Z"
 _KIB = 1024
+_WRITES = re.compile(r"GRANT .*\b(?:ALL PRIVILEGES|SUPER|READ[_ ]ONLY ADMIN|CONNECTION_ADMIN)\b.* ON \*\.\* TO ")
+"""Rights that let an account write while ``read_only`` is on: MariaDB's names, then MySQL's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,9 @@ def ask_server(endpoint: Endpoint, zones: Iterable[str] = ()) -> Asked:
     :param zones: named time zones to look for.
     """
     with endpoint.connect_to(None) as session, translated(endpoint.label):
-        server = _server(endpoint, session, zones)
         (account,) = (row["a"] for row in rows(session, "SELECT CURRENT_USER() AS a"))
         grants = [str(next(iter(row.values()))) for row in rows(session, "SHOW GRANTS")]
+        server = replace(_server(endpoint, session, zones), writes_when_read_only=any(map(_WRITES.match, grants)))
         user, _, host = str(account).rpartition("@")
         return Asked(server, f"'{user}'@'{host}'", missing(grants, endpoint.schema))
 

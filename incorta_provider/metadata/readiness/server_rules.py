@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from incorta_provider.metadata.readiness.facts import ServerFacts
 from incorta_provider.metadata.readiness.finding import Finding, Severity, some
 
+WRITE_SWITCHES = ("read_only", "super_read_only", "innodb_read_only")
+"""Variables with which a server takes no more writes; the first has exceptions for some accounts."""
+
 _BEHAVIOUR = {
     "sql_mode": "sessions of Incorta would take or refuse other statements; dump and restore set their own",
     "time_zone": "sessions of Incorta would see TIMESTAMPs in another local time; dump and restore use UTC",
@@ -45,11 +48,15 @@ def _versions(source: ServerFacts, target: ServerFacts) -> Iterator[Finding]:
 
 
 def _readiness_of_target(target: ServerFacts) -> Iterator[Finding]:
-    for variable in ("read_only", "super_read_only", "innodb_read_only"):
-        if target.on(variable):
-            yield Finding(
-                Severity.BLOCKER, variable, target.site, "the server is read-only", f"SET GLOBAL {variable} = OFF"
-            )
+    for variable in WRITE_SWITCHES:
+        if not target.on(variable):
+            continue
+        fix = f"SET GLOBAL {variable} = OFF"
+        if variable == "read_only" and target.writes_when_read_only:
+            reason = "the server is read-only: our account may write all the same, Incorta's could not"
+            yield Finding(Severity.WARNING, variable, target.site, reason, f"Before a cutover: {fix}")
+        else:
+            yield Finding(Severity.BLOCKER, variable, target.site, "the server is read-only", fix)
 
 
 def _source_log(source: ServerFacts) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
 from incorta_provider.metadata.readiness.pair import restore_findings
+from incorta_provider.metadata.readiness.server_rules import WRITE_SWITCHES
 from incorta_provider.metadata.switch import ensure_alone
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
@@ -175,8 +176,10 @@ def _source_connections(source: SiteAccess) -> None:
 
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
-    """The server must let us in, and take the point's metadata as they are."""
-    return "; ".join(map(str, blockers(_findings(run, point)))) or None
+    """The server must let us in, take the point's metadata as they are, and let Incorta write."""
+    found = _findings(run, point)
+    unwritable = [finding for finding in found if finding.subject in WRITE_SWITCHES]  # whether we may or not
+    return "; ".join(map(str, dict.fromkeys([*blockers(found), *unwritable]))) or None
 
 
 def _findings(run: CutoverRun, point: RecoveryPoint) -> list[Finding]:

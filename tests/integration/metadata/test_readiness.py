@@ -95,6 +95,12 @@ def test_each_setting_that_differs_is_named_with_its_fix(
     assert told(judged(nasty, dr)) == set()
 
 
+def test_a_proof_may_write_to_a_server_that_is_read_only_for_others(nasty: Any, dr: Any) -> None:
+    dr.run("GRANT READ_ONLY ADMIN ON *.* TO 'dr_reader'@'127.0.0.1'")
+    with globally(dr, read_only=1):
+        assert told(judged(nasty, dr)) == {("warning", "read_only")}
+
+
 def test_what_no_snapshot_covers_is_named_at_the_source(primary: Any, dr: Any) -> None:
     primary.run(
         "CREATE TABLE old (a INT PRIMARY KEY) ENGINE = MyISAM",

@@ -101,6 +101,14 @@ def test_a_target_that_takes_nothing_blocks(variable: str) -> None:
     assert told(of_servers(BERLIN, with_variables(NEWYORK, **{variable: "ON"}))) == [("blocker", variable, "newyork")]
 
 
+def test_a_target_that_only_we_may_write_to_is_good_for_proofs_and_not_for_incorta() -> None:
+    target = replace(with_variables(NEWYORK, read_only="ON"), writes_when_read_only=True)
+    (found,) = of_servers(BERLIN, target)
+    assert (found.severity, found.fix) == (Severity.WARNING, "Before a cutover: SET GLOBAL read_only = OFF")
+    (found,) = of_servers(BERLIN, with_variables(target, read_only="OFF", super_read_only="ON"))
+    assert found.severity is Severity.BLOCKER
+
+
 def test_a_source_without_a_binary_log_cannot_be_dumped() -> None:
     assert told(of_servers(with_variables(BERLIN, log_bin="OFF"), NEWYORK)) == [("blocker", "log_bin", "berlin")]
 

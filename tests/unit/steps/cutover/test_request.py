@@ -201,11 +201,21 @@ def test_connections_that_are_needed_behind_the_fence_are_asked_for_before(
 
 
 def test_what_a_restore_would_meet_is_found_before_the_fence(ready: Bench, database: list[Finding]) -> None:
-    database += [finding(severity, severity.value) for severity in (*Severity, Severity.BLOCKER)]
-    both = "  metadata database: collations: blocker. Next: Convert.; collations: blocker. Next: Convert.\n"
+    database += [finding(severity, severity.value) for severity in Severity]
+    database.append(finding(Severity.BLOCKER, "another"))
+    both = "  metadata database: collations: blocker. Next: Convert.; collations: another. Next: Convert.\n"
     with pytest.raises(PreconditionError) as caught:
         request_cutover(cutover_run(ready), cutover_request())
     assert both in f"{caught.value.what}\n"
+    assert untouched(ready)
+
+
+def test_a_server_that_only_we_may_write_to_is_found_before_the_fence(ready: Bench, database: list[Finding]) -> None:
+    database.append(Finding(Severity.WARNING, "read_only", "newyork", "the server is read-only", "Switch it off."))
+    with pytest.raises(
+        PreconditionError, match=r"metadata database: read_only: the server is read-only\. Next: Switch"
+    ):
+        request_cutover(cutover_run(ready), cutover_request())
     assert untouched(ready)
 
 
