@@ -29,6 +29,13 @@ log = logging.getLogger(__name__)
 STATE = Path(__file__).resolve().parent.parent / ".lab-test"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder in one process when there are several: they share servers."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(str(item.path.parent)))
+
+
 @pytest.fixture(scope="session")
 def lab_layout() -> Iterator[Lab]:
     """Lend this run's lab, with nothing started; all its processes end with the run."""

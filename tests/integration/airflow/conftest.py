@@ -13,17 +13,28 @@ from lab.airflow import runner
 from lab.airflow.client import AirflowClient
 from lab.airflow.settings import APPROVER, REQUESTER, Settings
 from lab.layout import Lab
+from lab.testbed import borrowed
 
 DAGS = Path(__file__).parent / "dags"
 
 
+STATE = Path(__file__).parents[3] / ".lab-test"
+
+
 @pytest.fixture(scope="session")
-def airflow(lab_layout: Lab) -> Iterator[Settings]:
+def airflow_lab() -> Iterator[Lab]:
+    """Lend a lab of its own, whose connections are not those of two sites."""
+    with borrowed(STATE) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def airflow(airflow_lab: Lab) -> Iterator[Settings]:
     """Run the four processes for the session."""
     node = {"conn_type": "incorta_node", "host": "127.0.0.1", "port": 22, "login": "lab", "extra": "{}"}
-    lab_layout.connections_file.touch(mode=0o600)
-    lab_layout.connections_file.write_text(json.dumps({"some_node": node}), encoding="utf-8")
-    settings = Settings(lab_layout, DAGS)
+    airflow_lab.connections_file.touch(mode=0o600)
+    airflow_lab.connections_file.write_text(json.dumps({"some_node": node}), encoding="utf-8")
+    settings = Settings(airflow_lab, DAGS)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AIRFLOW__CORE__DAGS_FOLDER", os.devnull)
         environment.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")

@@ -42,11 +42,11 @@ def settings(site: Site) -> NodeSettings:
 
 
 def get(port: int, path: str, **options: object) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, **options)
+    return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=60, **options)
 
 
 def post(port: int, path: str, **options: object) -> httpx.Response:
-    return httpx.post(f"http://127.0.0.1:{port}{path}", trust_env=False, **options)
+    return httpx.post(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=60, **options)
 
 
 def bearer(token: str) -> dict[str, str]:
