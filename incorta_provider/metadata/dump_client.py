@@ -6,7 +6,6 @@ appended here, without it, behind the data. Events are left out: an event of a r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from incorta_provider.metadata.archive import CHUNK
 from incorta_provider.metadata.client import Client, running
 from incorta_provider.metadata.ddl import encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.engine import Engine
 from incorta_provider.metadata.relay import lent
 
 OPTIONS = (
@@ -32,7 +32,6 @@ OPTIONS = (
 """``--tz-utc`` carries TIMESTAMPs as instants, ``--hex-blob`` binary values as they are; without a date, the same data
 give the same dump."""
 
-_POSITION = re.compile(rb"^-- CHANGE MASTER TO MASTER_LOG_FILE='([^']+)', MASTER_LOG_POS=(\d+);", re.MULTILINE)
 _END = b"-- Dump completed"
 _TAIL_BYTES = 64
 
@@ -73,22 +72,17 @@ class DumpStream:
         self.client.process.kill()
 
 
-def position_in(head: bytes) -> str:
-    """Return the binary log position that the beginning of a dump names, ``file:offset``; empty when it names none."""
-    found = _POSITION.search(head)
-    return f"{found[1].decode()}:{int(found[2])}" if found else ""
-
-
 @contextmanager
-def dumping(endpoint: Endpoint, session: Session) -> Iterator[DumpStream]:
-    """Start a dump of the endpoint's schema out of the snapshot that a session holds; its head tells the position.
+def dumping(endpoint: Endpoint, session: Session, engine: Engine) -> Iterator[DumpStream]:
+    """Start a dump of the endpoint's schema out of the snapshot that a session holds.
 
     The session must not be used by anyone else meanwhile.
     """
-    arguments = [*OPTIONS, "--skip-ssl", "--skip-triggers", "--skip-events", "--master-data=2", endpoint.schema]
+    special = (*engine.dump_options, *engine.lent_dump_options)
+    arguments = [*OPTIONS, *special, "--skip-triggers", "--skip-events", endpoint.schema]
     with lent(session) as path:
         options = {"protocol": "socket", "socket": path, "user": endpoint.user}
-        with running("dump", endpoint, arguments, options) as client:
+        with running("dump", endpoint, arguments, options, programs=engine.programs) as client:
             yield DumpStream(client)
 
 
@@ -98,8 +92,10 @@ def backing_up(endpoint: Endpoint, *, forced: bool = False) -> Iterator[DumpStre
 
     :param forced: leave out what cannot be dumped.
     """
-    force = ["--force"] if forced else []
-    with running("dump", endpoint, [*OPTIONS, *force, "--triggers", "--events", endpoint.schema]) as client:
+    engine = endpoint.engine()
+    special = [*engine.dump_options, *(["--force"] if forced else [])]
+    arguments = [*OPTIONS, *special, "--triggers", "--events", endpoint.schema]
+    with running("dump", endpoint, arguments, programs=engine.programs) as client:
         yield DumpStream(client, forced)
 
 

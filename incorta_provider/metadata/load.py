@@ -52,7 +52,8 @@ def load(endpoint: Endpoint, schema: str, dump: Path, inventory: Inventory) -> N
 
 
 def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
-    with running("sql", endpoint, [*OPTIONS, endpoint.schema]) as client:
+    programs = endpoint.engine().programs
+    with running("sql", endpoint, [*OPTIONS, endpoint.schema], programs=programs) as client:
         try:
             for piece in pieces:
                 client.input.write(piece)
