@@ -1,6 +1,6 @@
 """Tells which engine a server is.
 
-:raises ConfigurationError: none of those that are known.
+:raises ConfigurationError: none of those that are known, or not the one that it has to be.
 """
 
 from __future__ import annotations
@@ -21,6 +21,20 @@ def engine_of(session: Session) -> Engine:
         cursor.execute("SELECT VERSION()")
         (version,) = cursor.fetchone() or ("",)
     return engine_for(str(version))
+
+
+def ensure_same_engine(session: Session, version: str) -> None:
+    """Refuse to restore to another engine than the one that was dumped: it may take the same text for another thing.
+
+    :param version: of the server that was dumped.
+    """
+    here, there = engine_of(session), engine_for(version)
+    if here.name != there.name:
+        raise ConfigurationError(
+            f"the dump is {there.name}'s, the server is a {here.name}",
+            where="metadata database",
+            fix=f"Use a {there.name} server at this site.",
+        )
 
 
 def engine_for(version: str) -> Engine:

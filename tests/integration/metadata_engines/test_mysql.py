@@ -23,9 +23,10 @@ from incorta_provider.metadata.restore import enable_events, replace_schema
 pytestmark = pytest.mark.mysql
 
 VALUES = (
-    "HEX(text_value), HEX(latin), HEX(wide), HEX(cased), HEX(fixed), HEX(raw), HEX(fixed_raw), MD5(big), flags + 0, "
-    "HEX(document), HEX(spot), HEX(place), HEX(direction), amount, ratio, small + 0e0, choice + 0, many + 0, moment, "
-    "day, UNIX_TIMESTAMP(stamped), UNIX_TIMESTAMP(seen), lasted, born, hidden, HEX(from_document), doubled"
+    "HEX(text_value), HEX(latin), HEX(wide), HEX(cased), HEX(fixed), HEX(raw), HEX(fixed_raw), SHA2(big, 256), "
+    "flags + 0, "
+    "HEX(document), HEX(spot), HEX(place), HEX(direction), amount, ratio, small + 0e0, choice + 0, many + 0, "
+    "moment, day, UNIX_TIMESTAMP(stamped), UNIX_TIMESTAMP(seen), lasted, born, hidden, HEX(from_document), doubled"
 )
 
 
