@@ -178,15 +178,27 @@ class RewriteRule(_Part):
     value: Text
 
 
+class EngineMapping(_Part):
+    """How a MariaDB's metadata become a MySQL's, or the other way round.
+
+    :ivar collations: the target's by the source's; those that both have need no entry. Another collation may sort and
+        compare in another way: which one will do is for a person to say.
+    """
+
+    collations: dict[Text, Text] = {}
+
+
 class MetadataRules(_Part):
     """What to know about Incorta's tables, whose names are not public: queries for files, and rewriting rules.
 
     :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
         ``sha256`` of each file that the metadata names.
+    :ivar mapping: allows sites whose servers are of unlike engines; without it, a restore there is refused.
     """
 
     references: tuple[Text, ...] = ()
     rewrite: tuple[RewriteRule, ...] = ()
+    mapping: EngineMapping | None = None
 
 
 class Objectives(_Part):

@@ -85,6 +85,7 @@ class Definitions:
 def read_definitions(session: Session) -> Definitions:
     """Read everything of the session's own schema."""
     reader = _Reader(session)
+    engine = reader.engine
     by_size = reader.table_names()
     columns = reader.columns()
     names = sorted(by_size)
@@ -94,7 +95,7 @@ def read_definitions(session: Session) -> Definitions:
         schema_name=schema["SCHEMA_NAME"],
         character_set=schema["DEFAULT_CHARACTER_SET_NAME"],
         collation=schema["DEFAULT_COLLATION_NAME"],
-        tables={name: split_table(reader.shown("TABLE", name)["Create Table"]) for name in names},
+        tables={name: reader.table(name, engine) for name in names},
         engines=dict.fromkeys(names, "InnoDB"),
         columns={name: columns.get(name, []) for name in by_size},
         views=reader.views(),
@@ -147,6 +148,11 @@ class _Reader:
                 "the schema was dropped meanwhile", where="metadata schema", fix="Find out by whom."
             )
         return rows[0]
+
+    def table(self, name: str, engine: Engine) -> TableText:
+        text = split_table(self.shown("TABLE", name)["Create Table"])
+        text.columns = {column: engine.normal_column(definition) for column, definition in text.columns.items()}
+        return text
 
     def table_names(self) -> list[str]:
         """Return the base tables, the largest first; refuse what is neither an InnoDB table nor a view."""

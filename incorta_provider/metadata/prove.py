@@ -13,7 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.dr.topology import EngineMapping
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.metadata.carry import carried
 from incorta_provider.metadata.comparison import differences
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
@@ -26,13 +28,21 @@ log = logging.getLogger(__name__)
 _MAX_NAME = 64
 
 
-def prove(endpoint: Endpoint, dump: Path, inventory_file: Path, *, scratch_key: str) -> list[Difference]:
+def prove(
+    endpoint: Endpoint,
+    dump: Path,
+    inventory_file: Path,
+    *,
+    scratch_key: str,
+    mapping: EngineMapping | None = None,
+) -> list[Difference]:
     """Return every difference between the dump, once restored, and what was dumped.
 
     :param scratch_key: names the scratch schema, so that a retry finds what it left.
+    :param mapping: the topology's, for a server of another engine.
     """
-    inventory = read_inventory(inventory_file)
     endpoint.ensure_rights()
+    inventory = carried(endpoint, read_inventory(inventory_file), mapping)
     scratch = scratch_name(scratch_key)
     with holding(endpoint, scratch) as session:
         with translated(endpoint.label):

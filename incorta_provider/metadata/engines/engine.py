@@ -60,6 +60,8 @@ class Engine(ABC):
     """System tables that the account must be able to read."""
     routine_right: ClassVar[str]
     """What lets the account see the routines that another one made."""
+    collations: ClassVar[str]
+    """Query for the names of all collations."""
     table_marks: ClassVar[str]
     """Query for the internal ids of the tables of the session's schema, as ``kind``, ``name`` and ``mark``."""
 
@@ -88,6 +90,10 @@ class Engine(ABC):
         :param position: of the snapshot that the session was lent with.
         :returns: ``position`` if the session held that snapshot until the end, else what is known, or nothing.
         """
+
+    def normal_column(self, definition: str) -> str:
+        """Return a column as ``SHOW CREATE TABLE`` shows it, without what changes by a dump and a restore."""
+        return definition
 
     def ensure_positions(self, session: Session) -> None:
         """Refuse a server whose binary log does not tell states of the session's schema apart.

@@ -35,6 +35,7 @@ class MariaDb(Engine):
     lent_dump_options = ("--skip-ssl", "--master-data=2")
     readable_tables = ("mysql.proc", "mysql.user")
     routine_right = "SELECT on mysql.proc"
+    collations = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
         "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE()"

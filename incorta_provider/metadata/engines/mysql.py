@@ -12,6 +12,7 @@ A dump client that ended our transaction is found by a savepoint, which would be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from incorta_provider.metadata.engines.engine import (
 )
 from incorta_provider.metadata.errors import number_of
 
+_TEXT = r"'(?:[^'\\]|\\.|'')*'"
+_CHARACTER_SET = re.compile(
+    rf"^(`(?:[^`]|``)*` \w+(?:\((?:\d+|{_TEXT}(?:,{_TEXT})*)\))?) CHARACTER SET \w+(?= COLLATE )"
+)
 _SAVEPOINT = "incorta_dr_snapshot"
 _NO_SAVEPOINT = 1305
 _LOCK_TIMEOUT = 1205
@@ -47,6 +52,7 @@ class MySql(Engine):
     more_schema_rights = ("REFERENCES",)
     readable_tables = ("mysql.user",)
     routine_right = "SHOW_ROUTINE"
+    collations = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "
         "FROM information_schema.INNODB_TABLES WHERE NAME LIKE "
@@ -95,6 +101,14 @@ class MySql(Engine):
                 return ""
             raise
         return position
+
+    def normal_column(self, definition: str) -> str:
+        """Return a column without its character set where the collation, which implies it, is shown as well.
+
+        MySQL shows the set when the column was made with a collation of its own, which is what a dump makes of every
+        column whose collation is not the first of its set.
+        """
+        return _CHARACTER_SET.sub(r"\1", definition)
 
     def _snapshots(self, sessions: Sequence[Session]) -> str:
         """Take a snapshot in each session and return the position behind the last transaction."""

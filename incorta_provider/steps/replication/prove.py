@@ -19,7 +19,13 @@ def prove_dump(run: ReplicationRun) -> None:
         run.ensure_dumped()
         run.save_proof(proven=False)
         workspace = run.workspace
-        differences = prove(run.target.database, workspace.dump, workspace.inventory, scratch_key=run.record().point_id)
+        differences = prove(
+            run.target.database,
+            workspace.dump,
+            workspace.inventory,
+            scratch_key=run.record().point_id,
+            mapping=run.access.config.metadata.mapping,
+        )
         if differences:
             shown = "\n  ".join(str(difference) for difference in differences[:SHOWN])
             raise IntegrityError(

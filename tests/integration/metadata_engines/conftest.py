@@ -88,7 +88,7 @@ def _make(server: MariaDb | MySql, schema: str) -> Place:
         cursor.execute(f"CREATE USER {account} IDENTIFIED BY %s", (PASSWORD,))
         for statement in rights.statements(account, schema, engine_of(connection)):
             cursor.execute(statement)
-        cursor.execute(f"CREATE DATABASE `{schema}` CHARACTER SET utf8mb4")
+        cursor.execute(f"CREATE DATABASE `{schema}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
     return Place(server, Endpoint(server.host, server.port, USER, PASSWORD, schema, server.site_name))
 
 

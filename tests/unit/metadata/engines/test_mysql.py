@@ -95,3 +95,24 @@ def test_names_changed_with_the_releases() -> None:
     assert (ENGINE.log_status, MySql("8.0.36").log_status) == ("SHOW BINARY LOG STATUS", "SHOW MASTER STATUS")
     assert "SET_ANY_DEFINER" in MySql("8.4.0").global_rights
     assert "SET_USER_ID" in MySql("8.0.36").global_rights
+
+
+@pytest.mark.parametrize(
+    ("shown", "normal"),
+    [
+        (
+            "`a` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+            "`a` varchar(9) COLLATE utf8mb4_bin NOT NULL",
+        ),
+        ("`a``` text CHARACTER SET latin1 COLLATE latin1_bin", "`a``` text COLLATE latin1_bin"),
+        (
+            "`a` enum('b)','c''\\\\') CHARACTER SET ascii COLLATE ascii_bin",
+            "`a` enum('b)','c''\\\\') COLLATE ascii_bin",
+        ),
+        ("`a` text CHARACTER SET latin1", "`a` text CHARACTER SET latin1"),
+        ("`a` int COMMENT ' CHARACTER SET x COLLATE y'", "`a` int COMMENT ' CHARACTER SET x COLLATE y'"),
+        ("`a CHARACTER SET x COLLATE` int", "`a CHARACTER SET x COLLATE` int"),
+    ],
+)
+def test_a_character_set_that_the_collation_implies_is_left_out(shown: str, normal: str) -> None:
+    assert ENGINE.normal_column(shown) == normal

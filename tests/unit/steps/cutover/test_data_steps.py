@@ -10,6 +10,7 @@ import pytest
 
 from incorta_provider.dr.inventory import Difference, Inventory
 from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.topology import EngineMapping
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.rewrite import Change, Finding, Rule
@@ -171,7 +172,12 @@ class TestRestore:
             assert backup == cutover_run(bench).folder.root / "previous-metadata"
             return differences
 
+        def carried(endpoint: Endpoint, inventory: Inventory, mapping: EngineMapping | None) -> Inventory:
+            assert (endpoint.site, mapping) == ("newyork", None)
+            return inventory
+
         monkeypatch.setattr(restore_module, "replace_schema", replace)
+        monkeypatch.setattr(restore_module, "carried", carried)
         return differences
 
     def test_equal_metadata_pass_with_their_numbers(self, bench: Bench, point: str, found: list[Difference]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.dr.topology import EngineMapping
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
@@ -316,8 +317,10 @@ class TestProof:
         """Return the differences that a proof shall find; the database is not asked."""
         differences: list[Difference] = []
 
-        def prove(endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str) -> list[Difference]:
-            assert (endpoint.site, scratch_key) == ("newyork", "20261125T120000Z-55d41569")
+        def prove(
+            endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str, mapping: EngineMapping | None
+        ) -> list[Difference]:
+            assert (endpoint.site, scratch_key, mapping) == ("newyork", "20261125T120000Z-55d41569", None)
             assert dump.read_bytes() == b"a dump"
             Inventory.model_validate_json(inventory.read_bytes())
             return differences
