@@ -42,7 +42,7 @@ test-contract: setup ## every pair of source and target; writes docs/storage-bac
 	@$(BIN)/python -m tests.contract.table
 
 test-mysql: setup ## a real MySQL (downloaded once, no installation); writes docs/metadata-engines.md
-	@$(BIN)/pytest -m mysql
+	@$(BIN)/pytest -m mysql tests/integration/metadata_engines
 
 test-chaos: setup ## every crash point (or CHAOS_POINTS of each step), and CHAOS_ROUNDS=20 long fault runs; .bench/chaos.json
 	@$(BIN)/pytest -m chaos
