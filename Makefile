@@ -9,6 +9,8 @@ LAB := .lab
 BENCH_SIZE ?= full
 BENCH_MINUTES ?= $(if $(filter small,$(BENCH_SIZE)),3,20)
 CHAOS_ROUNDS ?= 20
+# So many processes share the tests, each with servers of its own: much of a test is waiting.
+TEST_WORKERS ?= 3
 # How many crash points of each step are tried; empty for all.
 CHAOS_POINTS ?=
 BENCH_ROUNDS ?= 3
@@ -36,7 +38,7 @@ lab-status: setup ## show what runs
 	@$(BIN)/python -m lab status --root $(LAB)
 
 test: setup ## every test but the long ones
-	@$(BIN)/pytest -m "not chaos and not bench and not mixed and not mysql"
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile -m "not chaos and not bench and not mixed and not mysql"
 
 test-contract: setup ## every pair of source and target; writes docs/storage-backends.md
 	@$(BIN)/python -m tests.contract.table

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import select
+import selectors
 import shutil
 import socket
 import struct
@@ -77,22 +77,28 @@ def _serve(listener: socket.socket, server: socket.socket, welcome: bytes, folde
 
 
 def _pass_on(client: socket.socket, server: socket.socket) -> None:
-    while True:
-        ready, _, _ = select.select([client, server], [], [])
-        if server in ready:
-            answer = server.recv(_CHUNK)
-            if not answer:
-                return
-            client.sendall(answer)
-        if client in ready:
-            packet = _read_packet(client)
-            command, text = packet[_HEADER_BYTES], packet[_HEADER_BYTES + 1 :]
-            if command == COMMAND.COM_QUIT:
-                return
-            if command == COMMAND.COM_QUERY and text.upper().startswith(_BEGIN):
-                client.sendall(_packet(1, _OK))
-            else:
-                server.sendall(packet)
+    with selectors.DefaultSelector() as either:
+        either.register(client, selectors.EVENT_READ, lambda: _pass_command(client, server))
+        either.register(server, selectors.EVENT_READ, lambda: _pass_answer(client, server))
+        while all(key.data() for key, _ in either.select()):
+            pass
+
+
+def _pass_command(client: socket.socket, server: socket.socket) -> bool:
+    """Pass one packet on, or answer it here; return whether more may come."""
+    packet = _read_packet(client)
+    command, text = packet[_HEADER_BYTES], packet[_HEADER_BYTES + 1 :]
+    if command == COMMAND.COM_QUERY and text.upper().startswith(_BEGIN):
+        client.sendall(_packet(1, _OK))
+    elif command != COMMAND.COM_QUIT:
+        server.sendall(packet)
+    return command != COMMAND.COM_QUIT
+
+
+def _pass_answer(client: socket.socket, server: socket.socket) -> bool:
+    answer = server.recv(_CHUNK)
+    client.sendall(answer)
+    return bool(answer)
 
 
 def greeting(session: Session) -> bytes:

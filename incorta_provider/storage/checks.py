@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from incorta_provider.dr.manifest import Entry, Kind, shown
+from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.delta_file import drop_from_delta, read_delta
+from incorta_provider.storage.delta_file import drop_from_delta, read_brought
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.manifest_file import edit, read_totals
 from incorta_provider.storage.proven import Proven
@@ -122,18 +122,14 @@ def drop_from_manifest(workspace: Workspace, paths: Iterable[bytes]) -> None:
 def _staged(workspace: Workspace) -> Iterator[Proven]:
     """Yield what this run staged and the point to be needs, as the point has it."""
     read_totals(workspace.manifest)
-    wanted = _wanted(workspace)
+    wanted = read_brought(workspace.delta)
     entry = next(wanted, None)
-    for staged in newest_proofs(workspace.indexes()):
-        copied = staged.entry
+    for copied, changed_ns, framing in newest_proofs(workspace.indexes()):
         while entry is not None and entry.path < copied.path:
             entry = next(wanted, None)
-        if entry is not None and entry[:3] == copied[:3] and entry.sha256 == copied.sha256:
-            yield staged._replace(entry=entry)
+        if entry is not None and _is_copy(entry, copied):
+            yield Proven(entry, changed_ns, framing)
 
 
-def _wanted(workspace: Workspace) -> Iterator[Entry]:
-    """Yield the files that the point to be has and the point before has not, or has differently."""
-    return (
-        change.new for change in read_delta(workspace.delta) if change.new is not None and change.new.kind is Kind.FILE
-    )
+def _is_copy(entry: Entry, copied: Entry) -> bool:
+    return entry.path == copied.path and entry.size == copied.size and entry.sha256 == copied.sha256

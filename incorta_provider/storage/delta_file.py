@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from incorta_provider.dr.diff import Change, ChangeKind
-from incorta_provider.dr.manifest import DIR_CODE, Entry, Kind, parent_of
+from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, Entry, Kind, parent_of
 from incorta_provider.storage.arrow_columns import integers, raw_bytes
 from incorta_provider.storage.manifest_columns import FIELDS, to_columns, to_entries
 from incorta_provider.storage.manifest_file import first_paths, select
@@ -162,6 +162,14 @@ def read_delta(path: Path) -> Iterator[Change]:
             old = entry
     if old is not None:
         yield Change(ChangeKind.REMOVED, old, None)
+
+
+def read_brought(path: Path) -> Iterator[Entry]:
+    """Yield the files that are new or changed, as they became, in path order."""
+    for group in _groups(path):
+        codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
+        rows = zip(to_entries(group), codes, sides, strict=True)
+        yield from (entry for entry, code, side in rows if side == _NEW and code == FILE_CODE)
 
 
 def read_folders(path: Path) -> Iterator[Entry]:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 _CELL = 8
+_CLOSED = -1
+"""No descriptor; the number of a closed one may soon be another file's."""
 _CELLS = mmap.PAGESIZE // _CELL
 _NEXT_ROW = 2
 """The cells before it are the bucket: see :mod:`incorta_provider.storage.flow.bucket`."""
@@ -48,19 +50,17 @@ class Board:
     def __init__(self) -> None:
         handle = os.memfd_create("incorta-dr-flow")
         os.ftruncate(handle, mmap.PAGESIZE)
-        self._open(f"/proc/{os.getpid()}/fd/{handle}")
-        self._made: int | None = handle
+        self._open(f"/proc/{os.getpid()}/fd/{handle}", handle)
 
     def __getstate__(self) -> str:
         return self._path
 
     def __setstate__(self, path: str) -> None:
-        self._open(path)
-        self._made = None
+        self._open(path, os.open(path, os.O_RDWR | os.O_CLOEXEC))  # opened anew: its lock excludes other processes
 
-    def _open(self, path: str) -> None:
+    def _open(self, path: str, handle: int) -> None:
         self._path = path
-        self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # own description: its lock excludes other processes
+        self._handle = handle
         page = memoryview(mmap.mmap(self._handle, mmap.PAGESIZE))
         self.bucket = page[: _NEXT_ROW * _CELL].cast("d")
         self._cells = page.cast("q")
@@ -72,9 +72,9 @@ class Board:
 
     def close(self) -> None:
         """Let the page go; who counts still counts for nobody."""
-        os.close(self._handle)
-        if self._made is not None:
-            os.close(self._made)
+        with self._lock:
+            os.close(self._handle)
+            self._handle = _CLOSED
 
     def move(self, size: int) -> None:
         """Count bytes; from any thread, for each small file, so it does nothing else."""

@@ -70,6 +70,7 @@ class Oversight:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.callback(self._board.close)
         self._stack.enter_context(self.throttle.current())
         if self._shard is not None:  # shows the other shards at once with how many they share the limit
             self._write(self._progress.report(self._board.counts(), self._clock()))

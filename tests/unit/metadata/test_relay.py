@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import pytest
 from pymysql.constants import CLIENT
 
 from incorta_provider.metadata.relay import greeting, lent
+
+FD_SETSIZE = 1024
+"""select(2) knows no descriptor from this number on."""
 
 
 class Session:
@@ -109,3 +114,13 @@ def test_a_server_that_goes_away_is_noticed_by_the_client(session: Any) -> None:
     with lent(session) as path, logged_in(path) as client:
         session.server.close()
         assert client.recv(1) == b""
+
+
+def test_a_process_with_many_open_files_can_lend_too(session: Any) -> None:
+    with ExitStack() as stack:
+        for _ in range(FD_SETSIZE):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        path = stack.enter_context(lent(session))
+        client = stack.enter_context(logged_in(path))
+        client.sendall(packet(0, b"\x03SELECT 1"))
+        assert session.server.recv(100) == packet(0, b"\x03SELECT 1")

@@ -65,6 +65,14 @@ def test_everything_is_staged_with_its_digest_and_described(pair: Pair, workspac
     assert (report.vanished, report.unsettled, report.carried) == ((), (), 0)
 
 
+def test_a_copy_leaves_nothing_open(pair: Pair) -> None:
+    put(pair.source, {"a": b"aa"})
+    pair.copy(pair.catalog.workspace("first"), final=False)
+    opened = sorted(Path("/proc/self/fd").iterdir())
+    pair.copy(pair.catalog.workspace("second"), final=False)
+    assert sorted(Path("/proc/self/fd").iterdir()) == opened
+
+
 def test_hostile_names_travel_byte_by_byte(pair: Pair, workspace: Workspace) -> None:
     put(pair.source, {name + b"/" + name: name for name in HOSTILE_NAMES})
     pair.copy(workspace, final=True)
