@@ -14,6 +14,7 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.readiness.facts import ServerFacts
 from incorta_provider.metadata.rights import Grant, missing
@@ -46,7 +47,7 @@ def ask_server(endpoint: Endpoint, zones: Iterable[str] = ()) -> Asked:
         (account,) = (row["a"] for row in rows(session, "SELECT CURRENT_USER() AS a"))
         grants = [str(next(iter(row.values()))) for row in rows(session, "SHOW GRANTS")]
         user, _, host = str(account).rpartition("@")
-        return Asked(server, f"'{user}'@'{host}'", missing(grants, endpoint.schema))
+        return Asked(server, f"'{user}'@'{host}'", missing(grants, endpoint.schema, engine_of(session)))
 
 
 def rows(session: Session, query: str, values: Mapping[str, object] | None = None) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.dr.metadata_rules import EngineMapping
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
@@ -320,9 +322,15 @@ class TestProof:
         differences: list[Difference] = []
 
         def prove(
-            endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str, source: Endpoint
+            endpoint: Endpoint,
+            dump: Path,
+            inventory: Path,
+            *,
+            scratch_key: str,
+            source: Endpoint,
+            mapping: EngineMapping | None,
         ) -> list[Difference]:
-            assert (endpoint.site, scratch_key) == ("newyork", "20261125T120000Z-55d41569")
+            assert (endpoint.site, scratch_key, mapping) == ("newyork", "20261125T120000Z-55d41569", None)
             assert source.site == "berlin"
             assert dump.read_bytes() == b"a dump"
             Inventory.model_validate_json(inventory.read_bytes())
@@ -369,7 +377,9 @@ class TestProof:
         weak = Finding(Severity.WARNING, "sql_mode", "newyork", "another one")
         judged: list[tuple[str, str]] = []
 
-        def findings(endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str) -> list[Finding]:
+        def findings(
+            endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str, mapping: None
+        ) -> list[Finding]:
             judged.append((endpoint.site, source))
             return [lacking, weak]
 
@@ -379,7 +389,8 @@ class TestProof:
         with pytest.raises(PreconditionError) as caught:
             prove_dump(run)
         assert caught.value.what == f"the metadata cannot be restored:\n  {lacking}"
-        assert caplog.messages == ["newyork: sql_mode: another one."]
+        warned = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+        assert warned == ["newyork: sql_mode: another one."]
         assert judged == [("newyork", "berlin")]
         with pytest.raises(PreconditionError, match="the dump has not been proven"):
             run.proven()
