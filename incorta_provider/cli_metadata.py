@@ -69,7 +69,7 @@ def _diff(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace, 
     if arguments.other:
         what, found = arguments.other, diff_with_site(site, access.site(arguments.other))
     else:
-        what, found = diff_with_point(site, arguments.point)
+        what, found = diff_with_point(site, arguments.point, access.config.metadata.mapping)
     for difference in found:
         print(difference)
     print(f"{site.name} differs from {what} in {len(found)} place(s)" if found else f"{site.name} equals {what}")

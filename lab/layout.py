@@ -23,6 +23,7 @@ SPAN = 300
 
 SiteKind = Literal[
     "mysql",
+    "other_mysql",
     "zookeeper",
     "zookeeper_quorum",
     "zookeeper_election",
@@ -39,6 +40,7 @@ LabKind = Literal["airflow", "redis", "s3", "ceph_mon", "ceph_osd"]
 _OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "mysql": (1, 1),
     "cmc": (2, 1),
+    "other_mysql": (3, 1),
     "zookeeper": (11, 3),
     "zookeeper_quorum": (21, 3),
     "zookeeper_election": (31, 3),

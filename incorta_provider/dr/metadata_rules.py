@@ -65,6 +65,16 @@ class ScanRules(_Part):
     allowed_columns: tuple[AllowedColumn, ...] = ()
 
 
+class EngineMapping(_Part):
+    """How a MariaDB's metadata become a MySQL's, or the other way round.
+
+    :ivar collations: the target's by the source's; those that both have need no entry. Another collation may sort and
+        compare in another way: which one will do is for a person to say.
+    """
+
+    collations: dict[Text, Text] = Field(default_factory=dict)
+
+
 class MetadataRules(_Part):
     """Queries for files, and rules for values.
 
@@ -75,6 +85,7 @@ class MetadataRules(_Part):
     :ivar accounted: files that the metadata are to name; one that they do not name is listed as an orphan. Patterns on
         the relative path.
     :ivar drill: what to switch off in a copy that is tried out.
+    :ivar mapping: allows sites whose servers are of unlike engines; without it, a restore there is refused.
     """
 
     references: tuple[Text, ...] = ()
@@ -83,3 +94,4 @@ class MetadataRules(_Part):
     rewrite: tuple[RewriteRule, ...] = ()
     drill: tuple[DrillRule, ...] = ()
     scan: ScanRules = ScanRules()
+    mapping: EngineMapping | None = None

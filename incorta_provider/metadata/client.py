@@ -6,6 +6,7 @@ its error output stands for when it fails.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,39 +15,48 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import product
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, cast
 
 import pymysql
 
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.engines.engine import Program, Programs
+from incorta_provider.metadata.engines.mariadb import MariaDb
 from incorta_provider.metadata.errors import translate
 from incorta_provider.metadata.option_file import lent_options, login_options, option_file
 from incorta_provider.metadata.relay import lent
 
-Program = Literal["dump", "sql"]
-
-PROGRAM_NAMES: dict[Program, tuple[str, ...]] = {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")}
 _ERROR_NUMBER = re.compile(r"(?:ERROR|[Ee]rror:?) (\d{4})\b|\((\d{4})\)")
 _COMPLAINT = re.compile(r"ERROR \d|Error:|mariadb|mysql")
 _ERROR_BYTES = 2000
 
 
-def find_program(program: Program) -> str:
+def find_program(program: Program, programs: Programs = MariaDb.programs) -> str:
     """Return the path of a client program.
 
-    :raises ConfigurationError: none of its names is on the PATH.
+    :raises ConfigurationError: none of its names is on the PATH, or only another engine's program of that name.
     """
-    names = PROGRAM_NAMES[program]
-    for name in names:
-        if path := shutil.which(name):
+    names = programs.names[program]
+    for name, folder in product(names, os.get_exec_path()):
+        path = shutil.which(name, path=folder)
+        if path and not _is_foreign(path, programs):
             return path
     raise ConfigurationError(
         f"the program {' or '.join(names)} is not installed",
         where="Airflow worker",
-        fix="Install the MariaDB client (Debian: mariadb-client) on every worker.",
+        fix=f"Install {programs.package} on every worker.",
     )
+
+
+def _is_foreign(path: str, programs: Programs) -> bool:
+    """Tell by its version whether a program is another engine's, which gave it the same name."""
+    if not programs.not_from:
+        return False
+    said = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return programs.not_from in said.stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +111,20 @@ class Client:
 
 @contextmanager
 def running(
-    program: Program, endpoint: Endpoint, arguments: Sequence[str], options: Mapping[str, object] | None = None
+    program: Program,
+    endpoint: Endpoint,
+    arguments: Sequence[str],
+    options: Mapping[str, object] | None = None,
+    *,
+    programs: Programs = MariaDb.programs,
 ) -> Iterator[Client]:
     """Start a client program with a pipe for what it reads or writes; it is ended when the block is left.
 
     :param endpoint: where it works, for messages and, unless ``options`` say something else, its login. Where that is
         to be with TLS, the program is lent a session of ours.
+    :param programs: of the engine at the other end.
     """
-    path = find_program(program)
+    path = find_program(program, programs)
     with ExitStack() as stack:
         if options is None:
             options = _own_session(endpoint, stack) if endpoint.tls else login_options(endpoint)

@@ -17,10 +17,10 @@ from incorta_provider.dr.inventory import (
 from incorta_provider.metadata.checksum import measure
 from incorta_provider.metadata.definitions import read_definitions
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.engine import begin_snapshot
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.row_diff import ComparedTable, differing_rows
 from incorta_provider.metadata.row_keys import row_keys
-from incorta_provider.metadata.snapshot import begin_snapshot
 
 READERS = 4
 """Sessions that compute checksums at the same time."""

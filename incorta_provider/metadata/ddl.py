@@ -23,7 +23,7 @@ _INDEX = re.compile(rf"(?:UNIQUE |FULLTEXT |SPATIAL )?KEY ({_NAME}) |(PRIMARY KE
 _CONSTRAINT = re.compile(rf"CONSTRAINT ({_NAME}) ")
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _DEFINER = re.compile(rf"DEFINER={_NAME}(?:@{_NAME})?")
-_EVENT_STATUS = re.compile(r"(ON COMPLETION (?:NOT )?PRESERVE) (?:ENABLE|DISABLE(?: ON SLAVE)?)")
+_EVENT_STATUS = re.compile(r"(ON COMPLETION (?:NOT )?PRESERVE) (?:ENABLE|DISABLE(?: ON (?:SLAVE|REPLICA))?)")
 _BLANK = r"(?:\s|/\*.*?\*/|--\s[^\n]*|\#[^\n]*)"
 _TOKEN = re.compile(rf"""{_BLANK}+|(?P<quoted>{_NAME}|"(?:[^"]|"")*")|(?P<word>[\w$]+)|[.@=]""", re.DOTALL)
 _TRIGGER_ORDER = re.compile(

@@ -21,6 +21,8 @@ from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from incorta_provider.metadata.checksum import Column, Measure
 from incorta_provider.metadata.ddl import TableText, create_trigger, split_table, switched_off, trigger_body
 from incorta_provider.metadata.endpoint import Session
+from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.engines.engine import Engine
 
 _Code = TypeVar("_Code", bound=Code)
 
@@ -100,6 +102,7 @@ class Definitions:
 def read_definitions(session: Session) -> Definitions:
     """Read everything of the session's own schema."""
     reader = _Reader(session)
+    engine = reader.engine
     by_size = reader.table_names()
     columns = reader.columns()
     names = sorted(by_size)
@@ -109,7 +112,7 @@ def read_definitions(session: Session) -> Definitions:
         schema_name=schema["SCHEMA_NAME"],
         character_set=schema["DEFAULT_CHARACTER_SET_NAME"],
         collation=schema["DEFAULT_COLLATION_NAME"],
-        tables={name: split_table(reader.shown("TABLE", name)["Create Table"]) for name in names},
+        tables={name: reader.table(name, engine) for name in names},
         engines=dict.fromkeys(names, "InnoDB"),
         columns={name: columns.get(name, []) for name in by_size},
         views=reader.views(),
@@ -138,22 +141,31 @@ def read_code(session: Session) -> CodeTexts:
 
 def read_server(session: Session) -> Server:
     """Return the facts of the session's server."""
-    (row,) = _Reader(session).rows(
+    (row,) = _rows(
+        session,
         "SELECT VERSION() AS version, @@GLOBAL.sql_mode AS sql_mode, @@character_set_server AS character_set, "
         "@@collation_server AS collation, @@GLOBAL.time_zone AS time_zone, "
-        "@@lower_case_table_names AS lower_case_table_names"
+        "@@lower_case_table_names AS lower_case_table_names",
     )
     return Server(**row)
+
+
+def _rows(session: Session, query: str) -> list[dict[str, Any]]:
+    with session.cursor(DictCursor) as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
     session: Session
 
+    @property
+    def engine(self) -> Engine:
+        return engine_of(self.session)
+
     def rows(self, query: str) -> list[dict[str, Any]]:
-        with self.session.cursor(DictCursor) as cursor:
-            cursor.execute(query)
-            return list(cursor.fetchall())
+        return _rows(self.session, query)
 
     def shown(self, kind: str, name: str) -> dict[str, Any]:
         (row,) = self.rows(f"SHOW CREATE {kind} {quote(name)}")
@@ -169,6 +181,11 @@ class _Reader:
                 "the schema was dropped meanwhile", where="metadata schema", fix="Find out by whom."
             )
         return rows[0]
+
+    def table(self, name: str, engine: Engine) -> TableText:
+        text = split_table(self.shown("TABLE", name)["Create Table"])
+        text.columns = {column: engine.normal_column(definition) for column, definition in text.columns.items()}
+        return text
 
     def table_names(self) -> list[str]:
         """Return the base tables, the largest first; refuse what is neither an InnoDB table nor a view."""
@@ -222,7 +239,7 @@ class _Reader:
                 raise ConfigurationError(
                     f"the account may not read {kind.lower()} {quote(name)}",
                     where="metadata schema",
-                    fix="Grant it SELECT on mysql.proc.",
+                    fix=f"Grant it {self.engine.routine_right}.",
                 )
             found[f"{kind} {name}"] = Code(definition=definition, settings=_settings(row))
         return found
@@ -269,10 +286,8 @@ class _Reader:
         InnoDB gives a table another id whenever it is truncated, rebuilt or made anew. The time of creation is that of
         the definition file, which every other ALTER writes too.
         """
-        rows = self.rows(
-            "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
-            "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE() "
-            "UNION ALL SELECT 'file', TABLE_NAME, CREATE_TIME FROM information_schema.TABLES "
+        rows = self.rows(self.engine.table_marks) + self.rows(
+            "SELECT 'file' AS kind, TABLE_NAME AS name, CREATE_TIME AS mark FROM information_schema.TABLES "
             "WHERE TABLE_SCHEMA = DATABASE() "
             "UNION ALL SELECT 'trigger', TRIGGER_NAME, CREATED FROM information_schema.TRIGGERS "
             "WHERE TRIGGER_SCHEMA = DATABASE() "

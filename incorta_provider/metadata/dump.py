@@ -31,11 +31,12 @@ from incorta_provider.metadata.archive import new_archive, replacing
 from incorta_provider.metadata.checksum import Measure, measure
 from incorta_provider.metadata.definer_text import with_definers
 from incorta_provider.metadata.definitions import Definitions, read_definitions
-from incorta_provider.metadata.dump_client import DumpStream, dumping, position_in, trigger_section
+from incorta_provider.metadata.dump_client import DumpStream, dumping, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.engines.engine import Engine
 from incorta_provider.metadata.errors import REDEFINED, number_of, translated
 from incorta_provider.metadata.references import find_references, write_references
-from incorta_provider.metadata.snapshot import ensure_positions, position_of, share_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,15 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class _Source:
+    """What is dumped, and a session in which definitions are read."""
+
+    endpoint: Endpoint
+    engine: Engine
+    control: Session
+
+
+@dataclass(frozen=True, slots=True)
 class _Taken:
     """The outcome of one attempt that succeeded."""
 
@@ -111,8 +121,9 @@ def dump(
     endpoint.ensure_rights()
     try:
         with endpoint.connect() as control, translated(endpoint.label):
-            ensure_positions(control)
-            taken, attempts = _try_until_proven(endpoint, control, folder, asked)
+            engine = engine_of(control)
+            engine.ensure_positions(control)
+            taken, attempts = _try_until_proven(_Source(endpoint, engine, control), folder, asked)
     except BaseException:
         forget(folder)
         raise
@@ -137,35 +148,35 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _try_until_proven(endpoint: Endpoint, control: Session, folder: Path, asked: _Asked) -> tuple[_Taken, int]:
+def _try_until_proven(source: _Source, folder: Path, asked: _Asked) -> tuple[_Taken, int]:
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _attempt(endpoint, control, folder, asked), attempt
+            return _attempt(source, folder, asked), attempt
         except _StartOver as cause:
             reason = str(cause)
             log.info("attempt %d of %d starts over: %s", attempt, ATTEMPTS, reason)
             time.sleep(min(2.0, 0.05 * 2**attempt))
     raise TransientError(
         f"no dump could be proven in {ATTEMPTS} attempts; the last one: {reason}",
-        where=endpoint.label,
+        where=source.endpoint.label,
         fix="Let running migrations end, then try again.",
     )
 
 
-def _attempt(endpoint: Endpoint, control: Session, folder: Path, asked: _Asked) -> _Taken:
+def _attempt(source: _Source, folder: Path, asked: _Asked) -> _Taken:
     """Dump once.
 
     :raises _StartOver: dump and inventory are not shown to be one state.
     """
-    before = _definitions(control)
+    before = _definitions(source.control)
     try:
-        taken = _take(endpoint, before, folder, asked)
+        taken = _take(source, before, folder, asked)
     except (DrError, pymysql.MySQLError) as error:
-        if _means_redefined(error) or _definitions(control) != before:
+        if _means_redefined(error) or _definitions(source.control) != before:
             raise _StartOver(f"a definition changed during the dump: {error}") from error
         raise
-    if _definitions(control) != before:
+    if _definitions(source.control) != before:
         raise _StartOver("a definition changed during the dump")
     return taken
 
@@ -184,18 +195,20 @@ def _means_redefined(error: Exception) -> bool:
     return isinstance(cause, pymysql.MySQLError) and number_of(cause) in REDEFINED
 
 
-def _take(endpoint: Endpoint, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
+def _take(source: _Source, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
+    endpoint, engine = source.endpoint, source.engine
     definitions = found.with_definers(asked.definers)
     with ExitStack() as stack:
         sessions = [stack.enter_context(_impatient(endpoint.connect())) for _ in range(SESSIONS)]
-        position, (lent, *readers) = share_snapshot(sessions)
+        position, (lent, *readers) = engine.share_snapshot(sessions)
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-        with dumping(endpoint, lent) as stream:
+        with dumping(endpoint, lent, engine) as stream:
             counted = pool.submit(_count, readers, definitions, asked.references)
             counted.add_done_callback(lambda done: stream.stop() if done.exception() else None)
-            size, sha256, named = _store(stream, definitions, folder / DUMP_FILE, counted, asked.definers)
-        if not position == named == position_of(lent):
-            raise _other_state(position, named, endpoint)
+            size, sha256, head = _store(stream, definitions, folder / DUMP_FILE, counted, asked.definers)
+        dumped = engine.position_dumped(lent, head, position)
+        if dumped != position:
+            raise _other_state(position, dumped, source)
         measures, references = counted.result()
     return _Taken(definitions.inventory(measures, position), references, size, sha256)
 
@@ -217,10 +230,10 @@ def _count(
 
 def _store(
     stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
-) -> tuple[int, str, str]:
+) -> tuple[int, str, bytes]:
     """Compress the dump into its file; when the dump was stopped because the counting failed, raise why that did.
 
-    :returns: size and SHA-256 of the file, and the position that the dump names.
+    :returns: size and SHA-256 of the file, and the beginning of the dump.
     """
     head = b""
     with new_archive(path) as archive:
@@ -235,13 +248,13 @@ def _store(
             raise
         archive.write(trigger_section(definitions.triggers, definitions.collation))
         sha256 = archive.close()
-        return archive.size, sha256, position_in(head)
+        return archive.size, sha256, head
 
 
-def _other_state(expected: str, named: str, endpoint: Endpoint) -> IntegrityError:
+def _other_state(expected: str, named: str, source: _Source) -> IntegrityError:
     """The dump client ended our transaction, or did not read through it."""
     return IntegrityError(
         f"the dump is of position {named or 'unknown'}, the inventory of {expected}",
-        where=endpoint.label,
-        fix="Use the client programs of MariaDB 10.6 or later.",
+        where=source.endpoint.label,
+        fix=f"Use {source.engine.name}'s own client programs, of the server's release.",
     )

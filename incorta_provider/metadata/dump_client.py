@@ -6,7 +6,6 @@ appended here, without it, behind the data. Events are left out: an event of a r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from incorta_provider.metadata.archive import CHUNK
 from incorta_provider.metadata.client import Client, running
 from incorta_provider.metadata.ddl import encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.engine import Engine
 from incorta_provider.metadata.option_file import lent_options
 from incorta_provider.metadata.relay import lent
 
@@ -33,20 +33,15 @@ OPTIONS = (
 """``--tz-utc`` carries TIMESTAMPs as instants, ``--hex-blob`` binary values as they are; without a date, the same data
 give the same dump."""
 
-_POSITION = re.compile(rb"^-- CHANGE MASTER TO MASTER_LOG_FILE='([^']+)', MASTER_LOG_POS=(\d+);", re.MULTILINE)
 _END = b"-- Dump completed"
 _TAIL_BYTES = 64
 
 
 @dataclass(slots=True)
 class DumpStream:
-    """A dump that is running.
-
-    :ivar forced: it goes on behind what cannot be dumped, and its status says no more than that.
-    """
+    """A dump that is running."""
 
     client: Client
-    forced: bool = False
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the whole dump.
@@ -58,48 +53,29 @@ class DumpStream:
         while piece := self.client.output.read1(CHUNK):
             yield piece
             tail = (tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        if not self.forced:
-            self.client.finish()
+        self.client.finish()
         if _END not in tail:
             raise IntegrityError(
                 f"{self.client.name} wrote no end of its dump", where=self.client.endpoint.label, fix="Try again."
             )
-
-    def left_out(self) -> str:
-        """Return what a forced dump complained of, once all its pieces were read; empty when of nothing."""
-        return self.client.failure().what if self.client.process.wait() else ""
 
     def stop(self) -> None:
         """End the client; whoever reads its output finds that it failed."""
         self.client.process.kill()
 
 
-def position_in(head: bytes) -> str:
-    """Return the binary log position that the beginning of a dump names, ``file:offset``; empty when it names none."""
-    found = _POSITION.search(head)
-    return f"{found[1].decode()}:{int(found[2])}" if found else ""
-
-
 @contextmanager
-def dumping(endpoint: Endpoint, session: Session) -> Iterator[DumpStream]:
-    """Start a dump of the endpoint's schema out of the snapshot that a session holds; its head tells the position.
+def dumping(endpoint: Endpoint, session: Session, engine: Engine) -> Iterator[DumpStream]:
+    """Start a dump of the endpoint's schema out of the snapshot that a session holds.
 
     The session must not be used by anyone else meanwhile.
     """
-    arguments = [*OPTIONS, "--skip-ssl", "--skip-triggers", "--skip-events", "--master-data=2", endpoint.schema]
-    with lent(session) as path, running("dump", endpoint, arguments, lent_options(endpoint, path)) as client:
-        yield DumpStream(client)
-
-
-@contextmanager
-def backing_up(endpoint: Endpoint, *, forced: bool = False) -> Iterator[DumpStream]:
-    """Start a dump of everything in the endpoint's schema, triggers and events as they are.
-
-    :param forced: leave out what cannot be dumped.
-    """
-    force = ["--force"] if forced else []
-    with running("dump", endpoint, [*OPTIONS, *force, "--triggers", "--events", endpoint.schema]) as client:
-        yield DumpStream(client, forced)
+    special = (*engine.dump_options, *engine.lent_dump_options)
+    arguments = [*OPTIONS, *special, "--skip-triggers", "--skip-events", endpoint.schema]
+    with lent(session) as path:
+        options = lent_options(endpoint, path)
+        with running("dump", endpoint, arguments, options, programs=engine.programs) as client:
+            yield DumpStream(client)
 
 
 def trigger_section(triggers: Mapping[str, Code], collation: str) -> bytes:

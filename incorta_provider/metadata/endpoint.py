@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pymysql.connections import Connection
-from pymysql.cursors import Cursor
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.metadata.engines import engine
+from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.rights import missing
 from incorta_provider.metadata.tls import Tls, TlsConnection, tls_of
 
-Session: TypeAlias = "Connection[Cursor]"
+Session: TypeAlias = engine.Session
 
 DEFAULT_PORT = 3306
 CONNECT_SECONDS = 10
@@ -97,20 +98,24 @@ class Endpoint:
                 ssl=self.tls.context() if self.tls else None,
             )
 
+    def engine(self) -> engine.Engine:
+        """Ask the server which engine it is.
+
+        :raises ConfigurationError: one that is not supported.
+        """
+        with self.connect_to(None) as session, translated(self.label):
+            return engine_of(session)
+
     def ensure_rights(self) -> None:
         """Refuse an account that lacks a right; the server would hide objects from it instead of saying so.
 
-        :raises ConfigurationError: lists the GRANT statements that are missing, or the server is no MariaDB.
+        :raises ConfigurationError: lists the GRANT statements that are missing, or the server is of no known engine.
         """
         with self.connect_to(None) as session, translated(self.label), session.cursor() as cursor:
-            cursor.execute("SELECT VERSION(), CURRENT_USER()")
-            version, account = cursor.fetchone() or ("", "")
+            cursor.execute("SELECT CURRENT_USER()")
+            (account,) = cursor.fetchone() or ("",)
             cursor.execute("SHOW GRANTS")
-            lacking = missing([str(line) for (line,) in cursor.fetchall()], self.schema)
-        if "MariaDB" not in version:
-            raise ConfigurationError(
-                f"the server is {version}; only MariaDB is supported so far", where=self.label, fix="Use MariaDB."
-            )
+            lacking = missing([str(line) for (line,) in cursor.fetchall()], self.schema, engine_of(session))
         if lacking:
             user, _, host = str(account).rpartition("@")
             needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in lacking)

@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from incorta_provider.dr.inventory import Event, Inventory
+from incorta_provider.dr.plain_table import plain_table
 from incorta_provider.dr.sql_names import quote, rename_schema
 from incorta_provider.metadata.archive import read_archive
 from incorta_provider.metadata.client import running
 from incorta_provider.metadata.ddl import encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.row_statements import row_statements
 
 OPTIONS = (
     "--batch",
@@ -44,6 +46,10 @@ def load(endpoint: Endpoint, schema: str, dump: Path, inventory: Inventory) -> N
     """
     there = replace(endpoint, schema=schema)
     pieces = read_archive(dump)
+    if inventory.rows_only:
+        _create_tables(there, inventory)
+        _feed(there, row_statements(pieces))
+        return
     if schema != inventory.schema_name:
         pieces = renamed(pieces, inventory.schema_name, schema)
     _feed(there, pieces)
@@ -51,8 +57,17 @@ def load(endpoint: Endpoint, schema: str, dump: Path, inventory: Inventory) -> N
         _create_event(there, event, inventory.collation)
 
 
+def _create_tables(endpoint: Endpoint, inventory: Inventory) -> None:
+    """Make the tables empty, by the very statements that were tried: MySQL shows which words were used."""
+    with endpoint.connect() as session, translated(endpoint.label), session.cursor() as cursor:
+        cursor.execute("SET SESSION foreign_key_checks = 0")
+        for name, table in inventory.tables.items():
+            cursor.execute(plain_table(table).create(name))
+
+
 def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
-    with running("sql", endpoint, [*OPTIONS, endpoint.schema]) as client:
+    programs = endpoint.engine().programs
+    with running("sql", endpoint, [*OPTIONS, endpoint.schema], programs=programs) as client:
         try:
             for piece in pieces:
                 client.input.write(piece)

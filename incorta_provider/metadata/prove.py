@@ -16,7 +16,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from incorta_provider.dr.inventory import Difference, Inventory, compare
+from incorta_provider.dr.metadata_rules import EngineMapping
 from incorta_provider.exceptions import DrError, IntegrityError
+from incorta_provider.metadata.carry import carried
 from incorta_provider.metadata.comparison import absent_definers, row_differences, take_inventory
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
@@ -30,15 +32,23 @@ _MAX_NAME = 64
 
 
 def prove(
-    endpoint: Endpoint, dump: Path, inventory_file: Path, *, scratch_key: str, source: Endpoint | None = None
+    endpoint: Endpoint,
+    dump: Path,
+    inventory_file: Path,
+    *,
+    scratch_key: str,
+    source: Endpoint | None = None,
+    mapping: EngineMapping | None = None,
 ) -> list[Difference]:
     """Return every difference between the dump, once restored, and what was dumped.
 
     :param scratch_key: names the scratch schema, so that a retry finds what it left.
     :param source: where the dump was made; asked only when rows differ, for which ones. It has gone on since, so these
         rows are a help to a person, and no verdict.
+    :param mapping: the topology's, for a server of another engine.
     """
-    inventory = read_inventory(inventory_file)
+    endpoint.ensure_rights()
+    inventory = carried(endpoint, read_inventory(inventory_file), mapping)
     with restored_apart(endpoint, dump, inventory, scratch_key=scratch_key) as scratch:
         found, missing = take_inventory(scratch), absent_definers(scratch, inventory)
         unequal = missing + compare(inventory, found, events="disabled")
@@ -47,7 +57,10 @@ def prove(
 
 @contextmanager
 def restored_apart(endpoint: Endpoint, dump: Path, inventory: Inventory, *, scratch_key: str) -> Iterator[Endpoint]:
-    """Restore a dump into a scratch schema beside the live one; it is dropped when the block is left."""
+    """Restore a dump into a scratch schema beside the live one; it is dropped when the block is left.
+
+    :param inventory: in the words of the endpoint's engine; see :mod:`incorta_provider.metadata.carry`.
+    """
     endpoint.ensure_rights()
     scratch = scratch_name(scratch_key)
     with holding(endpoint, scratch) as session:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from incorta_provider.dr.sql_names import quote
+from incorta_provider.metadata.engines.engine import Engine
+from incorta_provider.metadata.engines.mariadb import MariaDb
 
 SCRATCH_PREFIX = "_dr_proof_"
 """Begins the name of every scratch schema in which a dump is proven."""
@@ -36,12 +38,7 @@ SCHEMA_RIGHTS = (
 )
 """On the metadata schema, on the scratch schemas and on those beside it: what a dump reads and a restore writes."""
 
-GLOBAL_RIGHTS = ("PROCESS", "BINLOG MONITOR", "SET USER")
-"""MariaDB's names. PROCESS: the internal ids of tables, which give away a table that was made anew during a dump.
-BINLOG MONITOR: what the binary log leaves out. SET USER: restore of views and routines under their own definer."""
-
-READABLE_TABLES = ("mysql.proc", "mysql.user")
-"""Routines that another account made are hidden without the first; the second tells whether a definer exists."""
+_MARIADB = MariaDb("")
 
 _GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?P<database>\*|`(?:[^`]|``)*`)\.(?P<table>\*|`(?:[^`]|``)*`) TO ")
 
@@ -64,30 +61,31 @@ class Grant:
         return f"GRANT {', '.join(self.rights)} ON {self.place} TO {account}"
 
 
-def needed(schema: str) -> list[Grant]:
+def needed(schema: str, engine: Engine = _MARIADB) -> list[Grant]:
     """Return the rights that the account of this schema's site needs."""
+    whole = (*SCHEMA_RIGHTS, *engine.more_schema_rights)
     return [
-        Grant(GLOBAL_RIGHTS, "*.*"),
-        Grant(SCHEMA_RIGHTS, f"{quote(_pattern(schema))}.*"),
-        Grant(SCHEMA_RIGHTS, f"{quote(_pattern(SCRATCH_PREFIX) + '%')}.*"),
-        Grant(SCHEMA_RIGHTS, f"{quote(_pattern(BESIDE_PREFIX) + '%')}.*"),
-        *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in READABLE_TABLES),
+        Grant(engine.global_rights, "*.*"),
+        Grant(whole, f"{quote(_pattern(schema))}.*"),
+        Grant(whole, f"{quote(_pattern(SCRATCH_PREFIX) + '%')}.*"),
+        Grant(whole, f"{quote(_pattern(BESIDE_PREFIX) + '%')}.*"),
+        *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in engine.readable_tables),
     ]
 
 
-def statements(account: str, schema: str) -> list[str]:
+def statements(account: str, schema: str, engine: Engine = _MARIADB) -> list[str]:
     """Return the GRANT statements for one account."""
-    return [grant.statement(account) for grant in needed(schema)]
+    return [grant.statement(account) for grant in needed(schema, engine)]
 
 
-def missing(shown: Iterable[str], schema: str) -> list[Grant]:
+def missing(shown: Iterable[str], schema: str, engine: Engine = _MARIADB) -> list[Grant]:
     """Return what an account lacks.
 
     :param shown: what ``SHOW GRANTS`` says of the account, those of its roles included.
     """
     held = [parsed for line in shown if (parsed := _parse(line))]
     found = []
-    for grant in needed(schema):
+    for grant in needed(schema, engine):
         lacking = tuple(right for right in grant.rights if not _holds(held, right, grant.place))
         if lacking:
             found.append(Grant(lacking, grant.place))

@@ -13,6 +13,7 @@ from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.detection import ensure_same_engine
 from incorta_provider.metadata.errors import translated
 
 LOCK_SECONDS = 10
@@ -43,7 +44,11 @@ def lock_name(schema: str) -> str:
 
 
 def recreate(session: Session, schema: str, inventory: Inventory) -> None:
-    """Make a schema anew and empty, with the character set of the one that was dumped."""
+    """Make a schema anew and empty, with the character set of the one that was dumped.
+
+    :raises ConfigurationError: the server is of another engine; nothing was dropped.
+    """
+    ensure_same_engine(session, inventory.server.version)
     drop(session, schema)
     with session.cursor() as cursor:
         cursor.execute(

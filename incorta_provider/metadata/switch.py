@@ -20,6 +20,7 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of
 from incorta_provider.metadata.ddl import definer_clause, encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.errors import translated
 
 log = logging.getLogger(__name__)
@@ -87,9 +88,7 @@ def ensure_nothing_refers(session: Session, schema: str, where: str) -> None:
     """
     with session.cursor() as cursor:
         cursor.execute(
-            "SELECT FOR_NAME FROM information_schema.INNODB_SYS_FOREIGN "
-            "WHERE CONVERT(CAST(SUBSTRING_INDEX(REF_NAME, '/', 1) AS BINARY) USING filename) = %s "
-            "AND CONVERT(CAST(SUBSTRING_INDEX(FOR_NAME, '/', 1) AS BINARY) USING filename) <> %s",
+            engine_of(session).references_from_outside,
             (schema, schema),
         )
         found = sorted(str(table) for (table,) in cursor.fetchall())

@@ -9,21 +9,26 @@ Nothing is changed, except that a point is restored into a scratch schema at the
 from __future__ import annotations
 
 from incorta_provider.dr.inventory import Difference
+from incorta_provider.dr.metadata_rules import EngineMapping
+from incorta_provider.metadata.carry import carried
 from incorta_provider.metadata.comparison import compare_schemas
 from incorta_provider.metadata.prove import restored_apart
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
 
 
-def diff_with_point(site: SiteAccess, point_id: str | None) -> tuple[str, list[Difference]]:
+def diff_with_point(
+    site: SiteAccess, point_id: str | None, mapping: EngineMapping | None = None
+) -> tuple[str, list[Difference]]:
     """Return the point's id and every difference from it.
 
     :param point_id: of a point in the site's catalog; None for the newest.
+    :param mapping: the topology's, for a point of another engine.
     """
     catalog = site.catalog
     point = catalog.get(point_id)
     ensure_point_whole(catalog, point)
-    inventory = point_inventory(catalog, point)
+    inventory = carried(site.database, point_inventory(catalog, point), mapping)
     dump = catalog.dump_path(point.id)
     with restored_apart(site.database, dump, inventory, scratch_key=f"diff_{point.id}") as scratch:
         return point.id, compare_schemas(scratch, site.database)

@@ -43,16 +43,22 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
     """
     there = source.database
     try:
-        found = pair_findings(there, target.database, access.clock(), access.config.metadata.definers)
+        found = pair_findings(there, target.database, access.clock(), access.config.metadata)
     except TransientError as error:
         newest = target.catalog.newest()
         if error.where != there.label or newest is None or newest.source != source.name:
             raise
         gone = Finding(Severity.WARNING, "source", source.name, f"it cannot be asked: {error.what}", error.fix)
         inventory = point_inventory(target.catalog, newest)
-        found = [gone, *restore_findings(target.database, inventory, access.clock(), source=source.name)]
+        found = [gone, *judge_restore(access, target, inventory, source=source.name)]
         return Verdict(source.name, target.name, f"recovery point {newest.id}", found)
     return Verdict(source.name, target.name, f"{source.name} as it is now", found)
+
+
+def judge_restore(access: GroupAccess, target: SiteAccess, inventory: Inventory, *, source: str) -> list[Finding]:
+    """Return what is wrong with the target's database for a recovery point's metadata, the worst first."""
+    mapping = access.config.metadata.mapping
+    return restore_findings(target.database, inventory, access.clock(), source=source, mapping=mapping)
 
 
 def ensure_restorable(access: GroupAccess, target: SiteAccess, inventory: Inventory, *, source: str) -> None:
@@ -60,7 +66,7 @@ def ensure_restorable(access: GroupAccess, target: SiteAccess, inventory: Invent
 
     :raises PreconditionError: lists all that stands in the way.
     """
-    found = restore_findings(target.database, inventory, access.clock(), source=source)
+    found = judge_restore(access, target, inventory, source=source)
     for finding in found:
         if finding.severity is Severity.WARNING:
             log.warning("%s: %s", finding.site, finding)

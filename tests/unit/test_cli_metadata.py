@@ -186,6 +186,7 @@ def test_differences_from_a_point_are_found_in_a_schema_beside(
         compared.append((expected.schema, actual.schema))
         return []
 
+    monkeypatch.setattr(metadata_diff, "carried", lambda endpoint, inventory, mapping: inventory)
     monkeypatch.setattr(metadata_diff, "restored_apart", restored_apart)
     monkeypatch.setattr(metadata_diff, "compare_schemas", compare)
     assert run("diff")[:2] == (0, [f"newyork equals {point.id}"])

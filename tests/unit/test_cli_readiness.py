@@ -33,7 +33,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """Return what the databases shall be like; no server is asked."""
     findings: list[Finding] = []
 
-    def pair(source: Endpoint, target: Endpoint, now: datetime, definers: object) -> list[Finding]:
+    def pair(source: Endpoint, target: Endpoint, now: datetime, rules: object) -> list[Finding]:
         assert {source.site, target.site} == set(SITES)
         assert now.utcoffset() is not None
         return findings
@@ -96,7 +96,7 @@ def test_a_source_that_is_gone_is_judged_by_the_newest_point(
     def gone(source: Endpoint, *_: object) -> list[Finding]:
         raise TransientError("the database cannot be used now", where=source.label, fix="Try again.")
 
-    def restore(target: Endpoint, inventory: Inventory, now: datetime, *, source: str) -> list[Finding]:
+    def restore(target: Endpoint, inventory: Inventory, now: datetime, *, source: str, mapping: None) -> list[Finding]:
         assert (target.site, inventory.rows, source) == ("newyork", 3, "berlin")
         return [NOTE]
 

@@ -51,7 +51,10 @@ def tls_findings(server: ServerFacts, host: str, now: datetime) -> Iterator[Find
 
 
 def tool_findings(tools: Iterable[ToolFacts], servers: Iterable[ServerFacts]) -> Iterator[Finding]:
-    """Yield what is wrong with the client programs of this worker."""
+    """Yield what is wrong with the client programs of this worker.
+
+    :param tools: those for the servers, which are of one make.
+    """
     known = list(servers)
     for tool in tools:
         yield from _tool(tool, known)
@@ -60,7 +63,7 @@ def tool_findings(tools: Iterable[ToolFacts], servers: Iterable[ServerFacts]) ->
 def _tool(tool: ToolFacts, servers: list[ServerFacts]) -> Iterator[Finding]:
     subject = "client programs"
     if not tool.version:
-        fix = "Install the MariaDB client (Debian: mariadb-client) on every worker."
+        fix = f"Install {tool.package} on every worker."
         yield Finding(Severity.BLOCKER, subject, WORKER, f"{tool.names} is not installed", fix)
         return
     others = [server for server in servers if server.family != tool.family]

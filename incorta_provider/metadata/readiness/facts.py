@@ -113,10 +113,12 @@ class ToolFacts:
     """One client program of this worker.
 
     :ivar version: as it says it; empty when it is not installed.
+    :ivar package: what to install when it is not.
     """
 
     names: str
     version: str
+    package: str
 
     @property
     def family(self) -> str:

@@ -15,6 +15,7 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.readiness.facts import ServerFacts
 from incorta_provider.metadata.rights import Grant, missing
@@ -49,7 +50,7 @@ def ask_server(endpoint: Endpoint, zones: Iterable[str] = ()) -> Asked:
         grants = [str(next(iter(row.values()))) for row in rows(session, "SHOW GRANTS")]
         server = replace(_server(endpoint, session, zones), writes_when_read_only=any(map(_WRITES.match, grants)))
         user, _, host = str(account).rpartition("@")
-        return Asked(server, f"'{user}'@'{host}'", missing(grants, endpoint.schema))
+        return Asked(server, f"'{user}'@'{host}'", missing(grants, endpoint.schema, engine_of(session)))
 
 
 def rows(session: Session, query: str, values: Mapping[str, object] | None = None) -> list[dict[str, Any]]:

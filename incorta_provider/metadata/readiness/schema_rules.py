@@ -68,7 +68,10 @@ def _plugin_types(types: Places) -> Places:
 
 
 def _encryption(schema: SchemaFacts, target: ServerFacts) -> Iterator[Finding]:
-    if schema.encrypted and target.plugins is not None and "encryption" not in target.plugins.values():
+    """MySQL's keys may come from a component, which is no plugin: only MariaDB is judged."""
+    if target.family != "MariaDB" or target.plugins is None or "encryption" in target.plugins.values():
+        return
+    if schema.encrypted:
         reason = f"the DR server has no plugin for keys, and {some(schema.encrypted)} are encrypted"
         fix = "Install a key management plugin, such as file_key_management, at the DR server."
         yield Finding(Severity.BLOCKER, "encryption", target.site, reason, fix)

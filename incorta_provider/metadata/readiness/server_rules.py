@@ -18,9 +18,12 @@ _BEHAVIOUR = {
 _GTID = ("gtid_mode", "enforce_gtid_consistency", "gtid_strict_mode")
 
 
-def server_findings(source: ServerFacts, target: ServerFacts) -> Iterator[Finding]:
-    """Yield what differs between the servers, or stands in the way at one of them."""
-    yield from _versions(source, target)
+def server_findings(source: ServerFacts, target: ServerFacts, *, mapped: bool = False) -> Iterator[Finding]:
+    """Yield what differs between the servers, or stands in the way at one of them.
+
+    :param mapped: the topology lets one make's metadata become the other's.
+    """
+    yield from _versions(source, target, mapped=mapped)
     yield from _readiness_of_target(target)
     yield from _source_log(source)
     yield from _variables(source, target)
@@ -29,16 +32,16 @@ def server_findings(source: ServerFacts, target: ServerFacts) -> Iterator[Findin
     yield from _plugins(source, target)
 
 
-def _versions(source: ServerFacts, target: ServerFacts) -> Iterator[Finding]:
+def _versions(source: ServerFacts, target: ServerFacts, *, mapped: bool) -> Iterator[Finding]:
     both = f"{source.version} at {source.site}, {target.version} at {target.site}"
     if source.family != target.family:
-        yield Finding(
-            Severity.BLOCKER,
-            "version",
-            target.site,
-            f"the servers are of different makes: {both}",
-            "Use the same make.",
-        )
+        reason = f"the servers are of different makes: {both}"
+        if mapped:
+            reason += "; metadata.mapping is set, and the proof names what has no exact counterpart"
+            yield Finding(Severity.NOTE, "version", target.site, reason)
+        else:
+            fix = "Use the same make, or name metadata.mapping in the topology; docs/metadata-engines.md."
+            yield Finding(Severity.BLOCKER, "version", target.site, reason, fix)
     elif target.release < source.release:
         fix = "Bring the DR server to the source's release; each proof shows whether this dump restores as it is."
         yield Finding(Severity.WARNING, "version", target.site, f"the DR server is older: {both}", fix)

@@ -18,13 +18,13 @@ from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
-from incorta_provider.metadata.readiness.pair import restore_findings
 from incorta_provider.metadata.readiness.server_rules import WRITE_SWITCHES
 from incorta_provider.metadata.switch import ensure_alone
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.metadata_readiness import judge_restore
 from incorta_provider.steps.metadata_scan import scan_files
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.readiness import Part, not_ready
@@ -153,7 +153,7 @@ def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]
     target = run.target
     yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
     yield "metadata database", partial(_database_problem, run, point)
-    yield "foreign keys of other schemas", partial(ensure_alone, target.database)
+    yield "foreign keys of other schemas", partial(_foreign_references, target)
     for node in target.config.nodes:
         yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
     yield "ports of the nodes", partial(unknown_ports, target)
@@ -182,9 +182,14 @@ def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
     return "; ".join(map(str, dict.fromkeys([*blockers(found), *unwritable]))) or None
 
 
+def _foreign_references(target: SiteAccess) -> None:
+    """No other schema may refer to the tables; a connection that is missing is a finding like others."""
+    ensure_alone(target.database)
+
+
 def _findings(run: CutoverRun, point: RecoveryPoint) -> list[Finding]:
     inventory = point_inventory(run.target.catalog, point)
-    return restore_findings(run.target.database, inventory, run.access.clock(), source=point.source)
+    return judge_restore(run.access, run.target, inventory, source=point.source)
 
 
 def _snapshot_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:

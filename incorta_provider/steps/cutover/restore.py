@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.metadata.carry import carried
 from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.cutover.run import CutoverRun, Result
@@ -25,7 +26,8 @@ def restore(run: CutoverRun) -> Result:
     def action(plan: Plan) -> Result:
         catalog = run.target.catalog
         point = catalog.get(plan.recovery_point)
-        inventory = point_inventory(catalog, point)
+        mapping = run.access.config.metadata.mapping
+        inventory = carried(run.target.database, point_inventory(catalog, point), mapping)
         differences = replace_schema(
             run.target.database,
             catalog.dump_path(point.id),

@@ -28,6 +28,7 @@ def prove_dump(run: ReplicationRun) -> None:
             workspace.inventory,
             scratch_key=run.record().point_id,
             source=run.source.database,
+            mapping=run.access.config.metadata.mapping,
         )
         if differences:
             shown = "\n  ".join(str(difference) for difference in differences[:SHOWN])

@@ -18,6 +18,7 @@ from incorta_provider.metadata import rights
 from incorta_provider.metadata.client import running
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.engines.mariadb import MariaDb
 from incorta_provider.metadata.prove import prove
 from incorta_provider.metadata.relay import lent
 
@@ -75,7 +76,7 @@ def test_a_missing_client_program_is_named(
     ("right", "place"),
     [
         *((right, "schema") for right in rights.SCHEMA_RIGHTS),
-        *((right, "*.*") for right in rights.GLOBAL_RIGHTS),
+        *((right, "*.*") for right in MariaDb("").global_rights),
         ("SELECT", "mysql.proc"),
         ("SELECT", "mysql.user"),
         ("CREATE", r"`\_dr\_proof\_%`.*"),

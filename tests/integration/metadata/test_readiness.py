@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.inventory import definers
+from incorta_provider.dr.metadata_rules import MetadataRules
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.prove import prove, read_inventory
@@ -265,7 +266,7 @@ def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr
             "there is no account 'gone_role'",
         }
         rules = {"gone@%": account, "gone_role": account}
-        assert blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, definers=rules)) == []
+        assert blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, MetadataRules(definers=rules))) == []
         dump(nasty.endpoint, folder, definers=rules)
     finally:
         nasty.run("DROP ROLE gone_role", "DROP USER 'gone'@'%'")

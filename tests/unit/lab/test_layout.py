@@ -10,7 +10,7 @@ import pytest
 from lab.layout import DEMO_BASE, SPAN, Lab, LabKind, SiteKind
 from lab.testbed import BASES
 
-MEMBERS = {"zookeeper": 3, "zookeeper_quorum": 3, "zookeeper_election": 3, "mysql": 1, "cmc": 1}
+MEMBERS = {"zookeeper": 3, "zookeeper_quorum": 3, "zookeeper_election": 3, "mysql": 1, "other_mysql": 1, "cmc": 1}
 
 
 def lab_at(base: int) -> Lab:
@@ -23,7 +23,7 @@ def test_every_port_has_one_use_within_the_span() -> None:
     for site in lab.sites:
         for kind in get_args(SiteKind):
             every += [site.port(kind, member) for member in range(1, MEMBERS.get(kind, 2) + 1)]
-    assert len(every) == len(set(every)) == 2 * (3 * 3 + 2 + 6 * 2) + 5
+    assert len(every) == len(set(every)) == 2 * (3 * 3 + 3 + 6 * 2) + 5
     assert sorted(every) == sorted(lab.ports())
     assert min(every) > DEMO_BASE
     assert max(every) < DEMO_BASE + SPAN

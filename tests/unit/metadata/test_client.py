@@ -8,8 +8,8 @@ import pytest
 
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
 from incorta_provider.metadata.client import find_program, running
-from incorta_provider.metadata.dump_client import position_in
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.engines.mariadb import position_in
 from incorta_provider.metadata.option_file import option_file, option_text
 
 ENDPOINT = Endpoint("db.example", 3306, "incorta", "geheim", "meta", "berlin")

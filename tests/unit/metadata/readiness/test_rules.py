@@ -92,6 +92,15 @@ def test_another_release_weakens_and_another_make_blocks(version: str, expected:
     assert f"10.11.19-MariaDB-log at berlin, {version} at newyork" in found.reason
 
 
+def test_another_make_is_a_note_where_the_topology_has_a_mapping() -> None:
+    (found,) = server_findings(BERLIN, of_version(NEWYORK, "9.7.4"), mapped=True)
+    assert (found.severity, found.subject) == (Severity.NOTE, "version")
+    assert "the servers are of different makes" in found.reason
+    assert told(list(server_findings(BERLIN, of_version(NEWYORK, "10.6.20-MariaDB"), mapped=True))) == [
+        ("warning", "version", "newyork")
+    ]
+
+
 def test_a_patch_release_is_no_other_release() -> None:
     assert of_servers(BERLIN, of_version(NEWYORK, "10.11.2-MariaDB")) == []
 
@@ -153,6 +162,11 @@ def test_what_the_target_lacks_blocks(changed: dict[str, object], subject: str) 
     found = of_schema(replace(SCHEMA, **changed), NEWYORK)
     assert told(found) == [("blocker", subject, "newyork")]
     assert found[0].fix
+
+
+def test_where_mysql_keeps_its_keys_is_not_judged() -> None:
+    encrypted = replace(SCHEMA, encrypted=("table `t`",))
+    assert of_schema(encrypted, of_version(NEWYORK, "9.7.4")) == []
 
 
 def test_what_is_not_known_of_the_target_is_neither_good_nor_bad() -> None:
@@ -287,5 +301,5 @@ class TestAccess:
         ],
     )
     def test_client_programs_must_be_of_the_servers_make_and_age(self, version: str, expected: list[str]) -> None:
-        found = tool_findings([ToolFacts("mariadb-dump", version)], [BERLIN, NEWYORK])
+        found = tool_findings([ToolFacts("mariadb-dump", version, "the MariaDB client")], [BERLIN, NEWYORK])
         assert [(each.severity.value, each.site) for each in found] == [(each, "worker") for each in expected]

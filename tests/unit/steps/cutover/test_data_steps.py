@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.inventory import Difference, Inventory
-from incorta_provider.dr.metadata_rules import AllowedColumn, ScanRules
+from incorta_provider.dr.metadata_rules import AllowedColumn, EngineMapping, ScanRules
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.rewriting import CellChange, Rewriting
 from incorta_provider.dr.schema_switch import Stage, Switch
@@ -201,7 +201,12 @@ class TestRestore:
             write_switch(folder, previous)
             return differences
 
+        def carried(endpoint: Endpoint, inventory: Inventory, mapping: EngineMapping | None) -> Inventory:
+            assert (endpoint.site, mapping) == ("newyork", None)
+            return inventory
+
         monkeypatch.setattr(restore_module, "replace_schema", replace)
+        monkeypatch.setattr(restore_module, "carried", carried)
         return differences
 
     def test_equal_metadata_pass_with_their_numbers(self, bench: Bench, point: str, found: list[Difference]) -> None:

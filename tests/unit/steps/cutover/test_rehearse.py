@@ -8,6 +8,7 @@ import pytest
 
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError, TransientError
+from incorta_provider.steps import metadata_readiness
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.replication.apply import apply
@@ -24,7 +25,8 @@ FILES = ("notes.txt", "source/a", "source/b")
 @pytest.fixture
 def point(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
     """Seal and apply a point of some files, and return its id."""
-    monkeypatch.setattr(request_module, "restore_findings", lambda *_, **__: [])
+    monkeypatch.setattr(metadata_readiness, "restore_findings", lambda *_, **__: [])
+    monkeypatch.setattr(request_module, "ensure_alone", lambda endpoint: None)
     (bench.storage("berlin") / "source").mkdir()
     for name in FILES:
         (bench.storage("berlin") / name).write_text(name)

@@ -18,6 +18,7 @@ from incorta_provider.exceptions import (
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
 from incorta_provider.services.ports import Port
+from incorta_provider.steps import metadata_readiness
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.cutover.run import CutoverRun
@@ -30,11 +31,12 @@ def database(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """Return what is wrong with the target's database: nothing, unless a test adds to it."""
     problems: list[Finding] = []
 
-    def found(endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str) -> list[Finding]:
+    def found(endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str, mapping: None) -> list[Finding]:
         assert (endpoint.site, source, inventory.rows, now) == ("newyork", "berlin", 3, NOON)
         return problems
 
-    monkeypatch.setattr(request_module, "restore_findings", found)
+    monkeypatch.setattr(metadata_readiness, "restore_findings", found)
+    monkeypatch.setattr(request_module, "ensure_alone", lambda endpoint: None)
     return problems
 
 
@@ -254,6 +256,7 @@ def test_a_missing_connection_is_one_finding_among_the_others(ready: Bench) -> N
         request_cutover(cutover_run(ready), cutover_request())
     assert [line.partition(":")[0] for line in caught.value.what.splitlines()[1:]] == [
         "  metadata database",
+        "  foreign keys of other schemas",
         "  node newyork_node1",
     ]
 

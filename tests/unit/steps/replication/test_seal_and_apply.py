@@ -8,6 +8,7 @@ import pytest
 
 from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
+from incorta_provider.dr.metadata_rules import EngineMapping
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
@@ -320,9 +321,15 @@ class TestProof:
         differences: list[Difference] = []
 
         def prove(
-            endpoint: Endpoint, dump: Path, inventory: Path, *, scratch_key: str, source: Endpoint
+            endpoint: Endpoint,
+            dump: Path,
+            inventory: Path,
+            *,
+            scratch_key: str,
+            source: Endpoint,
+            mapping: EngineMapping | None,
         ) -> list[Difference]:
-            assert (endpoint.site, scratch_key) == ("newyork", "20261125T120000Z-55d41569")
+            assert (endpoint.site, scratch_key, mapping) == ("newyork", "20261125T120000Z-55d41569", None)
             assert source.site == "berlin"
             assert dump.read_bytes() == b"a dump"
             Inventory.model_validate_json(inventory.read_bytes())
@@ -369,7 +376,9 @@ class TestProof:
         weak = Finding(Severity.WARNING, "sql_mode", "newyork", "another one")
         judged: list[tuple[str, str]] = []
 
-        def findings(endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str) -> list[Finding]:
+        def findings(
+            endpoint: Endpoint, inventory: Inventory, now: datetime, *, source: str, mapping: None
+        ) -> list[Finding]:
             judged.append((endpoint.site, source))
             return [lacking, weak]
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, TransientError
-from incorta_provider.metadata import snapshot
-from incorta_provider.metadata.snapshot import ensure_positions, share_snapshot
+from incorta_provider.metadata.engines import mariadb
+from incorta_provider.metadata.engines.mariadb import MariaDb
+
+ENGINE = MariaDb("10.11.19-MariaDB")
 
 
 def server(*, log_bin: int = 1, only: str = "", ignored: str = "") -> Any:
@@ -21,7 +23,7 @@ def server(*, log_bin: int = 1, only: str = "", ignored: str = "") -> Any:
 
 @pytest.mark.parametrize("settings", [{}, {"only": "other,incorta"}, {"ignored": "other"}])
 def test_a_binary_log_that_holds_the_schema_will_do(settings: dict[str, str], fake_session: Any) -> None:
-    ensure_positions(fake_session(server(**settings)))
+    ENGINE.ensure_positions(fake_session(server(**settings)))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_a_binary_log_that_tells_no_states_apart_is_refused(
     settings: dict[str, Any], said: str, fake_session: Any
 ) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        ensure_positions(fake_session(server(**settings)))
+        ENGINE.ensure_positions(fake_session(server(**settings)))
 
 
 def sessions(fake_session: Any, positions: list[int]) -> list[Any]:
@@ -68,7 +70,7 @@ def sessions(fake_session: Any, positions: list[int]) -> list[Any]:
 )
 def test_the_largest_company_is_used(positions: list[int], shared: int, who: list[int], fake_session: Any) -> None:
     given = sessions(fake_session, positions)
-    position, same = share_snapshot(given)
+    position, same = ENGINE.share_snapshot(given)
     assert position == f"binlog.000002:{shared}"
     assert [given.index(session) for session in same] == who
 
@@ -76,6 +78,6 @@ def test_the_largest_company_is_used(positions: list[int], shared: int, who: lis
 def test_a_server_on_which_no_two_are_ever_the_same_is_given_up(
     fake_session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "ROUNDS", 3)
+    monkeypatch.setattr(mariadb, "ROUNDS", 3)
     with pytest.raises(TransientError, match="no two snapshots were the same in 3 rounds"):
-        share_snapshot(sessions(fake_session, list(itertools.islice(itertools.count(), 12))))
+        ENGINE.share_snapshot(sessions(fake_session, list(itertools.islice(itertools.count(), 12))))

@@ -1,0 +1,1 @@
+"""What differs between database servers: one file an engine."""

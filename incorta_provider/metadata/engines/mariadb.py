@@ -1,0 +1,97 @@
+"""MariaDB.
+
+``START TRANSACTION WITH CONSISTENT SNAPSHOT`` takes no lock, and ``Binlog_snapshot_file`` and ``_position`` tell where
+in the binary log it lies (MariaDB manual, same name). Two snapshots at one position are the same state. The dump client
+writes that position into the head of its dump.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from incorta_provider.metadata.engines.engine import (
+    ROUNDS,
+    Engine,
+    Programs,
+    Session,
+    begin_snapshot,
+    never_the_same,
+)
+
+_POSITION = re.compile(rb"^-- CHANGE MASTER TO MASTER_LOG_FILE='([^']+)', MASTER_LOG_POS=(\d+);", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class MariaDb(Engine):
+    """A MariaDB server; tested with 10.11."""
+
+    name = "MariaDB"
+    programs = Programs(
+        {"dump": ("mariadb-dump", "mysqldump"), "sql": ("mariadb", "mysql")},
+        "the MariaDB client (Debian: mariadb-client)",
+    )
+    lent_dump_options = ("--skip-ssl", "--master-data=2")
+    readable_tables = ("mysql.proc", "mysql.user")
+    routine_right = "SELECT on mysql.proc"
+    references_from_outside = (
+        "SELECT FOR_NAME FROM information_schema.INNODB_SYS_FOREIGN "
+        "WHERE CONVERT(CAST(SUBSTRING_INDEX(REF_NAME, '/', 1) AS BINARY) USING filename) = %s "
+        "AND CONVERT(CAST(SUBSTRING_INDEX(FOR_NAME, '/', 1) AS BINARY) USING filename) <> %s"
+    )
+    collations = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+    table_marks = (
+        "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
+        "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE()"
+    )
+
+    @property
+    def global_rights(self) -> tuple[str, ...]:
+        """Return the rights on everything.
+
+        PROCESS: the internal ids of tables, which give away a table that was made anew during a dump. BINLOG MONITOR:
+        what the binary log leaves out. SET USER: restore of views and routines under their own definer.
+        """
+        return ("PROCESS", "BINLOG MONITOR", "SET USER")
+
+    @property
+    def log_status(self) -> str:
+        """Return the statement that shows the binary log."""
+        return "SHOW MASTER STATUS"
+
+    def share_snapshot(self, sessions: Sequence[Session]) -> tuple[str, list[Session]]:
+        """Take snapshots until at least two sessions have the same.
+
+        Two of a few in a row are at one position even while thousands of transactions a second are committed.
+        """
+        for _ in range(ROUNDS):
+            for session in sessions:
+                begin_snapshot(session)
+            found: dict[str, list[Session]] = {}
+            for session in sessions:
+                found.setdefault(position_of(session), []).append(session)
+            position, same = max(found.items(), key=lambda item: len(item[1]))
+            if len(same) > 1:
+                return position, same
+        raise never_the_same(ROUNDS)
+
+    def position_dumped(self, session: Session, head: bytes, position: str) -> str:
+        """Return what the dump names, unless the session has lost its snapshot since."""
+        named = position_in(head)
+        return named if named != position else position_of(session)
+
+
+def position_of(session: Session) -> str:
+    """Return the position of the session's snapshot, ``file:offset``; empty when the server tells none."""
+    with session.cursor() as cursor:
+        cursor.execute("SHOW STATUS LIKE 'Binlog_snapshot_%'")
+        status = {str(name).lower(): str(value) for name, value in cursor.fetchall()}
+    file, offset = status.get("binlog_snapshot_file"), status.get("binlog_snapshot_position")
+    return f"{file}:{offset}" if file else ""
+
+
+def position_in(head: bytes) -> str:
+    """Return the binary log position that the beginning of a dump names, ``file:offset``; empty when it names none."""
+    found = _POSITION.search(head)
+    return f"{found[1].decode()}:{int(found[2])}" if found else ""

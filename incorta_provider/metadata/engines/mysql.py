@@ -1,0 +1,169 @@
+"""MySQL, from 8.0 on.
+
+MySQL does not tell where in the binary log a snapshot lies, so that is shown in another way. With GTIDs, a transaction
+is in ``gtid_owned`` from before it is written to the binary log until the engine has committed it, and in
+``gtid_executed`` from then on (MySQL manual, *GTID Life Cycle*). If nothing is owned before the snapshots and after
+them, and the same is executed, then nothing was committed in between: all are the same state, no lock was taken. A
+server that never has such a moment, or has no GTIDs, is held still as its own dump client does it: ``FLUSH TABLES WITH
+READ LOCK`` for as long as the snapshots take, a millisecond, and given up when it does not come at once.
+
+A dump client that ended our transaction is found by a savepoint, which would be gone (MySQL manual, *SAVEPOINT*).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pymysql
+
+from incorta_provider.metadata.engines.engine import (
+    ROUNDS,
+    Engine,
+    Programs,
+    Session,
+    begin_snapshot,
+    never_the_same,
+)
+from incorta_provider.metadata.errors import number_of
+
+_TEXT = r"'(?:[^'\\]|\\.|'')*'"
+_CHARACTER_SET = re.compile(
+    rf"^(`(?:[^`]|``)*` \w+(?:\((?:\d+|{_TEXT}(?:,{_TEXT})*)\))?) CHARACTER SET \w+(?= COLLATE )"
+)
+_SAVEPOINT = "incorta_dr_snapshot"
+_NO_SAVEPOINT = 1305
+_LOCK_TIMEOUT = 1205
+
+
+@dataclass(frozen=True, slots=True)
+class MySql(Engine):
+    """A MySQL server; tested with 9.7, by the manual for 8.0 and 8.4."""
+
+    name = "MySQL"
+    programs = Programs(
+        {"dump": ("mysqldump",), "sql": ("mysql",)},
+        "MySQL's own client programs, of the server's release or a later one (Debian: mysql-client-core),",
+        not_from="MariaDB",
+    )
+    dump_options = ("--set-gtid-purged=OFF", "--column-statistics=0")
+    more_schema_rights = ("REFERENCES",)
+    readable_tables = ("mysql.user",)
+    routine_right = "SHOW_ROUTINE"
+    references_from_outside = (
+        "SELECT FOR_NAME FROM information_schema.INNODB_FOREIGN WHERE REF_NAME LIKE "
+        "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%') AND FOR_NAME NOT LIKE "
+        "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%')"
+    )
+    collations = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS"
+    table_marks = (
+        "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "
+        "FROM information_schema.INNODB_TABLES WHERE NAME LIKE "
+        "CONCAT(REPLACE(REGEXP_REPLACE(DATABASE(), '[^0-9A-Za-z_]', '@%'), '_', '\\_'), '/%')"
+    )
+    """Names stand there as file names, in which ``@`` and a code take the place of each odd character. A column that is
+    added or dropped at once gives the table no other id, but one more version of its rows."""
+
+    @property
+    def global_rights(self) -> tuple[str, ...]:
+        """Return the rights on everything.
+
+        PROCESS: the internal ids of tables. REPLICATION CLIENT: position and GTIDs. RELOAD: a moment of stillness.
+        SHOW_ROUTINE: routines that another account made. The last: restore of views and routines under their own
+        definer, for which MySQL 8.2 has another name, and wants SYSTEM_USER where the definer has it.
+        """
+        definer = "SET_ANY_DEFINER" if self._since(8, 2) else "SET_USER_ID"
+        return ("PROCESS", "REPLICATION CLIENT", "RELOAD", "SHOW_ROUTINE", "SYSTEM_USER", definer)
+
+    @property
+    def log_status(self) -> str:
+        """Return the statement that shows the binary log; its former name is gone since 8.4."""
+        return "SHOW BINARY LOG STATUS" if self._since(8, 2) else "SHOW MASTER STATUS"
+
+    def share_snapshot(self, sessions: Sequence[Session]) -> tuple[str, list[Session]]:
+        """Take snapshots that are the same in all sessions."""
+        first = sessions[0]
+        for _ in range(ROUNDS if _has_gtids(first) else 0):
+            before = _executed(first)
+            if before is None:
+                continue
+            position = self._snapshots(sessions)
+            if before == _executed(first):
+                return position, list(sessions)
+        with _still(first):
+            return self._snapshots(sessions), list(sessions)
+
+    def position_dumped(self, session: Session, head: bytes, position: str) -> str:
+        """Return the position of the snapshot, if the session still holds it; a dump of MySQL names none."""
+        del head
+        try:
+            with session.cursor() as cursor:
+                cursor.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        except pymysql.MySQLError as error:
+            if number_of(error) == _NO_SAVEPOINT:
+                return ""
+            raise
+        return position
+
+    def normal_column(self, definition: str) -> str:
+        """Return a column without its character set where the collation, which implies it, is shown as well.
+
+        MySQL shows the set when the column was made with a collation of its own, which is what a dump makes of every
+        column whose collation is not the first of its set.
+        """
+        return _CHARACTER_SET.sub(r"\1", definition)
+
+    def _snapshots(self, sessions: Sequence[Session]) -> str:
+        """Take a snapshot in each session and return the position behind the last transaction."""
+        for session in sessions:
+            begin_snapshot(session)
+            with session.cursor() as cursor:
+                cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
+        with sessions[-1].cursor() as cursor:
+            cursor.execute(self.log_status)
+            file, offset, *_ = cursor.fetchone() or ("", "")
+        return f"{file}:{offset}"
+
+    def _since(self, major: int, minor: int) -> bool:
+        first, second = self.version.split(".")[:2]
+        return (int(first), int(second)) >= (major, minor)
+
+
+def _has_gtids(session: Session) -> bool:
+    with session.cursor() as cursor:
+        cursor.execute("SELECT @@GLOBAL.gtid_mode")
+        return cursor.fetchone() == ("ON",)
+
+
+def _executed(session: Session) -> str | None:
+    """Return the transactions that were executed; None while one is on its way.
+
+    What is on its way is asked first: a transaction that ends between the two is then among the executed.
+    """
+    with session.cursor() as cursor:
+        cursor.execute("SELECT @@GLOBAL.gtid_owned")
+        (owned,) = cursor.fetchone() or ("",)
+        cursor.execute("SELECT @@GLOBAL.gtid_executed")
+        (executed,) = cursor.fetchone() or ("",)
+    return None if owned else str(executed)
+
+
+@contextmanager
+def _still(session: Session) -> Iterator[None]:
+    """Hold the server still as long as the block lasts, which must be short.
+
+    :raises TransientError: a long statement kept it from coming to rest.
+    """
+    with session.cursor() as cursor:
+        try:
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
+        except pymysql.MySQLError as error:
+            if number_of(error) == _LOCK_TIMEOUT:
+                raise never_the_same(ROUNDS) from error
+            raise
+        try:
+            yield
+        finally:
+            cursor.execute("UNLOCK TABLES")
