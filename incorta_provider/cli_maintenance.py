@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeAlias
 
+from incorta_provider.cli_site_commands import RUN, Commands, SiteCommands
 from incorta_provider.exceptions import NothingToDo
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.pin import pin, unpin
 from incorta_provider.steps.prune import look, prune
 from incorta_provider.steps.replication.guard import override
 from incorta_provider.steps.verify_replica import verify
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Command: TypeAlias = Callable[[GroupAccess, SiteAccess, argparse.Namespace, str], int]
-"""Runs for a group and one of its sites, in the name of a person, and returns the exit status."""
-
-RUN = "command line"
-"""What stands in the ledger where Airflow's run would."""
 
 
 def add_maintenance(
@@ -29,18 +22,7 @@ def add_maintenance(
     :param group: finds the group that the arguments name.
     :param user: who is acting.
     """
-
-    def add(to: Commands, name: str, explained: str, run: Command) -> argparse.ArgumentParser:
-        def command(arguments: argparse.Namespace) -> int:
-            access = group(arguments)
-            return run(access, access.site(arguments.site), arguments, user())
-
-        parser = to.add_parser(name, help=explained)
-        parser.add_argument("--group", required=True)
-        parser.add_argument("--site", required=True, help="the site whose recovery points or replica it is about")
-        parser.set_defaults(command=command)
-        return parser
-
+    add = SiteCommands(group, user, "the site whose recovery points or replica it is about").add
     pruning = add(commands, "prune", "say which recovery points the retention drops, or drop them", _prune)
     pruning.add_argument("--execute", action="store_true", help="drop them; without it nothing is changed")
     for name, explained, run in (

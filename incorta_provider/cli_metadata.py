@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeAlias
+from functools import partial
 
+from incorta_provider.cli_site_commands import RUN, Commands, SiteCommands
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.metadata_diff import diff_with_point, diff_with_site
 from incorta_provider.steps.metadata_references import look_at_references
 from incorta_provider.steps.metadata_rewrite import Hand, drill_rules, site_rules
 from incorta_provider.steps.metadata_scan import scan_site
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Command: TypeAlias = Callable[[GroupAccess, SiteAccess, argparse.Namespace, str], int]
-"""Runs for a group and one of its sites, in the name of a person, and returns the exit status."""
-
-RUN = "command line"
-"""What stands in the ledger where Airflow's run would."""
 
 
 def add_metadata(
@@ -29,18 +23,7 @@ def add_metadata(
     :param group: finds the group that the arguments name.
     :param user: who is acting.
     """
-
-    def add(name: str, explained: str, run: Command) -> argparse.ArgumentParser:
-        def command(arguments: argparse.Namespace) -> int:
-            access = group(arguments)
-            return run(access, access.site(arguments.site), arguments, user())
-
-        parser = actions.add_parser(name, help=explained)
-        parser.add_argument("--group", required=True)
-        parser.add_argument("--site", required=True, help="the site whose metadata it is about")
-        parser.set_defaults(command=command)
-        return parser
-
+    add = partial(SiteCommands(group, user, "the site whose metadata it is about").add, actions)
     diff = add("diff", "say in which objects and rows they differ from a recovery point, or from another site", _diff)
     against = diff.add_mutually_exclusive_group()
     against.add_argument("--point", metavar="ID", help="a recovery point in the site's catalog; else the newest")

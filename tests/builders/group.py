@@ -276,6 +276,19 @@ def connections(passwords: dict[str, str], absent: set[str]) -> Callable[[str], 
     return find
 
 
+def use_at_command_line(bench: Bench, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``incorta-dr`` in this process find a topology and connections in files, and call its user dana."""
+    root = bench.root
+    topology = write_topology(root, document)
+    fields = {"conn_type": "generic", "host": "127.0.0.1", "port": 1, "login": "incorta", "password": PASSWORD}
+    conn_ids = set[str]().union(*(site.conn_ids for site in bench.access.config.sites.values()))
+    (root / "connections.json").write_text(json.dumps(dict.fromkeys(conn_ids, fields)))
+    monkeypatch.setenv("AIRFLOW__INCORTA_DR__TOPOLOGY", str(topology))
+    monkeypatch.setenv("INCORTA_DR_CONNECTIONS", str(root / "connections.json"))
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setenv("USER", "dana")
+
+
 def topology_document(root: Path) -> dict[str, Any]:
     """Return a right topology of two sites below ``root``, to be spoiled by a test."""
     return {

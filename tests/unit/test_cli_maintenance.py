@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,15 @@ from incorta_provider.steps.access import utc_now
 from incorta_provider.storage.breaker_file import BreakerFile, Counts, Held
 from incorta_provider.storage.found import mark_diverged
 from incorta_provider.storage.pins import Pins
-from tests.builders.group import PASSWORD, Bench, make_bench, sealed_point, topology_document, write_topology
+from tests.builders.group import (
+    PASSWORD,
+    Bench,
+    make_bench,
+    sealed_point,
+    topology_document,
+    use_at_command_line,
+    write_topology,
+)
 
 PLACE = ("--group", "acme", "--site", "newyork")
 Run = Callable[..., tuple[int, list[str], str]]
@@ -26,14 +33,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = make_bench(tmp_path, monkeypatch)
     document = topology_document(tmp_path)
     document["groups"]["acme"]["retention"] = {"count": 1, "tiers": []}
-    write_topology(tmp_path, document)
-    fields = {"conn_type": "generic", "host": "127.0.0.1", "port": 1, "login": "incorta", "password": PASSWORD}
-    conn_ids = set[str]().union(*(site.conn_ids for site in bench.access.config.sites.values()))
-    (tmp_path / "connections.json").write_text(json.dumps(dict.fromkeys(conn_ids, fields)))
-    monkeypatch.setenv("AIRFLOW__INCORTA_DR__TOPOLOGY", str(tmp_path / "incorta_dr.yaml"))
-    monkeypatch.setenv("INCORTA_DR_CONNECTIONS", str(tmp_path / "connections.json"))
-    monkeypatch.delenv("SUDO_USER", raising=False)
-    monkeypatch.setenv("USER", "dana")
+    use_at_command_line(bench, document, monkeypatch)
     return bench
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from incorta_provider.metadata.rewrite import Put, Replace
 from incorta_provider.metadata.scan import Finding
 from incorta_provider.steps import metadata_diff, metadata_rewrite, metadata_scan
 from incorta_provider.storage.rewritings import Rewritings
-from tests.builders.group import PASSWORD, Bench, make_bench, sealed_point, topology_document, write_topology
+from tests.builders.group import PASSWORD, Bench, make_bench, sealed_point, topology_document, use_at_command_line
 
 PLACE = ("--group", "acme", "--site", "newyork")
 Run = Callable[..., tuple[int, list[str], str]]
@@ -36,14 +35,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         {"table": "TENANT", "column": "ENABLED", "to": "0"},
         {"table": "JOB", "column": "STATUS", "to": "OFF", "only": "ON"},
     ]
-    write_topology(tmp_path, document)
-    fields = {"conn_type": "generic", "host": "127.0.0.1", "port": 1, "login": "incorta", "password": PASSWORD}
-    conn_ids = set[str]().union(*(site.conn_ids for site in bench.access.config.sites.values()))
-    (tmp_path / "connections.json").write_text(json.dumps(dict.fromkeys(conn_ids, fields)))
-    monkeypatch.setenv("AIRFLOW__INCORTA_DR__TOPOLOGY", str(tmp_path / "incorta_dr.yaml"))
-    monkeypatch.setenv("INCORTA_DR_CONNECTIONS", str(tmp_path / "connections.json"))
-    monkeypatch.delenv("SUDO_USER", raising=False)
-    monkeypatch.setenv("USER", "dana")
+    use_at_command_line(bench, document, monkeypatch)
     bench.ensembles.initialise()
     return bench
 

@@ -14,10 +14,7 @@ pytest.register_assert_rewrite("tests.chaos.storage.stage")
 
 from tests.builders.storage import folder_in_memory  # noqa: E402
 from tests.chaos.storage.stage import Stage, Story, Worker  # noqa: E402
-from tests.chaos.tally import Tallies, Tally  # noqa: E402
-
-SAMPLE = 2
-"""So many points of each step are tried by ``make test``."""
+from tests.chaos.tally import Tally  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -33,24 +30,6 @@ def worker() -> Iterator[Worker]:
     assert process.stdin is not None
     process.stdin.close()
     process.wait(30)
-
-
-@pytest.fixture(params=[pytest.param(True, id="sample"), pytest.param(False, id="all", marks=pytest.mark.chaos)])
-def is_sample(request: pytest.FixtureRequest) -> bool:
-    """Whether this is what ``make test`` tries, and not ``make test-chaos``."""
-    return bool(request.param)
-
-
-@pytest.fixture
-def share(is_sample: bool) -> int | None:
-    """How many points of a step are tried; None for all of them."""
-    return SAMPLE if is_sample else int(os.environ.get("CHAOS_POINTS") or 0) or None
-
-
-@pytest.fixture
-def tally(is_sample: bool, tallies: Tallies) -> Tally:
-    """Count the points; a sample counts for nothing."""
-    return Tally() if is_sample else tallies.of("storage")
 
 
 @pytest.fixture

@@ -222,3 +222,21 @@ def dumped(nasty: Place, folder: Path) -> Dumped:
     """A dump of the primary with one of everything."""
     dump(nasty.endpoint, folder)
     return Dumped(folder)
+
+
+@pytest.fixture
+def tenants(primary: Place) -> Place:
+    """The primary with values of its own site in columns of every kind."""
+    old = "/data/berlin/Tenants"
+    primary.run(
+        "CREATE TABLE tenant (name VARCHAR(20) PRIMARY KEY, path VARCHAR(60) NOT NULL, note TEXT, "
+        "at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, "
+        "upper_path VARCHAR(60) AS (UPPER(path)) STORED) ENGINE = InnoDB",
+        f"INSERT INTO tenant (name, path, note, at) VALUES ('a', '{old}/a', NULL, '2020-01-01'), "
+        f"('b', '{old}/b', 'x {old} y {old}', '2020-01-01'), ('c', '/other', '', '2020-01-01')",
+        "CREATE TABLE `odd ``t` (`a col` TEXT CHARACTER SET latin1, document JSON, raw BLOB, "
+        "e ENUM('http://berlin/', 'x'))",
+        "INSERT INTO `odd ``t` VALUES ('Größe http://berlin/ä', '{\"url\": \"http:\\\\/\\\\/berlin\\\\/x\"}', "
+        "CONCAT(0xFF00, 'http://berlin/', 0xFE), 'http://berlin/'), (NULL, NULL, NULL, NULL)",
+    )
+    return primary

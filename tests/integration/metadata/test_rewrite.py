@@ -18,25 +18,14 @@ OLD, NEW = "/data/berlin/Tenants", "/data/newyork/Tenants"
 
 
 @pytest.fixture
-def site(primary: Any) -> Any:
-    primary.run(
-        "CREATE TABLE tenant (name VARCHAR(20) PRIMARY KEY, path VARCHAR(60) NOT NULL, note TEXT, "
-        "at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, "
-        "upper_path VARCHAR(60) AS (UPPER(path)) STORED) ENGINE = InnoDB",
-        f"INSERT INTO tenant (name, path, note, at) VALUES ('a', '{OLD}/a', NULL, '2020-01-01'), "
-        f"('b', '{OLD}/b', 'x {OLD} y {OLD}', '2020-01-01'), ('c', '/other', '', '2020-01-01')",
-        "CREATE TABLE `odd ``t` (`a col` TEXT CHARACTER SET latin1, document JSON, raw BLOB, "
-        "e ENUM('http://berlin/', 'x'))",
-        "INSERT INTO `odd ``t` VALUES ('Größe http://berlin/ä', '{\"url\": \"http:\\\\/\\\\/berlin\\\\/x\"}', "
-        "CONCAT(0xFF00, 'http://berlin/', 0xFE), 'http://berlin/'), (NULL, NULL, NULL, NULL)",
-    )
-    primary.run(
+def site(tenants: Any) -> Any:
+    tenants.run(
         "CREATE TABLE job (id BIGINT PRIMARY KEY, active TINYINT NOT NULL, flag BIT(2), state VARCHAR(9), at DATETIME)",
         "INSERT INTO job VALUES (9007199254740993, 1, 2, 'ACTIVE', '2024-01-01'), (2, 1, NULL, 'GONE', NULL)",
         "CREATE TABLE plain (a VARCHAR(50), f FLOAT, b VARBINARY(50), n INT) COLLATE utf8mb4_general_ci",
         f"INSERT INTO plain VALUES ('{OLD}', 0.1, 0xFF, NULL), ('{OLD}', 0.1, 0xFF, NULL), ('{OLD} ', 0.2, '', 1)",
     )
-    return primary
+    return tenants
 
 
 def changed(place: Any, *rules: Rule) -> list[tuple[Any, ...]]:
