@@ -38,7 +38,7 @@ lab-status: setup ## show what runs
 	@$(BIN)/python -m lab status --root $(LAB)
 
 test: setup ## every test but the long ones
-	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup -m "not chaos and not bench and not mixed and not mysql"
+	@$(BIN)/pytest -n $(TEST_WORKERS) --no-loadscope-reorder -m "not chaos and not bench and not mixed and not mysql"
 
 test-contract: setup ## every pair of source and target; writes docs/storage-backends.md
 	@$(BIN)/python -m tests.contract.table

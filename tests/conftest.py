@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from lab.layout import Lab
 from lab.passwords import passwords
@@ -29,11 +31,16 @@ log = logging.getLogger(__name__)
 STATE = Path(__file__).resolve().parent.parent / ".lab-test"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a folder in one process when there are several: they share servers."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path.parent)))
+class ByFolder(LoadScopeScheduling):
+    """Keeps the tests of a folder in one process when there are several: they share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("::", maxsplit=1)[0].rpartition("/")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    """Hand tests out to processes."""
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")
