@@ -23,7 +23,7 @@ from incorta_provider.metadata.scan import scan
 from incorta_provider.metadata.undo import undo
 from tests.integration.metadata.conftest import Dumped
 
-pytestmark = [pytest.mark.lab, pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.schemas, pytest.mark.timeout(1800)]
 
 ZABBIX = "usr/share/zabbix-server-mysql"
 
