@@ -5,8 +5,6 @@ Raises :class:`~incorta_provider.exceptions.ConfigurationError` when the data fo
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,13 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from incorta_provider.exceptions import ConfigurationError
-from lab.files import last_lines, write
+from lab.files import write
 from lab.layout import SITES, Site
 from lab.passwords import SitePasswords
 from lab.programs import account_name, find_program
 from lab.servers.accounts import FENCE_ACCOUNT, INCORTA_ACCOUNT, account_statements
 from lab.servers.certificates import Certificates
-from lab.supervisor import marked_environment
+from lab.servers.database import log_in, make_data_folder
 
 SCHEMA = "incorta"
 _SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -104,7 +102,7 @@ class MariaDb:
             write(self._init_file, "\n".join(account_statements(self.passwords, SCHEMA)) + "\n", mode=0o600)
         write(folder / "my.cnf", self._configuration(), mode=0o600)
         if not (folder / "data").exists():
-            self._initialise()
+            make_data_folder(self.site, self.name, folder, self._installer)
 
     def command(self) -> Sequence[str]:
         """Return the command line; every setting is in the file."""
@@ -140,41 +138,10 @@ class MariaDb:
         return self.site.mariadb / "accounts.sql"
 
     def _login(self, user: str, password: str, database: str | None) -> Connection[Cursor]:
-        return pymysql.connect(
-            host=self.host,
-            port=self.port,
-            user=user,
-            password=password,
-            database=database,
-            charset="utf8mb4",
-            autocommit=True,
-            connect_timeout=5,
-        )
+        return log_in(self.host, self.port, user, password, database)
 
-    def _initialise(self) -> None:
-        """Make the data folder under another name first, so that a kill half way leaves none that looks whole.
-
-        The markers let the next start end an installer that outlived the killed one.
-        """
-        draft = self.site.mariadb / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        log = self.site.mariadb / "install.log"
-        with log.open("wb") as output:
-            done = subprocess.run(
-                [self._program("mariadb-install-db"), *self._install_options(draft)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=marked_environment(self.site.lab, self.site.name, self.name),
-                check=False,
-            )
-        if done.returncode != 0:
-            raise ConfigurationError(
-                f"{self.name} cannot be initialised. The end of its log:\n{last_lines(log)}\n",
-                where=str(log),
-                fix="Correct what the log names and run the same command again.",
-            )
-        draft.rename(self.site.mariadb / "data")
+    def _installer(self, draft: Path) -> list[str]:
+        return [self._program("mariadb-install-db"), *self._install_options(draft)]
 
     def _program(self, name: str) -> str:
         program = find_program(name)

@@ -7,8 +7,6 @@ Raises :class:`~incorta_provider.exceptions.ConfigurationError` when it cannot b
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,11 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from incorta_provider.exceptions import ConfigurationError
-from lab.files import last_lines, write
+from lab.files import write
 from lab.layout import SITES, Site
 from lab.mysql_release import MySqlRelease
 from lab.programs import account_name
-from lab.supervisor import marked_environment
+from lab.servers.database import log_in, make_data_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +72,7 @@ class MySql:
 
     def connect(self, database: str | None = None) -> Connection[Cursor]:
         """Log in as root, with autocommit."""
-        return pymysql.connect(
-            host=self.host,
-            port=self.port,
-            user="root",
-            password=self.root_password,
-            database=database,
-            charset="utf8mb4",
-            autocommit=True,
-            connect_timeout=5,
-        )
+        return log_in(self.host, self.port, "root", self.root_password, database)
 
     def prepare(self) -> None:
         """Make the configuration and, once, the data folder."""
@@ -99,7 +87,7 @@ class MySql:
         )
         write(self.folder / "my.cnf", self._configuration(), mode=0o600)
         if not (self.folder / "data").exists():
-            self._initialise()
+            make_data_folder(self.site, self.name, self.folder, self._installer)
 
     def command(self) -> Sequence[str]:
         """Return the command line; every setting is in the file."""
@@ -113,25 +101,8 @@ class MySql:
             return str(error)
         return ""
 
-    def _initialise(self) -> None:
-        draft = self.folder / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        with (self.folder / "install.log").open("wb") as output:
-            done = subprocess.run(
-                [*self.command(), f"--datadir={draft}", "--initialize-insecure"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=marked_environment(self.site.lab, self.site.name, self.name),
-                check=False,
-            )
-        if done.returncode != 0:
-            raise ConfigurationError(
-                f"{self.name} cannot be initialised. The end of its log:\n{last_lines(self.folder / 'install.log')}\n",
-                where=str(self.folder / "install.log"),
-                fix="Correct what the log names and run the same command again.",
-            )
-        draft.rename(self.folder / "data")
+    def _installer(self, draft: Path) -> list[str]:
+        return [*self.command(), f"--datadir={draft}", "--initialize-insecure"]
 
     def _configuration(self) -> str:
         """Return ``my.cnf``: the folders that the programs were built for are not theirs here."""
