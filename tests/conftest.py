@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
@@ -25,10 +24,9 @@ from lab.servers.zookeeper import Ensemble
 from lab.supervisor import Supervisor
 from lab.testbed import Pair, borrowed
 from lab.up import up
+from tests.builders.lab_state import STATE
 
 log = logging.getLogger(__name__)
-
-STATE = Path(__file__).resolve().parent.parent / ".lab-test"
 
 
 class ByFolder(LoadScopeScheduling):

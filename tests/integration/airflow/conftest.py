@@ -14,11 +14,9 @@ from lab.airflow.client import AirflowClient
 from lab.airflow.settings import APPROVER, REQUESTER, Settings
 from lab.layout import Lab
 from lab.testbed import borrowed
+from tests.builders.lab_state import STATE
 
 DAGS = Path(__file__).parent / "dags"
-
-
-STATE = Path(__file__).parents[3] / ".lab-test"
 
 
 @pytest.fixture(scope="session")

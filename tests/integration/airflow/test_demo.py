@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +14,10 @@ from lab.layout import Lab
 from lab.processes import family
 from lab.supervisor import markers
 from lab.testbed import borrowed
+from tests.builders.lab_state import STATE
 
 pytestmark = [pytest.mark.lab, pytest.mark.airflow, pytest.mark.scenario, pytest.mark.timeout(900)]
 
-STATE = Path(__file__).parents[3] / ".lab-test"
 COMMAND = [sys.executable, "-m", "lab.demo"]
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +30,11 @@ from lab.layout import DR, GROUP, PRIMARY, Lab
 from lab.testbed import borrowed
 from lab.topology import topology
 from lab.up import up
+from tests.builders.lab_state import STATE
 from tests.builders.storage import put, snapshot
 
 pytestmark = [pytest.mark.lab, pytest.mark.airflow, pytest.mark.scenario, pytest.mark.timeout(900)]
 
-STATE = Path(__file__).parents[3] / ".lab-test"
 FILES = {f"source/t{number % 9}/part-{number:03d}": b"%03d" % number * 1000 for number in range(60)}
 SHARD_FILES = 12
 RUN_SECONDS = 500

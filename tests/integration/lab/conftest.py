@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lab.layout import Lab
 from lab.testbed import borrowed
+from tests.builders.lab_state import STATE
 
 
 @pytest.fixture(scope="module")
 def own_lab() -> Iterator[Lab]:
     """Lend an empty lab to the tests of one module."""
-    with borrowed(Path(__file__).resolve().parents[3] / ".lab-test") as lab:
+    with borrowed(STATE) as lab:
         yield lab

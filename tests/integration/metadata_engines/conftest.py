@@ -21,9 +21,10 @@ from lab.servers.mysql import MySql
 from lab.servers.server import start_all
 from lab.supervisor import Supervisor
 from lab.testbed import Pair
+from tests.builders.lab_state import STATE
 
 USER, PASSWORD = "dr_reader", "p\"a#s\\s' w;ör\tt"
-RELEASE = Path(__file__).resolve().parents[3] / ".lab-test" / "mysql"
+RELEASE = STATE / "mysql"
 
 _numbers = itertools.count(1)
 
