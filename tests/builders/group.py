@@ -36,7 +36,7 @@ from incorta_provider.steps import access as access_module
 from incorta_provider.steps import locking, readiness, roles
 from incorta_provider.steps import running as running_module
 from incorta_provider.steps.access import GroupAccess, group_access
-from incorta_provider.steps.cutover import fence, promote
+from incorta_provider.steps.cutover import fence, promote, quiesce
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.run import ReplicationRun
@@ -252,7 +252,7 @@ def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     for site in SITES:
         (root / site / "storage").mkdir(parents=True)
         (root / site / "catalog").mkdir()
-    for module in (fence, locking, open_module, promote, roles):
+    for module in (fence, locking, open_module, promote, quiesce, roles):
         monkeypatch.setattr(module, "connect", ensembles.connect)
     for module in (readiness, roles):
         monkeypatch.setattr(module, "ensemble_state", ensembles.state)
