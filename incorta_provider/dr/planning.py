@@ -167,6 +167,12 @@ def _is_loader(service: str) -> bool:
     return "loader" in service.lower()
 
 
+def _verify(setting: _Setting) -> list[str]:
+    analytics = setting.site.analytics
+    queries = [f"query {', '.join(analytics.tables)}"] if analytics.tables else []
+    return [f"log in to tenant {analytics.tenant}", "check every service", *queries]
+
+
 _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.QUIESCE: _quiesce,
     StepName.FINAL_SYNC: _final_sync,
@@ -180,7 +186,7 @@ _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.START_CMC: lambda setting: [f"start the CMC on {setting.site.cmc.node}"],
     StepName.START_LOADER: _loaders,
     StepName.START_ANALYTICS: _analytics,
-    StepName.VERIFY: lambda setting: [f"log in to tenant {setting.site.analytics.tenant}", "check every service"],
+    StepName.VERIFY: _verify,
     StepName.PROMOTE: lambda setting: [
         f"record {setting.target} as the active site",
         "switch database events on",

@@ -63,11 +63,21 @@ class Cmc(_Part):
     node: ConnId
 
 
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.]+\.[^.]+$")]
+"""A table of Incorta, as ``SCHEMA.TABLE``."""
+
+
 class Analytics(_Part):
-    """The Analytics service and the tenant to log in to."""
+    """The Analytics service and the tenant to log in to.
+
+    :ivar tables: tables that must answer a query before a site counts as verified.
+    :ivar load_from_staging: load the schema of a table that does not answer again, from its Parquet files, once.
+    """
 
     conn_id: ConnId
     tenant: Text
+    tables: tuple[TableName, ...] = ()
+    load_from_staging: bool = False
 
 
 class ObjectLock(_Part):

@@ -50,7 +50,7 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval) -> Report:
         "metadata": {name: restored.get(name) for name in ("equal", "tables", "rows")},
         "unfenced": fence["unfenced"],
         "fence": {name: fence.get(name) for name in ("epoch", "stopped", "not_reached")},
-        "service": {name: results[StepName.VERIFY].get(name) for name in ("ready", "schemas")},
+        "service": {name: results[StepName.VERIFY].get(name) for name in ("ready", "schemas", "rows")},
     }
 
 

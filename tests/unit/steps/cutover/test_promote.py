@@ -95,7 +95,7 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "metadata": {"equal": True, "tables": 2, "rows": 3},
         "unfenced": True,
         "fence": {"epoch": 2, "stopped": ["epoch registry"], "not_reached": {"services of n1": "gone"}},
-        "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}},
+        "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}, "rows": None},
     }
     assert [step["name"] for step in steps] == [str(step.name) for step in run.folder.plan().steps[:-1]]
     assert steps[0] == {"name": "fence", "site": "berlin", "seconds": 2, "done_after_seconds": 2.5}
