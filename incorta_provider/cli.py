@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from incorta_provider import __version__
+from incorta_provider.cli_fence import add_fence
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
 from incorta_provider.cli_readiness import add_readiness
@@ -133,7 +134,9 @@ def _abort_cutover(arguments: argparse.Namespace) -> int:
         print(done.metadata)
     if done.metadata_left:
         print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
-    return 1 if done.not_told or done.metadata_left else 0
+    for left in done.fences_left:
+        print(f"{left} Repeat this command then")
+    return 1 if done.not_told or done.metadata_left or done.fences_left else 0
 
 
 def _commit_cutover(arguments: argparse.Namespace) -> int:
@@ -201,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     add_readiness(metadata, _group)
     add_metadata(metadata, _group, _user)
     _add_cutover(commands)
+    add_fence(commands, _group, _user)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.approval import Approval, ApprovalUse
+from incorta_provider.dr.fence_mark import FenceMark
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
@@ -70,6 +71,14 @@ class CutoverFolder:
         known = self._read("approval.json" if nonce is None else _approval_name(nonce))
         return None if known is None else Approval.model_validate(known)
 
+    def use_approval(self, use: ApprovalUse) -> None:
+        """Keep which approval the fence used, before it takes effect."""
+        self._write("approval-used.json", use.model_dump(mode="json"))
+
+    def approval_use(self) -> ApprovalUse | None:
+        """Return which approval the fence used; None before it used any."""
+        return read_model(self.root / "approval-used.json", ApprovalUse)
+
     def record(self, step: StepName, result: Mapping[str, Any]) -> None:
         """Keep the result of a step that is done."""
         self._write(f"steps/{step}.json", result)
@@ -91,6 +100,14 @@ class CutoverFolder:
         """Return the report; None before the promotion."""
         known = self._read("report.json")
         return None if known is None else dict(known)
+
+    def keep_fence_mark(self, mark: FenceMark) -> None:
+        """Keep by whom the target's database was fenced, before it is opened."""
+        self._write("fence-mark.json", mark.model_dump(mode="json"))
+
+    def fence_mark(self) -> FenceMark | None:
+        """Return by whom the target's database was fenced before this cutover opened it; None when it was open."""
+        return read_model(self.root / "fence-mark.json", FenceMark)
 
     def mark_aborted(self) -> None:
         """Write down that the cutover was given up."""

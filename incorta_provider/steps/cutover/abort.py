@@ -2,8 +2,8 @@
 
 Allowed until the target was promoted. The target's Incorta is stopped first when this cutover may have started it:
 two sites must never run. Then the role changes under a new epoch, which stops what is left of the cutover; then every
-registry that answers is told, and the target gets the metadata back that the cutover replaced. Repeating it does what
-could not be done before.
+registry that answers is told, the target gets the metadata back that the cutover replaced, and the database of the
+old site is opened. Repeating it does what could not be done before.
 
 :raises FencingError: the run is not promoting any site, or promoted one.
 :raises TransientError: the target's ZooKeeper cannot be reached, or its Incorta cannot be stopped; nothing was changed.
@@ -24,6 +24,7 @@ from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.cutover.fence import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
+from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.roles import change_role, role_at, tell
 
@@ -38,6 +39,7 @@ class Abandoned:
     :ivar not_told: sites whose registry did not take it, with the reason.
     :ivar metadata: what became of the target's metadata; empty when the cutover had not touched them.
     :ivar metadata_left: why they could not be given back; empty when they could.
+    :ivar fences_left: which databases are not fenced or open as they were, and why.
     """
 
     role: Role
@@ -45,6 +47,7 @@ class Abandoned:
     not_told: dict[str, str]
     metadata: str = ""
     metadata_left: str = ""
+    fences_left: tuple[str, ...] = ()
 
 
 def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
@@ -58,13 +61,14 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     role = change_role(access, run.target, change)
     not_told = tell(access, [name for name in access.config.sites if name != run.target.name], role)
     metadata, metadata_left = _return_metadata(run)
+    fences_left = fences_as_before(run, access.site(role.active))
     give_back(access, run.target, run_id)
     run.folder.mark_aborted()
     run.note("cutover.aborted", "aborted", {"epoch": role.epoch, "active": role.active, "not_told": not_told})
     if metadata:
         run.note("cutover.metadata.returned", "metadata", {"schema": run.target.config.metadata.schema_name})
     log.info("cutover %s is given up: %s is active under epoch %d", run_id, role.active, role.epoch)
-    return Abandoned(role, run.target.name, not_told, metadata, metadata_left)
+    return Abandoned(role, run.target.name, not_told, metadata, metadata_left, tuple(fences_left))
 
 
 def _return_metadata(run: CutoverRun) -> tuple[str, str]:

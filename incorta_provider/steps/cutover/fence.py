@@ -1,9 +1,9 @@
 """Fence the source: from here on the old site's work is refused, and it is stopped as far as it can be reached.
 
 The order matters. First the epoch at the target: from then on no replication run can seal or apply. Then the group's
-lock. Then the source itself: its role and its services, each part tried whatever becomes of the others. What was not
-stopped is recorded as unfenced; that is no error, because an unplanned cutover is made when the primary is gone. The
-task may be cleared when the source is back.
+lock. Then the source itself: its role, its services and its database, each part tried whatever becomes of the others.
+What was not stopped is recorded as unfenced; that is no error, because an unplanned cutover is made when the primary is
+gone. The task may be cleared when the source is back.
 
 :raises ApprovalError: the approval is absent, not valid or expired.
 :raises FencingError: the roles changed since the plan was made, or another cutover is under way.
@@ -22,14 +22,14 @@ from incorta_provider.coordination.group_lock import GroupLock
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.epoch import Role, ensure_promoting, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, TransientError
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.cutover.approve import verified_approval
+from incorta_provider.steps.cutover.approve import approval_to_use, used_approval, verified_approval
 from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.fencing import NOT_FENCED, can_fence_database, fence_database
 from incorta_provider.steps.locking import CUTOVER, hold, lock_owner
 from incorta_provider.steps.roles import copy_role, role_at, tell
 
@@ -43,14 +43,16 @@ def fence(run: CutoverRun) -> Result:
     """
 
     def action(plan: Plan) -> Result:
-        approval = verified_approval(run, plan)
+        verified_approval(run, plan)
         with connect(run.target.zookeeper) as session:
-            role = _raise_epoch(run, plan, approval, session)
+            role = _raise_epoch(run, plan, session)
             _take_lock(run, session)
+        approval = used_approval(run, plan)
         others = [name for name in run.access.config.sites if name not in {plan.source, plan.target}]
         return {
             "epoch": role.epoch,
             "approval_nonce": approval.nonce,
+            "approved_in_round": approval.clear_number,
             **_fence_source(run, run.access.site(plan.source), role),
             "not_told": tell(run.access, others, role),
         }
@@ -70,8 +72,8 @@ def _try_source_again(run: CutoverRun, known: Result) -> Result:
     return result
 
 
-def _raise_epoch(run: CutoverRun, plan: Plan, approval: Approval, session: Session) -> Role:
-    """Set the promoting role, once: a retried step finds its own and needs no fresh approval any more."""
+def _raise_epoch(run: CutoverRun, plan: Plan, session: Session) -> Role:
+    """Set the promoting role, once, and use the approval up: a retried step finds its own role and needs no other."""
     registry = RoleRegistry(session, run.access.name)
     stored = registry.read()
     if stored is None:
@@ -79,10 +81,10 @@ def _raise_epoch(run: CutoverRun, plan: Plan, approval: Approval, session: Sessi
     now = run.access.clock()
     role = promoting_role(stored.role, plan.target, by=plan.requested_by, run_id=run.run_id, at=now)
     if role != stored.role:
-        approval.ensure_fresh(now)
         ensure_plan_fresh(plan, now, timedelta(seconds=run.access.config.approval.timeout_seconds))
         if stored.role.epoch != plan.epoch:
             raise _stale(plan, stored.role)
+        approval_to_use(run, plan, now)
     return registry.compare_and_set(stored, role).role
 
 
@@ -103,9 +105,14 @@ def _take_lock(run: CutoverRun, session: Session) -> None:
 def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
     """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
     key = run.script_key(StepName.FENCE)
+    database: Result = {}
     parts: dict[str, Callable[[], object]] = {"epoch registry": partial(copy_role, run.access, source, role)}
     for node in source.config.nodes:
         parts[f"services of {node.conn_id}"] = partial(stop_services, source, node, key)
+    if can_fence_database(source):
+        parts["database"] = lambda: database.update(
+            fence_database(run.access, source, run_id=run.run_id, by=role.changed_by)
+        )
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         reasons = dict(zip(parts, pool.map(_attempt, parts.values()), strict=True))
     not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
@@ -115,6 +122,7 @@ def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
         "stopped": [part for part in parts if part not in not_reached],
         "not_reached": not_reached,
         "unfenced": bool(not_reached),
+        "database": database or not_reached.get("database", NOT_FENCED),
     }
 
 
@@ -123,6 +131,7 @@ def _attempt(part: Callable[[], object]) -> str | None:
     try:
         part()
     except DrError as error:
+        log.warning("%s", error)
         return error.what
     except Exception as error:
         log.exception("a part of the source failed in a way of its own")
