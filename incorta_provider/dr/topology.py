@@ -225,6 +225,7 @@ class Group(_Part):
     :ivar retention: which recovery points stay. Without it nothing is dropped by itself: what the defaults would drop
         is reported.
     :ivar breaker: how much a recovery point may differ from the one before it without a person's word.
+    :ivar notify_conn_id: where people are told of what happened without them, by a webhook.
     """
 
     primary: Name
@@ -236,6 +237,7 @@ class Group(_Part):
     breaker: Limits = Limits()
     verify: Verify = Verify()
     approval: ApprovalRules
+    notify_conn_id: ConnId | None = None
 
     @model_validator(mode="after")
     def _primary_is_a_site(self) -> Self:

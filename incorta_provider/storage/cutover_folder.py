@@ -113,6 +113,10 @@ class CutoverFolder:
         """Write down that the cutover was given up."""
         self._write("aborted.json", {"run_id": self.run_id})
 
+    def is_aborted(self) -> bool:
+        """Tell whether the cutover was given up."""
+        return (self.root / "aborted.json").exists()
+
     def is_closed(self) -> bool:
         """Tell whether the cutover came to its end: a site was promoted, or it was given up."""
         return any((self.root / name).exists() for name in ("report.json", "aborted.json"))

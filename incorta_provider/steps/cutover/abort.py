@@ -22,7 +22,7 @@ from incorta_provider.exceptions import DrError
 from incorta_provider.metadata.restore import return_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
-from incorta_provider.steps.cutover.fence import stop_services
+from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
 from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back

@@ -12,11 +12,7 @@ gone. The task may be cleared when the source is back.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 
 from incorta_provider.coordination.group_lock import GroupLock
 from incorta_provider.coordination.role_registry import RoleRegistry
@@ -24,16 +20,12 @@ from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import Role, ensure_promoting, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
-from incorta_provider.dr.topology import Node
-from incorta_provider.exceptions import DrError, FencingError, TransientError
-from incorta_provider.steps.access import SiteAccess
+from incorta_provider.exceptions import FencingError
 from incorta_provider.steps.cutover.approve import approval_to_use, used_approval, verified_approval
+from incorta_provider.steps.cutover.fence_source import fence_again, fence_source
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.steps.fencing import NOT_FENCED, can_fence_database, fence_database
 from incorta_provider.steps.locking import CUTOVER, hold, lock_owner
-from incorta_provider.steps.roles import copy_role, role_at, tell
-
-log = logging.getLogger(__name__)
+from incorta_provider.steps.roles import role_at, tell
 
 
 def fence(run: CutoverRun) -> Result:
@@ -53,7 +45,7 @@ def fence(run: CutoverRun) -> Result:
             "epoch": role.epoch,
             "approval_nonce": approval.nonce,
             "approved_in_round": approval.clear_number,
-            **_fence_source(run, run.access.site(plan.source), role),
+            **fence_source(run, run.access.site(plan.source), role),
             "not_told": tell(run.access, others, role),
         }
 
@@ -65,11 +57,7 @@ def _try_source_again(run: CutoverRun, known: Result) -> Result:
     """Fence a source that came back, as long as this cutover's role holds; the first result is kept in the ledger."""
     source = run.access.site(run.folder.plan().source)
     role = ensure_promoting(role_at(run.access, run.target), run_id=run.run_id, target=run.target.name)
-    facts = _fence_source(run, source, role)
-    result = {**known, **facts, "finished_at": run.access.clock().isoformat()}
-    run.folder.record(StepName.FENCE, result)
-    run.note("cutover.source.fenced_again", f"fence:again:{result['finished_at']}", facts)
-    return result
+    return fence_again(run, source, role, known) or known
 
 
 def _raise_epoch(run: CutoverRun, plan: Plan, session: Session) -> Role:
@@ -100,61 +88,3 @@ def _take_lock(run: CutoverRun, session: Session) -> None:
     """Take the lock from whoever holds it: under the new epoch every other run is refused, so none is waited for."""
     owner = lock_owner(run.access, run_id=run.run_id, actor=run.actor, purpose=CUTOVER)
     hold(GroupLock(session, run.access.name), owner, run.note, supersedes=lambda _: True)
-
-
-def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
-    """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
-    key = run.script_key(StepName.FENCE)
-    database: Result = {}
-    parts: dict[str, Callable[[], object]] = {"epoch registry": partial(copy_role, run.access, source, role)}
-    for node in source.config.nodes:
-        parts[f"services of {node.conn_id}"] = partial(stop_services, source, node, key)
-    if can_fence_database(source):
-        parts["database"] = lambda: database.update(
-            fence_database(run.access, source, run_id=run.run_id, by=role.changed_by)
-        )
-    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-        reasons = dict(zip(parts, pool.map(_attempt, parts.values()), strict=True))
-    not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
-    for part, reason in not_reached.items():
-        log.warning("%s of %s: not fenced: %s", part, source.name, reason)
-    return {
-        "stopped": [part for part in parts if part not in not_reached],
-        "not_reached": not_reached,
-        "unfenced": bool(not_reached),
-        "database": database or not_reached.get("database", NOT_FENCED),
-    }
-
-
-def _attempt(part: Callable[[], object]) -> str | None:
-    """Return why a part failed; whatever it is, it keeps neither the other parts nor the cutover from going on."""
-    try:
-        part()
-    except DrError as error:
-        log.warning("%s", error)
-        return error.what
-    except Exception as error:
-        log.exception("a part of the source failed in a way of its own")
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
-    """Stop what Incorta runs on one node, services first; "stopped already" is a pass.
-
-    :raises TransientError: says which parts are not stopped, and why; each of the others was stopped all the same.
-    """
-    with site.node(config, run_id) as node:
-        parts: dict[str, Callable[[], None]] = {
-            service: partial(node.stop_service, service) for service in reversed(config.services)
-        }
-        if config.conn_id == site.config.cmc.node:
-            parts["CMC"] = node.stop_cmc
-        parts["node agent"] = node.stop_node
-        failed = {part: reason for part, stop in parts.items() if (reason := _attempt(stop))}
-    if failed:
-        raise TransientError(
-            "not stopped: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
-            where=f"node {config.conn_id}",
-            fix="Stop it at the node by hand, then clear this task.",
-        )

@@ -241,7 +241,7 @@ def test_an_error_that_nobody_thought_of_keeps_no_cutover_from_going_on(
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("incorta_provider.steps.cutover.fence.stop_services", broken)
+    monkeypatch.setattr("incorta_provider.steps.cutover.fence_source.stop_services", broken)
     run = cutover_run(bench)
     approved(bench, run)
     result = fence(run)
