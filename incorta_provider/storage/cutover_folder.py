@@ -13,6 +13,7 @@ from typing import Any
 
 from incorta_provider.dr.approval import Approval, ApprovalUse
 from incorta_provider.dr.fence_mark import FenceMark
+from incorta_provider.dr.machine import Progress
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
@@ -72,11 +73,11 @@ class CutoverFolder:
         return None if known is None else Approval.model_validate(known)
 
     def use_approval(self, use: ApprovalUse) -> None:
-        """Keep which approval the fence used, before it takes effect."""
+        """Keep which approval the cutover uses, before it takes effect."""
         self._write("approval-used.json", use.model_dump(mode="json"))
 
     def approval_use(self) -> ApprovalUse | None:
-        """Return which approval the fence used; None before it used any."""
+        """Return which approval the cutover used; None before it used any."""
         return read_model(self.root / "approval-used.json", ApprovalUse)
 
     def record(self, step: StepName, result: Mapping[str, Any]) -> None:
@@ -91,6 +92,29 @@ class CutoverFolder:
     def done(self) -> set[StepName]:
         """Return the steps that are done."""
         return {step for step in StepName if (self.root / "steps" / f"{step}.json").exists()}
+
+    def skip(self, step: StepName, facts: Mapping[str, Any]) -> None:
+        """Keep a person's decision to leave an optional step out."""
+        self._write(f"skipped/{step}.json", facts)
+
+    def skipped(self) -> set[StepName]:
+        """Return the steps that a person decided to leave out."""
+        return {step for step in StepName if (self.root / "skipped" / f"{step}.json").exists()}
+
+    def progress(self) -> Progress:
+        """Return how far the cutover is."""
+        return Progress(
+            done=self.done(),
+            skipped=self.skipped(),
+            approved=self.approval() is not None,
+            unfenced=bool((self.result(StepName.FENCE) or {}).get("unfenced")),
+            given_up=self.is_aborted(),
+        )
+
+    def point_id(self) -> str:
+        """Return the recovery point that is promoted: the final sync's, where the plan has one and it is done."""
+        synced = self.result(StepName.FINAL_SYNC)
+        return str(synced["recovery_point"]) if synced else self.plan().recovery_point
 
     def save_report(self, report: Mapping[str, Any]) -> Path:
         """Keep the report and return where."""

@@ -89,21 +89,25 @@ def verified_approval(run: CutoverRun, plan: Plan) -> Approval:
 
 
 def approval_to_use(run: CutoverRun, plan: Plan, now: datetime) -> Approval:
-    """Return the approval that may change the role now, and write its use down.
+    """Return the approval under which a site may be touched for the first time, and write its use down.
+
+    A source is quiesced under an approval, and fenced under the same one, also in a later round.
 
     :raises ApprovalError: there is none, it is not valid here, it is too old, or the run was cleared since.
     """
-    approval = verified_approval(run, plan)
-    approval.ensure_round(run.clear_number)
+    approval, use = verified_approval(run, plan), run.folder.approval_use()
     approval.ensure_fresh(now)
+    if use is not None and use.nonce == approval.nonce:
+        return approval
+    approval.ensure_round(run.clear_number)
     run.folder.use_approval(ApprovalUse(nonce=approval.nonce, clear_number=approval.clear_number, used_at=now))
     return approval
 
 
 def used_approval(run: CutoverRun, plan: Plan) -> Approval:
-    """Return the approval that the fence used, verified: one that was given afterwards is another one.
+    """Return the approval that the cutover used, verified: one that was given afterwards is another one.
 
-    :raises ApprovalError: the fence used none, or it is not valid here.
+    :raises ApprovalError: it used none, or it is not valid here.
     """
     use = run.folder.approval_use()
     approval = _verified(run, plan, run.folder.approval(use.nonce) if use else None)

@@ -24,7 +24,7 @@ def promote(run: CutoverRun) -> Report:
 
     def action(plan: Plan) -> Result:
         used_approval(run, plan)
-        events = _enable_events(run, plan)
+        events = _enable_events(run)
         role = _record_role(run, plan)
         others = [name for name in run.access.config.sites if name != plan.target]
         return {"events": events, "epoch": role.epoch, "not_told": tell(run.access, others, role)}
@@ -38,9 +38,8 @@ def promote(run: CutoverRun) -> Report:
     return report
 
 
-def _enable_events(run: CutoverRun, plan: Plan) -> list[str]:
-    catalog = run.target.catalog
-    inventory = point_inventory(catalog, catalog.get(plan.recovery_point))
+def _enable_events(run: CutoverRun) -> list[str]:
+    inventory = point_inventory(run.target.catalog, run.point())
     return enable_events(run.target.database, inventory)
 
 
