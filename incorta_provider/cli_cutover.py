@@ -124,7 +124,9 @@ def _abort(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int
         print(done.metadata)
     if done.metadata_left:
         print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
-    return 1 if done.not_told or done.metadata_left or done.start_left else 0
+    for left in done.fences_left:
+        print(f"{left} Repeat this command then")
+    return 1 if done.not_told or done.metadata_left or done.fences_left or done.start_left else 0
 
 
 def _commit(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:

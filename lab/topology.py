@@ -65,7 +65,11 @@ def _site(site: Site) -> dict[str, Any]:
     return {
         "storage": site.storage.as_uri(),
         "catalog": site.catalog.as_uri(),
-        "metadata": {"conn_id": f"{site.name}_metadata", "schema": SCHEMA},
+        "metadata": {
+            "conn_id": f"{site.name}_metadata",
+            "fence_conn_id": f"{site.name}_metadata_fence",
+            "schema": SCHEMA,
+        },
         "zookeeper": {"conn_id": f"{site.name}_zookeeper"},
         "nodes": [{"conn_id": node.conn_id, "services": list(SERVICES)} for node in site.nodes],
         "cmc": {"conn_id": f"{site.name}_cmc", "cluster": GROUP, "node": site.node(1).conn_id},

@@ -129,7 +129,19 @@ def _final_sync(setting: _Setting) -> list[str]:
 def _fence(setting: _Setting) -> list[str]:
     proof = [f"refuse if {setting.source} was written to behind the final sync"] if setting.mode.loses_nothing else []
     reach = "" if setting.mode.loses_nothing else " if it can be reached"
-    return [*proof, f"set epoch {setting.epoch + 1} at {setting.target}", f"stop services of {setting.source}{reach}"]
+    return [
+        *proof,
+        f"set epoch {setting.epoch + 1} at {setting.target}",
+        f"stop services of {setting.source}{reach}",
+        _fence_database(setting, reach),
+    ]
+
+
+def _fence_database(setting: _Setting, reach: str) -> str:
+    metadata = setting.old_site.metadata
+    if metadata.fence_conn_id is None:
+        return f"the database of {setting.source} is not fenced: the topology names no metadata.fence_conn_id"
+    return f"lock who may write schema {metadata.schema_name} of {setting.source}, make it read-only{reach}"
 
 
 def _apply(setting: _Setting) -> list[str]:
@@ -143,6 +155,11 @@ def _restore(setting: _Setting) -> list[str]:
     return [
         f"load {tables} beside schema {schema}, compare them with the point",
         f"switch them into {schema}; what was there is kept until `incorta-dr cutover commit`",
+        *(
+            [f"open the database of {setting.target} if a cutover fenced it"]
+            if setting.site.metadata.fence_conn_id
+            else []
+        ),
     ]
 
 

@@ -36,10 +36,27 @@ class _Part(BaseModel):
 
 
 class Metadata(_Part):
-    """The metadata database of a site: a MySQL connection and the schema's name."""
+    """The metadata database of a site: a MySQL connection and the schema's name.
+
+    :ivar conn_id: with the login that Incorta has there.
+    :ivar fence_conn_id: with a login of our own, which a fence leaves open while it locks Incorta's. All work at the
+        database is done under it where it is given; without it, a cutover does not fence the database.
+    """
 
     conn_id: ConnId
     schema_name: Text = Field(alias="schema")
+    fence_conn_id: ConnId | None = None
+
+    @property
+    def conn_ids(self) -> set[str]:
+        """The ids of the connections."""
+        return {self.conn_id, *([self.fence_conn_id] if self.fence_conn_id else ())}
+
+    @model_validator(mode="after")
+    def _two_accounts(self) -> Self:
+        if self.fence_conn_id == self.conn_id:
+            raise ValueError(f"fence_conn_id {self.conn_id!r} is conn_id too: a fence locks Incorta's account")
+        return self
 
 
 class ZooKeeper(_Part):
@@ -155,8 +172,8 @@ class Site(_Part):
     @property
     def conn_ids(self) -> set[str]:
         """The ids of all connections of the site."""
-        servers = {self.metadata.conn_id, self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
-        return servers | {node.conn_id for node in self.nodes}
+        servers = {self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
+        return servers | self.metadata.conn_ids | {node.conn_id for node in self.nodes}
 
 
 class Replication(_Part):
@@ -218,6 +235,7 @@ class Group(_Part):
     :ivar retention: which recovery points stay. Without it nothing is dropped by itself: what the defaults would drop
         is reported.
     :ivar breaker: how much a recovery point may differ from the one before it without a person's word.
+    :ivar notify_conn_id: where people are told of what happened without them, by a webhook.
     """
 
     primary: Name
@@ -229,6 +247,7 @@ class Group(_Part):
     breaker: Limits = Limits()
     verify: Verify = Verify()
     approval: ApprovalRules
+    notify_conn_id: ConnId | None = None
 
     @model_validator(mode="after")
     def _primary_is_a_site(self) -> Self:
@@ -283,6 +302,11 @@ class Group(_Part):
             found.append("no metadata.references: a file that the metadata names could be missing unnoticed")
         if not self.metadata.rewrite:
             found.append("no metadata.rewrite: nothing is rewritten at a cutover")
+        found += [
+            f"no metadata.fence_conn_id of {name}: its database is not fenced when a cutover takes the role from it"
+            for name, site in self.sites.items()
+            if site.metadata.fence_conn_id is None
+        ]
         return found
 
 
@@ -298,7 +322,10 @@ class Topology(_Part):
             shared = _shared_folder(first, second)
             if shared:
                 raise ValueError(f"{one} and {other}: {shared}")
-            if first.metadata == second.metadata:
+            if (first.metadata.conn_id, first.metadata.schema_name) == (
+                second.metadata.conn_id,
+                second.metadata.schema_name,
+            ):
                 raise ValueError(f"{one} and {other} have the same metadata schema {first.metadata.schema_name}")
         return self
 

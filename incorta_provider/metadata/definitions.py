@@ -133,6 +133,11 @@ class CodeTexts:
     events: dict[str, Event]
 
 
+def read_events(session: Session) -> dict[str, Event]:
+    """Read the events of the session's own schema."""
+    return _Reader(session).events()
+
+
 def read_code(session: Session) -> CodeTexts:
     """Read all but the tables of the session's own schema, which may be of any engine, and its views invalid."""
     reader = _Reader(session)

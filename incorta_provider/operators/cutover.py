@@ -9,7 +9,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.request import Request, parse_mode
-from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, requester_of, run_of
+from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, requester_of, round_of, run_of
 from incorta_provider.operators.links import CutoverReportLink
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.compare import compare
@@ -55,7 +55,13 @@ class CutoverOperator(DrOperator):
 def cutover_run(operator: DrOperator, target: str, context: Context) -> CutoverRun:
     """Return the cutover that the task belongs to."""
     access = operator.access()
-    return CutoverRun(access=access, target=access.site(target), run_id=run_of(context), actor=requester_of(context))
+    return CutoverRun(
+        access=access,
+        target=access.site(target),
+        run_id=run_of(context),
+        actor=requester_of(context),
+        clear_number=round_of(context),
+    )
 
 
 class RequestCutoverOperator(CutoverOperator):

@@ -65,9 +65,10 @@ class SiteAccess:
 
     @property
     def database(self) -> Endpoint:
-        """The metadata database."""
+        """The metadata database, under our own account if there is one: it works at a fenced site, too."""
         metadata = self.config.metadata
-        return Endpoint.from_connection(self.connections(metadata.conn_id), schema=metadata.schema_name, site=self.name)
+        info = self.connections(metadata.fence_conn_id or metadata.conn_id)
+        return Endpoint.from_connection(info, schema=metadata.schema_name, site=self.name)
 
     @property
     def zookeeper(self) -> ConnectionInfo:

@@ -64,6 +64,16 @@ class Engine(ABC):
     """Query for the tables of other schemas whose foreign keys refer to tables of a schema, which is given twice."""
     collations: ClassVar[str]
     """Query for the names of all collations."""
+    account_tables: ClassVar[tuple[str, ...]]
+    """System tables that tell who may write what, for a fence."""
+    accounts: ClassVar[str]
+    """Query for all accounts: user, host, whether it may write everywhere, is a role, is locked."""
+    memberships: ClassVar[str]
+    """Query for who has which role: user and host of either."""
+    fence_rights: ClassVar[tuple[str, ...]]
+    """Rights on everything that a fence needs beside :attr:`global_rights`."""
+    read_only: ClassVar[str]
+    """Statement that switches ``read_only``, to be completed with ON or OFF, as lasting as the server can have it."""
     table_marks: ClassVar[str]
     """Query for the internal ids of the tables of the session's schema, as ``kind``, ``name`` and ``mark``."""
 

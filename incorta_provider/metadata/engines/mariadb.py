@@ -41,6 +41,16 @@ class MariaDb(Engine):
         "AND CONVERT(CAST(SUBSTRING_INDEX(FOR_NAME, '/', 1) AS BINARY) USING filename) <> %s"
     )
     collations = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+    account_tables = ("mysql.user", "mysql.global_priv", "mysql.db", "mysql.tables_priv", "mysql.roles_mapping")
+    accounts = (
+        "SELECT u.User, u.Host, 'Y' IN (u.Insert_priv, u.Update_priv, u.Delete_priv, u.Create_priv, u.Drop_priv, "
+        "u.Alter_priv), u.is_role = 'Y', "
+        "COALESCE(JSON_VALUE(p.Priv, '$.account_locked') IN ('1', 'true'), 0) "
+        "FROM mysql.user u JOIN mysql.global_priv p ON p.User = u.User AND p.Host = u.Host"
+    )
+    memberships = "SELECT User, Host, Role, '' FROM mysql.roles_mapping"
+    fence_rights = ("CREATE USER", "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "SHOW DATABASES")
+    read_only = "SET GLOBAL read_only = {}"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
         "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE()"

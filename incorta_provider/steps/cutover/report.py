@@ -49,7 +49,7 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval) -> Report:
         "storage": {name: compared.get(name) for name in ("equal", "files", "bytes")},
         "metadata": {name: restored.get(name) for name in ("equal", "tables", "rows")},
         "unfenced": fence["unfenced"],
-        "fence": {name: fence.get(name) for name in ("epoch", "stopped", "not_reached")},
+        "fence": {name: fence.get(name) for name in ("epoch", "stopped", "not_reached", "database")},
         "service": {name: results[StepName.VERIFY].get(name) for name in ("ready", "schemas", "rows")},
     }
 

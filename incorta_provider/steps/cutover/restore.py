@@ -12,6 +12,7 @@ from incorta_provider.metadata.carry import carried
 from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.cutover.unfence import unfence_target
 from incorta_provider.steps.point import point_inventory
 
 SHOWN = 20
@@ -19,6 +20,8 @@ SHOWN = 20
 
 def restore(run: CutoverRun) -> Result:
     """Replace the target's schema by the point's; what was there is kept beside it until the cutover is committed.
+
+    A database that an earlier cutover fenced is opened then, for the services that start next.
 
     :raises IntegrityError: what was restored is not equal to what was dumped; the schema is the one before.
     """
@@ -49,6 +52,7 @@ def restore(run: CutoverRun) -> Result:
             "equal": True,
             "window_seconds": switch and switch.window_seconds,
             "previous_schema": switch and switch.previous,
+            "target_unfenced": unfence_target(run),
         }
 
     return run.perform(StepName.RESTORE, action)

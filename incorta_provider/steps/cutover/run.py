@@ -50,12 +50,14 @@ class CutoverRun:
     """A cutover of one group to one target site.
 
     :param actor: who or what acts now, for the ledger.
+    :param clear_number: how often Airflow cleared the run; an approval holds for the round in which it was given.
     """
 
     access: GroupAccess
     target: SiteAccess
     run_id: str
     actor: str
+    clear_number: int = 0
 
     @property
     def folder(self) -> CutoverFolder:

@@ -15,6 +15,8 @@ from incorta_provider.dr.topology import Group, Topology
 Document = dict[str, Any]
 Fresh = Callable[[], Document]
 
+UNFENCED = "its database is not fenced when a cutover takes the role from it"
+
 
 def group_of(document: Document) -> Document:
     found: Document = document["groups"]["acme"]
@@ -77,11 +79,23 @@ def test_what_may_be_left_out_has_a_default_that_is_told(document: Fresh) -> Non
     assert group.warnings() == [
         "no metadata.references: a file that the metadata names could be missing unnoticed",
         "no metadata.rewrite: nothing is rewritten at a cutover",
+        *(f"no metadata.fence_conn_id of {site}: {UNFENCED}" for site in ("berlin", "newyork")),
     ]
 
 
-def test_a_right_topology_has_no_warnings(group: Group) -> None:
+def test_a_right_topology_has_no_warnings(document: Fresh) -> None:
+    whole = document()
+    for site in ("berlin", "newyork"):
+        site_of(whole, site)["metadata"]["fence_conn_id"] = f"{site}_metadata_fence"
+    group = Topology.model_validate(whole).groups["acme"]
     assert group.warnings() == []
+    assert {"berlin_metadata", "berlin_metadata_fence"} <= group.sites["berlin"].conn_ids
+
+
+def test_the_account_that_fences_must_be_another_one_than_incortas(document: Fresh) -> None:
+    spoiled = document()
+    site_of(spoiled, "berlin")["metadata"]["fence_conn_id"] = "berlin_metadata"
+    assert "a fence locks Incorta's account" in refusal(spoiled)
 
 
 def test_a_topology_cannot_be_changed(group: Group) -> None:

@@ -134,6 +134,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return which sites were started."""
     sites: list[str] = []
     monkeypatch.setattr(abort_module, "start_site", lambda site, key: sites.append(site.name))
+    monkeypatch.setattr(abort_module, "switch_events", lambda endpoint, names, status: None)
     return sites
 
 
@@ -168,6 +169,7 @@ def test_a_source_that_does_not_start_is_told_and_everything_else_is_given_back(
         raise TransientError("no quorum", where="berlin")
 
     monkeypatch.setattr(abort_module, "start_site", fails)
+    monkeypatch.setattr(abort_module, "switch_events", lambda endpoint, names, status: None)
     run = cutover_run(bench)
     frozen_plan(bench, run, Mode.PLANNED)
     done_before(bench, run, StepName.FENCE)

@@ -21,6 +21,15 @@ Loads = dict[str, SchemaStatus]
 Answers = Callable[..., list[str]]
 
 
+@pytest.fixture(autouse=True)
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return which events of the source's database are on: one, until it is switched off."""
+    on = ["heartbeat"]
+    monkeypatch.setattr(quiesce_module, "events_on", lambda endpoint: list(on))
+    monkeypatch.setattr(quiesce_module, "switch_events", lambda endpoint, names, status: on.clear())
+    return on
+
+
 @pytest.fixture
 def run(bench: Bench) -> CutoverRun:
     run = cutover_run(bench)
@@ -127,3 +136,13 @@ def test_an_unplanned_cutover_has_none(bench: Bench) -> None:
     frozen_plan(bench, run)
     with pytest.raises(NothingToDo, match="unplanned cutover manual__1 has no step quiesce"):
         quiesce(run)
+
+
+def test_events_of_the_database_are_switched_off_and_never_forgotten(
+    run: CutoverRun, answers: Answers, events: list[str]
+) -> None:
+    answers({}, {})
+    assert quiesce(run)["events"] == ["heartbeat"]
+    assert events == []
+    assert run.folder.source_events() == ["heartbeat"]
+    assert quiesce(run)["events"] == ["heartbeat"]
