@@ -110,15 +110,18 @@ class CutoverRun:
         if step is StepName.FENCE:
             return
         role = role_at(self.access, self.target)
-        if step in BEFORE_THE_ROLE:
+        if step in BEFORE_THE_ROLE and StepName.FENCE not in self.folder.done():
             ensure_epoch(plan.epoch, role, active=plan.source)
         else:
             ensure_promoting(role, run_id=self.run_id, target=plan.target)
 
     def _stands(self, step: StepName) -> bool:
-        """Tell whether a result holds for good. A site that was promoted is in use: it is not stopped again."""
-        promoted = self.folder.result(StepName.PROMOTE) is not None
-        return step not in REPEATABLE or (step is StepName.STOP_TARGET and promoted)
+        """Tell whether a result holds for good.
+
+        A source is not quiesced again behind its fence, and a site that was promoted is in use: it is not stopped.
+        """
+        ends_with = {StepName.QUIESCE: StepName.FENCE, StepName.STOP_TARGET: StepName.PROMOTE}
+        return step not in REPEATABLE or (step in ends_with and ends_with[step] in self.folder.done())
 
     def script_key(self, step: StepName) -> str:
         """Return the name under which scripts of a step run at a node.
