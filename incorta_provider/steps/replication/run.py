@@ -1,4 +1,4 @@
-"""One run of the recovery point protocol: who replicates to whom, and what the run wrote down when it opened.
+"""One run of the recovery point protocol: to which site, and what the run wrote down when it opened.
 
 What tasks share goes through the run's workspace in the catalog, never through Airflow's database.
 """
@@ -33,6 +33,7 @@ class RunRecord(BaseModel):
     """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.
 
     :ivar opened_at: the RPO counts from here, so a retried task keeps it.
+    :ivar source: the site that was active when the run opened.
     :ivar previous: the newest sealed point when the run opened; what did not change since is not read again.
     """
 
@@ -41,6 +42,7 @@ class RunRecord(BaseModel):
     run_id: str
     point_id: str
     opened_at: AwareDatetime
+    source: str
     epoch: int
     previous: str | None
     incorta_version: str
@@ -79,16 +81,23 @@ class Proof(BaseModel):
 
 @dataclass(frozen=True)
 class ReplicationRun:
-    """One run from ``source`` to ``target``.
+    """One run from the active site to ``target``.
 
     :param actor: the DAG, for the lock and the ledger.
     """
 
     access: GroupAccess
-    source: SiteAccess
     target: SiteAccess
     run_id: str
     actor: str
+
+    @property
+    def source(self) -> SiteAccess:
+        """The site that this run replicates: the one that was active when it opened.
+
+        :raises PreconditionError: it did not open.
+        """
+        return self.access.site(self.record().source)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -8,10 +8,11 @@ import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role
 from incorta_provider.dr.recovery_point import point_id
-from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, SiteIsActive, TransientError
 from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.release import release
+from incorta_provider.steps.replication.run import ReplicationRun
 from tests.builders.group import ACTOR, NOON, Bench, owner, replication_run, sealed_point
 
 
@@ -26,6 +27,7 @@ def test_the_first_run_fixes_time_epoch_and_release(bench: Bench) -> None:
         "run_id": "scheduled__1",
         "point_id": point_id(NOON, "scheduled__1"),
         "opened_at": NOON,
+        "source": "berlin",
         "epoch": 1,
         "previous": None,
         "incorta_version": "2024.1.0",
@@ -201,3 +203,24 @@ def test_the_lock_is_given_back_by_its_own_run_only(bench: Bench) -> None:
     release(replication_run(bench, "scheduled__1"))
     assert bench.ensembles.lock("newyork").holder() is None
     release(replication_run(bench, "scheduled__1"))
+
+
+def test_after_a_cutover_the_old_primary_is_what_is_replicated_to(bench: Bench) -> None:
+    role = promoted(bench, state=RoleState.STEADY)
+    for site in ("berlin", "newyork"):
+        bench.ensembles.set_role(site, role)
+    run = ReplicationRun(bench.access, bench.access.site("berlin"), "scheduled__9", ACTOR)
+    record = open_run(run)
+    assert (record.source, record.epoch) == ("newyork", 2)
+    assert run.source.name == "newyork"
+    assert bench.ensembles.lock("berlin").holder() is not None
+
+
+def test_an_old_primary_that_was_not_told_is_no_target_and_no_active_site(bench: Bench) -> None:
+    bench.ensembles.set_role("newyork", promoted(bench, state=RoleState.STEADY))
+    run = ReplicationRun(bench.access, bench.access.site("berlin"), "scheduled__9", ACTOR)
+    with pytest.raises(FencingError, match=r"berlin is active \(epoch 1\), that of newyork says newyork \(epoch 2\)"):
+        open_run(run)
+    bench.ensembles.down.add("newyork_zookeeper")
+    with pytest.raises(SiteIsActive):
+        open_run(run)
