@@ -2,7 +2,7 @@
 
 :raises NothingToDo: the target is the active site, this run sealed its point already, or a person let another run
     through the change breaker, which goes first.
-:raises FencingError: the registries do not agree on which site is active.
+:raises FencingError: the registries do not agree on which site is active, or Incorta runs at a target that was active.
 :raises PreconditionError: a registry was never initialised, or the sites run different releases of Incorta.
 :raises TransientError: a site cannot be reached, or other work holds the lock.
 """
@@ -22,6 +22,7 @@ from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.incorta_release import incorta_release
 from incorta_provider.steps.locking import REPLICATION, give_back, hold
 from incorta_provider.steps.replication.guard import ensure_nobody_is_let_through, held_run
+from incorta_provider.steps.replication.reprotect import reprotect
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.replication.source import active_source
 
@@ -85,6 +86,7 @@ def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
 
 
 def _opened(run: ReplicationRun, source: SiteAccess, epoch: int, release: str) -> RunRecord:
+    adopted = reprotect(run, source, epoch)  # before the clock of the RPO starts, for it may take hours
     opened_at = run.access.clock()
     newest = run.catalog.newest()
     _ensure_clock_moves_on(newest, opened_at)
@@ -95,6 +97,7 @@ def _opened(run: ReplicationRun, source: SiteAccess, epoch: int, release: str) -
         source=source.name,
         epoch=epoch,
         previous=newest.id if newest else None,
+        adopted=adopted,
         incorta_version=release,
     )
     run.save(record)

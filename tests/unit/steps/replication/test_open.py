@@ -30,6 +30,7 @@ def test_the_first_run_fixes_time_epoch_and_release(bench: Bench) -> None:
         "source": "berlin",
         "epoch": 1,
         "previous": None,
+        "adopted": False,
         "incorta_version": "2024.1.0",
     }
     holder = bench.ensembles.lock("newyork").holder()
