@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from incorta_provider import __version__
+from incorta_provider.cli_divergence import add_divergence
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
 from incorta_provider.cli_readiness import add_readiness
@@ -200,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     metadata = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
     add_readiness(metadata, _group)
     add_metadata(metadata, _group, _user)
+    add_divergence(commands, _group, _user)
     _add_cutover(commands)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")

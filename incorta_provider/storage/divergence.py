@@ -120,6 +120,10 @@ class Bundles:
         found = (read_model(path, Bundle) for path in self._root.glob("*/bundle.json"))
         return sorted((bundle for bundle in found if bundle is not None), key=lambda each: (each.kept_at, each.id))
 
+    def unfinished(self) -> list[str]:
+        """Return the bundles whose making was cut off; the next run to the site goes on with it."""
+        return sorted(folder.name for folder in self._root.glob("*") if not (folder / "bundle.json").exists())
+
     def get(self, bundle_id: str) -> Bundle:
         """Return one bundle.
 
