@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from incorta_provider import __version__
 from incorta_provider.cli_cutover import add_cutover
+from incorta_provider.cli_divergence import add_divergence
 from incorta_provider.cli_fence import add_fence
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
@@ -181,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     metadata = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
     add_readiness(metadata, _group)
     add_metadata(metadata, _group, _user)
+    add_divergence(commands, _group, _user)
     add_cutover(commands, _group, _user)
     add_fence(commands, _group, _user)
     _add_bandwidth(commands)

@@ -426,7 +426,7 @@ def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any)
 def replication_run(bench: Bench, run_id: str = "scheduled__1", **group_fields: Any) -> ReplicationRun:
     """Return a run from berlin to newyork, not opened; the group's settings may be others."""
     access = bench.changed(**group_fields)
-    return ReplicationRun(access, access.site("berlin"), access.site("newyork"), run_id, ACTOR)
+    return ReplicationRun(access, access.site("newyork"), run_id, ACTOR)
 
 
 def write_dump(run: ReplicationRun, *references: dict[str, Any], **tables: int) -> None:

@@ -37,12 +37,14 @@ def found(tmp_path_factory: pytest.TempPathFactory, read_dags: Callable[..., dic
     return read_dags(topology(tmp_path_factory.mktemp("topology"), "berlin", "newyork", "tokyo"))
 
 
-def test_a_group_with_two_dr_sites_gets_replication_and_maintenance_for_each_and_one_cutover_dag(found: dict) -> None:
+def test_a_group_gets_replication_and_maintenance_for_each_of_its_sites_and_one_cutover_dag(found: dict) -> None:
     assert found["errors"] == {}
     assert sorted(found["dags"]) == [
         "incorta_dr_cutover__acme",
+        "incorta_maintenance__acme__berlin",
         "incorta_maintenance__acme__newyork",
         "incorta_maintenance__acme__tokyo",
+        "incorta_replication__acme__berlin",
         "incorta_replication__acme__newyork",
         "incorta_replication__acme__tokyo",
     ]

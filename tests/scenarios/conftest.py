@@ -40,10 +40,10 @@ class Stage:
     primary: NodeSettings
     dr: NodeSettings
 
-    def workload(self, **changes: object) -> Workload:
-        """Return load jobs at the primary."""
+    def workload(self, at: NodeSettings | None = None, **changes: object) -> Workload:
+        """Return load jobs at a site; at the primary unless it is named."""
         settings = replace(SMALL, **changes)  # type: ignore[arg-type]
-        return Workload(workload_site(self.primary), commit_log(self.lab), load_dataset(), settings)
+        return Workload(workload_site(at or self.primary), commit_log(self.lab), load_dataset(), settings)
 
     @contextmanager
     def load_jobs(self, **changes: object) -> Iterator[None]:
@@ -83,7 +83,8 @@ def make_stage(lab: Lab) -> Callable[[], Stage]:
         )
         empty(stage.primary)
         stage.clear_dr()
-        shutil.rmtree(lab.workload, ignore_errors=True)
+        for folder in (lab.workload, lab.site(PRIMARY).catalog):
+            shutil.rmtree(folder, ignore_errors=True)
         for site in lab.sites:
             forget_roles(site)
         install(stage.primary, SCHEMAS)
