@@ -15,7 +15,7 @@ from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.json_file import read_json, read_model, write_json
+from incorta_provider.storage.json_file import read_json, read_model, write_json, write_text
 
 
 class CutoverFolder:
@@ -87,6 +87,12 @@ class CutoverFolder:
         """Keep the report and return where."""
         return self._write("report.json", report)
 
+    def save_page(self, page: str) -> Path:
+        """Keep the report as a page beside it and return where."""
+        path = self._ready("report.html")
+        write_text(path, page)
+        return path
+
     def report(self) -> dict[str, Any] | None:
         """Return the report; None before the promotion."""
         known = self._read("report.json")
@@ -106,12 +112,16 @@ class CutoverFolder:
         return self.root / "schema-switch"
 
     def _write(self, name: str, document: Any) -> Path:
-        """Write a file below folders that only the worker's account may open: definitions of the metadata lie there."""
+        path = self._ready(name)
+        write_json(path, document)
+        return path
+
+    def _ready(self, name: str) -> Path:
+        """Make the folders of a file. Only the worker's account may open them: definitions of metadata lie there."""
         self._catalog.ensure_there()
         path = self.root / name
         for folder in (self.root.parent, self.root, path.parent, self.schema_switch):
             folder.mkdir(mode=0o700, exist_ok=True)
-        write_json(path, document)
         return path
 
     def _read(self, name: str) -> Any | None:
