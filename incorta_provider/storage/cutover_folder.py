@@ -13,6 +13,7 @@ from typing import Any
 
 from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.traffic import State
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, read_model, write_json, write_text
@@ -82,6 +83,16 @@ class CutoverFolder:
     def done(self) -> set[StepName]:
         """Return the steps that are done."""
         return {step for step in StepName if (self.root / "steps" / f"{step}.json").exists()}
+
+    def traffic_before(self) -> dict[str, State | None]:
+        """Return what each doer of traffic had before this cutover changed it."""
+        return dict(self._read("traffic.json") or {})
+
+    def remember_traffic(self, name: str, state: State | None) -> dict[str, State | None]:
+        """Keep what a doer has before it is changed, and return all that is kept."""
+        known = {**self.traffic_before(), name: state}
+        self._write("traffic.json", known)
+        return known
 
     def save_report(self, report: Mapping[str, Any]) -> Path:
         """Keep the report and return where."""
