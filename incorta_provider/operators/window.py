@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from incorta_provider.dr.topology import CommitWindow
 from incorta_provider.operators.base import RETRIES, RETRY_DELAY, airflow_errors, dr_access
-from incorta_provider.operators.cutover import cutover_run_of
+from incorta_provider.operators.cutover import cutover_run
 from incorta_provider.operators.links import cutover_page
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.window import COMMIT, NOBODY, ROLL_BACK, decide, on_silence, question
@@ -61,4 +61,4 @@ class CommitWindowOperator(HITLOperator):
         return {"decided": COMMIT, "by": by}
 
     def _run(self, context: Context) -> CutoverRun:
-        return cutover_run_of(dr_access(self.group), self.target, context)
+        return cutover_run(dr_access(self.group), self.target, context)

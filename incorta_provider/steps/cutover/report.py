@@ -41,8 +41,9 @@ Results = dict[StepName, dict[str, Any]]
 def make_report(run: CutoverRun, plan: Plan, approval: Approval | None, outcome: str = PROMOTED) -> Report:
     """Put the report together from the frozen plan, the approval and the recorded results.
 
-    The loss counts to the end of the fence: until then the source may have gone on. A source that was never fenced may
-    go on still, so whether the objective was met is not known.
+    A cutover with a final sync behind the last write lost nothing. Of another one the loss counts to the end of the
+    fence: until then the source may have gone on. A source that was never fenced may go on still, so whether the
+    objective was met is not known.
 
     :param approval: the one that the fence used; None before the fence.
     """
@@ -57,7 +58,7 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval | None, outcome:
         mode=plan.mode,
         source=plan.source,
         target=plan.target,
-        recovery_point=plan.recovery_point,
+        recovery_point=run.folder.point_id(),
         plan_sha256=plan.sha256,
         requested_by=plan.requested_by,
         reason=plan.reason,
@@ -115,7 +116,7 @@ def _objectives(run: CutoverRun, plan: Plan, results: Results, since: datetime) 
     }
     if fence := results.get(StepName.FENCE):
         fenced_at = datetime.fromisoformat(fence["finished_at"])
-        rpo = (fenced_at - plan.point_opened_at).total_seconds()
+        rpo = 0.0 if plan.mode.loses_nothing else (fenced_at - plan.point_opened_at).total_seconds()
         met = None if fence["unfenced"] else rpo <= objectives.rpo_seconds
         facts |= {"fenced_at": fenced_at, "rpo_seconds": round(rpo, 3), "rpo_met": met}
     if verified := results.get(StepName.VERIFY):
@@ -146,7 +147,7 @@ def _failed_tries(entries: list[LedgerEntry], since: datetime) -> Iterator[Faile
 def _exceptions(run: CutoverRun, plan: Plan, results: Results) -> Iterator[str]:
     """Yield what a reader must know beside the numbers."""
     try:
-        yield from (f"recovery point: {each}" for each in run.target.catalog.get(plan.recovery_point).exceptions)
+        yield from (f"recovery point: {each}" for each in run.point().exceptions)
     except DrError as error:
         yield f"the exceptions of the recovery point are not known: {error.what}"
     yield from fence_exceptions(plan.source, Fence.model_validate(results.get(StepName.FENCE, {})))

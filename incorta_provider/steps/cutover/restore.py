@@ -23,9 +23,9 @@ def restore(run: CutoverRun) -> Result:
     :raises IntegrityError: what was restored is not equal to what was dumped; the schema is the one before.
     """
 
-    def action(plan: Plan) -> Result:
+    def action(_: Plan) -> Result:
         catalog = run.target.catalog
-        point = catalog.get(plan.recovery_point)
+        point = run.point()
         mapping = run.access.config.metadata.mapping
         inventory = carried(run.target.database, point_inventory(catalog, point), mapping)
         differences = replace_schema(

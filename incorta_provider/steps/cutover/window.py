@@ -43,9 +43,9 @@ def question(run: CutoverRun, page: str) -> str:
             f"**{plan.target} is verified: commit the cutover of {plan.group}, or roll it back?**",
             "",
             f"- RPO {report.rpo_seconds} s, RTO {report.rto_seconds} s; [report so far]({page})",
-            f"- **{COMMIT}**: {plan.target} is recorded as the active site. The metadata that it had before are dropped.",
+            f"- **{COMMIT}**: {plan.target} becomes the active site; the metadata that it had before are dropped",
             f"- **{ROLL_BACK}**: traffic and role go back to {plan.source}, {plan.target} is stopped and gets the "
-            f"metadata back that it had before. What was done there since the cutover is lost.",
+            f"metadata back that it had before; what was done there since the cutover is lost",
             f"- {silence}",
         ]
     )
