@@ -12,7 +12,7 @@ from html import escape
 
 from incorta_provider.dr.report import FailedTry, Report, StepTime
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 960, 176, 72, 34, 24
+WIDTH, LEFT, RIGHT, TOP, ROW = 960, 176, 72, 42, 24
 BAR = 12
 MAX_TICKS = 8
 STEPS_OF_TICKS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400)
@@ -87,7 +87,7 @@ def _ticks(scale: _Scale, height: int) -> Iterator[str]:
     for number in range(int(scale.seconds / distance) + 1):
         x = scale.x(number * distance)
         yield f'<line class="line" x1="{x}" x2="{x}" y1="{TOP - 6}" y2="{height - 4}"/>'
-        yield f'<text class="small" x="{x}" y="{TOP - 22}" text-anchor="middle">{short_time(number * distance)}</text>'
+        yield f'<text class="small" x="{x}" y="{TOP - 28}" text-anchor="middle">{short_time(number * distance)}</text>'
 
 
 def _moment(scale: _Scale, height: int, seconds: float | None, kind: str, label: str) -> Iterator[str]:
@@ -109,12 +109,14 @@ def _row(scale: _Scale, top: int, step: StepTime, reached: float, failed: list[F
         f'<rect class="bar" x="{began}" y="{bar_top}" width="{width}" height="{BAR}" rx="2">'
         f"<title>{escape(_told(step))}</title></rect>"
     )
+    label = began + width
     if step.usual_seconds is not None:
         x = scale.x(step.began_after_seconds + step.usual_seconds)
+        label = max(label, x)
         yield f'<line class="usual" x1="{x}" x2="{x}" y1="{bar_top - 3}" y2="{bar_top + BAR + 3}"/>'
     for each in failed:
         yield _cross(scale.x(each.after_seconds), middle, each)
-    yield f'<text class="small" x="{began + width + 8}" y="{middle + 4}">{step.seconds:.1f} s</text>'
+    yield f'<text class="small" x="{label + 8:.1f}" y="{middle + 4}">{step.seconds:.1f} s</text>'
 
 
 def _cross(x: float, y: float, failed: FailedTry) -> str:

@@ -108,6 +108,23 @@ def test_files_and_metadata_become_the_points_beside_each_other_and_are_proven_b
     assert sorted(tasks["zookeeper_ready"]) == ["compare", "rewrite_metadata"]
 
 
+def test_traffic_and_commit_window_are_there_when_the_topology_asks_for_them(
+    tmp_path: Path, read_dags: Callable[..., dict], found: dict
+) -> None:
+    without = found["dags"]["incorta_dr_cutover__acme"]["tasks"]
+    assert without["promote"] == ["verify_service"]
+    path = topology(tmp_path, "berlin", "newyork")
+    doer = "{kind: ssh, name: proxy, conn_id: p, set: [s], get: [g], values: {berlin: b, newyork: n}}"
+    wishes = f"    traffic: [{doer}]\n    commit_window: {{seconds: 60}}\n"
+    path.write_text(path.read_text().replace("    sites:", f"{wishes}    sites:"))
+    dags = read_dags(path)
+    assert dags["errors"] == {}
+    tasks = dags["dags"]["incorta_dr_cutover__acme"]["tasks"]
+    order = ["verify_service", "switch_traffic", "commit_window", "promote", "commit"]
+    for before, after in itertools.pairwise(order):
+        assert tasks[after] == [before]
+
+
 def test_the_form_demands_a_typed_confirmation_and_a_reason(found: dict) -> None:
     params = found["dags"]["incorta_dr_cutover__acme"]["params"]
     assert params["confirmation"]["pattern"] == "^PROMOTE (berlin|newyork|tokyo)$"
