@@ -26,6 +26,8 @@ _FROM_THE_FENCE_ON: Groups = (
     (StepName.START_LOADER,),
     (StepName.START_ANALYTICS,),
     (StepName.VERIFY,),
+    (StepName.SWITCH_TRAFFIC,),
+    (StepName.COMMIT_WINDOW,),
     (StepName.PROMOTE,),
 )
 GROUPS: Mapping[Mode, Groups] = {
@@ -37,7 +39,8 @@ GROUPS: Mapping[Mode, Groups] = {
 compared before anything starts (docs/decisions/0003)."""
 
 AT_THE_SOURCE = frozenset({StepName.QUIESCE, StepName.FINAL_SYNC, StepName.FENCE})
-OPTIONAL: frozenset[StepName] = frozenset()
+OPTIONAL = frozenset({StepName.SWITCH_TRAFFIC})
+"""What a person may leave out: people can be sent to the promoted site by hand."""
 
 
 def make_plan(
@@ -103,7 +106,8 @@ class _Setting:
 
 
 def _steps(setting: _Setting, found: Mapping[StepName, Sequence[str]]) -> Iterator[PlanStep]:
-    for number, names in enumerate(GROUPS[setting.mode], start=1):
+    groups = [[name for name in names if _is_asked_for(name, setting.group)] for names in GROUPS[setting.mode]]
+    for number, names in enumerate(filter(None, groups), start=1):
         for name in names:
             yield PlanStep(
                 name=name,
@@ -113,6 +117,15 @@ def _steps(setting: _Setting, found: Mapping[StepName, Sequence[str]]) -> Iterat
                 actions=(*_ACTIONS[name](setting), *map(as_text, found.get(name, ()))),
                 commands=tuple(_COMMANDS[name](setting)) if name in _COMMANDS else (),
             )
+
+
+def _is_asked_for(name: StepName, group: Group) -> bool:
+    """Tell whether a group has a step at all: some are there only when the topology says so."""
+    wishes: Mapping[StepName, object] = {
+        StepName.SWITCH_TRAFFIC: group.traffic,
+        StepName.COMMIT_WINDOW: group.commit_window.seconds,
+    }
+    return bool(wishes.get(name, True))
 
 
 def _quiesce(setting: _Setting) -> list[str]:
@@ -168,6 +181,16 @@ def _rewrite(setting: _Setting) -> list[str]:
     return rules or ["no rewrite rules"]
 
 
+def _traffic(setting: _Setting) -> list[str]:
+    return [f"{doer.told(setting.target)}{' (optional)' if doer.optional else ''}" for doer in setting.group.traffic]
+
+
+def _window(setting: _Setting) -> list[str]:
+    window = setting.group.commit_window
+    silence = {"commit": "commits", "roll_back": "rolls back", "keep": "keeps waiting"}[window.on_timeout]
+    return [f"wait {window.seconds} s for a person to commit or to roll back; silence {silence}"]
+
+
 def _loaders(setting: _Setting) -> list[str]:
     return [name for name in _services(setting) if _is_loader(name)] or ["no Loader"]
 
@@ -204,6 +227,8 @@ _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.START_LOADER: _loaders,
     StepName.START_ANALYTICS: _analytics,
     StepName.VERIFY: _verify,
+    StepName.SWITCH_TRAFFIC: _traffic,
+    StepName.COMMIT_WINDOW: _window,
     StepName.PROMOTE: lambda setting: [
         f"record {setting.target} as the active site",
         "switch database events on",

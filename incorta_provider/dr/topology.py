@@ -18,6 +18,7 @@ from incorta_provider.dr.breaker import Limits
 from incorta_provider.dr.metadata_rules import MetadataRules
 from incorta_provider.dr.retention import Retention
 from incorta_provider.dr.sizes import parse_size
+from incorta_provider.dr.traffic import TrafficDoer, doer_faults
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 """A group's or a site's name: part of DAG ids, ZooKeeper paths and file names, so it is kept plain."""
@@ -227,6 +228,16 @@ class ApprovalRules(_Part):
     timeout_seconds: int = Field(default=3600, ge=60)
 
 
+class CommitWindow(_Part):
+    """How long people look at the verified service before the cutover is committed; 0 for no window.
+
+    :ivar on_timeout: what silence does. ``keep`` leaves the run waiting for a person, with both ways open.
+    """
+
+    seconds: int = Field(default=0, ge=0, le=7 * 86_400)
+    on_timeout: Literal["commit", "roll_back", "keep"] = "keep"
+
+
 class Group(_Part):
     """One Incorta cluster that is protected as a whole.
 
@@ -236,6 +247,7 @@ class Group(_Part):
         is reported.
     :ivar breaker: how much a recovery point may differ from the one before it without a person's word.
     :ivar notify_conn_id: where people are told of what happened without them, by a webhook.
+    :ivar traffic: what sends people to the active site, in the order in which it is switched.
     """
 
     primary: Name
@@ -248,11 +260,19 @@ class Group(_Part):
     verify: Verify = Verify()
     approval: ApprovalRules
     notify_conn_id: ConnId | None = None
+    traffic: tuple[TrafficDoer, ...] = ()
+    commit_window: CommitWindow = CommitWindow()
 
     @model_validator(mode="after")
     def _primary_is_a_site(self) -> Self:
         if self.primary not in self.sites:
             raise ValueError(f"primary {self.primary!r} is none of the sites {sorted(self.sites)}")
+        return self
+
+    @model_validator(mode="after")
+    def _traffic_to_every_site(self) -> Self:
+        if faults := doer_faults(self.traffic, list(self.sites)):
+            raise ValueError("; ".join(faults))
         return self
 
     @model_validator(mode="after")

@@ -15,9 +15,10 @@ from incorta_provider.dr.approval import Approval, ApprovalUse
 from incorta_provider.dr.fence_mark import FenceMark
 from incorta_provider.dr.machine import Progress
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.traffic import State
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.json_file import read_json, read_model, write_json
+from incorta_provider.storage.json_file import read_json, read_model, write_json, write_text
 
 
 class CutoverFolder:
@@ -93,6 +94,16 @@ class CutoverFolder:
         """Return the steps that are done."""
         return {step for step in StepName if (self.root / "steps" / f"{step}.json").exists()}
 
+    def traffic_before(self) -> dict[str, State | None]:
+        """Return what each doer of traffic had before this cutover changed it."""
+        return dict(self._read("traffic.json") or {})
+
+    def remember_traffic(self, name: str, state: State | None) -> dict[str, State | None]:
+        """Keep what a doer has before it is changed, and return all that is kept."""
+        known = {**self.traffic_before(), name: state}
+        self._write("traffic.json", known)
+        return known
+
     def skip(self, step: StepName, facts: Mapping[str, Any]) -> None:
         """Keep a person's decision to leave an optional step out."""
         self._write(f"skipped/{step}.json", facts)
@@ -128,6 +139,12 @@ class CutoverFolder:
         """Keep the report and return where."""
         return self._write("report.json", report)
 
+    def save_page(self, page: str) -> Path:
+        """Keep the report as a page beside it and return where."""
+        path = self._ready("report.html")
+        write_text(path, page)
+        return path
+
     def report(self) -> dict[str, Any] | None:
         """Return the report; None before the promotion."""
         known = self._read("report.json")
@@ -159,12 +176,16 @@ class CutoverFolder:
         return self.root / "schema-switch"
 
     def _write(self, name: str, document: Any) -> Path:
-        """Write a file below folders that only the worker's account may open: definitions of the metadata lie there."""
+        path = self._ready(name)
+        write_json(path, document)
+        return path
+
+    def _ready(self, name: str) -> Path:
+        """Make the folders of a file. Only the worker's account may open them: definitions of metadata lie there."""
         self._catalog.ensure_there()
         path = self.root / name
         for folder in (self.root.parent, self.root, path.parent, self.schema_switch):
             folder.mkdir(mode=0o700, exist_ok=True)
-        write_json(path, document)
         return path
 
     def _read(self, name: str) -> Any | None:

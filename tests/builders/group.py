@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -468,6 +468,11 @@ def frozen_plan(bench: Bench, run: CutoverRun, mode: Mode = Mode.UNPLANNED, **ch
     group = bench.access.config
     plan = make_plan("acme", group, source="berlin", target="newyork", epoch=epoch, point=point, request=request)
     return run.folder.freeze(plan.model_copy(update=changed))
+
+
+def cleared(run: CutoverRun) -> CutoverRun:
+    """Return the same cutover in the round that begins when a person clears a task."""
+    return replace(run, clear_number=run.clear_number + 1)
 
 
 def approval_of(run: CutoverRun) -> Approval:

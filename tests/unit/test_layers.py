@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
         ("dr",),
         ("ssh",),
         ("storage", "metadata", "coordination", "services"),
+        ("traffic",),
         ("steps",),
         ("hooks",),
         ("operators sensors triggers notifications",),

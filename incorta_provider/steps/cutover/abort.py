@@ -13,8 +13,9 @@ done before.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, abandoned_role, ensure_epoch
@@ -27,6 +28,7 @@ from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
+from incorta_provider.steps.cutover.traffic import return_traffic
 from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.roles import change_role, role_at, tell
@@ -46,6 +48,8 @@ class Abandoned:
     :ivar fences_left: which databases are not fenced or open as they were, and why.
     :ivar started: the site whose Incorta was started again; empty when that is left to a person.
     :ivar start_left: why it could not be started; empty when it could.
+    :ivar traffic: what sends people to the old site again.
+    :ivar traffic_left: what does not, with the reason.
     """
 
     role: Role
@@ -56,6 +60,8 @@ class Abandoned:
     fences_left: tuple[str, ...] = ()
     started: str = ""
     start_left: str = ""
+    traffic: tuple[str, ...] = ()
+    traffic_left: Mapping[str, str] = field(default_factory=dict)
 
 
 def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
@@ -63,18 +69,32 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     run = find_run(access, run_id, by)
     plan = run.folder.plan()
     role, not_told = _quiesced_only(run, plan) or _role_back(run)
+    traffic, traffic_left = return_traffic(run)
     metadata, metadata_left = _return_metadata(run)
     fences_left = fences_as_before(run, access.site(role.active))
     started, start_left = _start_source(run, plan)
     give_back(access, run.target, run_id)
     run.folder.mark_aborted()
     run.note("cutover.aborted", "aborted", {"epoch": role.epoch, "active": role.active, "not_told": not_told})
+    if traffic:
+        run.note("cutover.traffic.returned", f"traffic:{','.join(traffic)}", {"traffic": traffic})
     if metadata:
         run.note("cutover.metadata.returned", "metadata", {"schema": run.target.config.metadata.schema_name})
     if started:
         run.note("cutover.source.started", "source", {"site": started})
     log.info("cutover %s is given up: %s is active under epoch %d", run_id, role.active, role.epoch)
-    return Abandoned(role, run.target.name, not_told, metadata, metadata_left, tuple(fences_left), started, start_left)
+    return Abandoned(
+        role,
+        run.target.name,
+        not_told,
+        metadata=metadata,
+        metadata_left=metadata_left,
+        fences_left=tuple(fences_left),
+        started=started,
+        start_left=start_left,
+        traffic=tuple(traffic),
+        traffic_left=traffic_left,
+    )
 
 
 def _quiesced_only(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]] | None:

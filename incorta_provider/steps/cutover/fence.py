@@ -54,7 +54,8 @@ def fence(run: CutoverRun) -> Result:
         }
 
     known = run.folder.result(StepName.FENCE)
-    return _try_source_again(run, known) if known and known.get("unfenced") else run.perform(StepName.FENCE, action)
+    again = known is not None and known.get("unfenced") and not run.took(known)
+    return _try_source_again(run, known) if known and again else run.perform(StepName.FENCE, action)
 
 
 def _is_ours(run: CutoverRun) -> bool:

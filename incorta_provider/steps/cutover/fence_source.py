@@ -51,7 +51,7 @@ def fence_again(run: CutoverRun, source: SiteAccess, role: Role, known: Result) 
     facts = fence_source(run, source, role, known)
     if facts["unfenced"] and facts["stopped"] == known["stopped"]:
         return None
-    result = {**known, **facts, "finished_at": run.access.clock().isoformat()}
+    result = {**known, **facts, "round": run.clear_number, "finished_at": run.access.clock().isoformat()}
     run.folder.record(StepName.FENCE, result)
     run.note("cutover.source.fenced_again", f"fence:again:{result['finished_at']}", facts)
     return result

@@ -14,14 +14,14 @@ from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.metadata.fence_parts import switch_events
 from incorta_provider.metadata.restore import enable_events
 from incorta_provider.steps.cutover.approve import used_approval
-from incorta_provider.steps.cutover.report import Report, make_report
+from incorta_provider.steps.cutover.report import make_report, save_report
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.point import point_inventory
 from incorta_provider.steps.roles import tell
 
 
-def promote(run: CutoverRun) -> Report:
+def promote(run: CutoverRun) -> Result:
     """Switch database events on, record the target as active, write the report, give the lock back."""
 
     def action(plan: Plan) -> Result:
@@ -33,8 +33,7 @@ def promote(run: CutoverRun) -> Report:
 
     run.perform(StepName.PROMOTE, action)
     plan = run.folder.plan()
-    report = make_report(run, plan, used_approval(run, plan))
-    run.folder.save_report(report)
+    report = save_report(run, make_report(run, plan, used_approval(run, plan)))
     give_back(run.access, run.target, run.run_id)
     run.note("cutover.done", "done", {name: report[name] for name in ("rpo_seconds", "rto_seconds", "unfenced")})
     return report

@@ -27,6 +27,7 @@ from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.source_checks import source_problem
+from incorta_provider.steps.cutover.traffic import traffic_problem
 from incorta_provider.steps.fencing import database_mark
 from incorta_provider.steps.metadata_readiness import judge_restore
 from incorta_provider.steps.metadata_scan import scan_files
@@ -190,6 +191,8 @@ def _checks(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> Iterator[tuple
     if mode.loses_nothing:
         yield "source", partial(source_problem, run.access, run.access.site(point.source))
     yield "storage", target.target.check
+    for doer in run.access.config.traffic:
+        yield f"traffic {doer.name}", partial(traffic_problem, run, doer)
     yield "rewrite rules", partial(_rewrite_problem, run, point)
     yield "snapshot files", partial(_snapshot_problem, run, point)
 

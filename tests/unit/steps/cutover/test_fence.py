@@ -14,7 +14,7 @@ from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.approve import approval_to_use, seal_approval
 from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.run import CutoverRun
-from tests.builders.group import NOON, Bench, Node, cutover_run, frozen_plan, owner, promoting
+from tests.builders.group import NOON, Bench, Node, cleared, cutover_run, frozen_plan, owner, promoting
 
 REACHED = ["epoch registry", "services of berlin_node1", "services of berlin_node2"]
 
@@ -258,7 +258,8 @@ def test_a_source_that_comes_back_is_fenced_when_the_task_is_cleared(bench: Benc
     bench.clock.go_on(7200)
     bench.nodes.down.clear()
     bench.ensembles.down.clear()
-    result = fence(cutover_run(bench))
+    assert fence(cutover_run(bench))["unfenced"] is True
+    result = fence(cleared(cutover_run(bench)))
     assert (result["unfenced"], result["not_reached"], result["stopped"]) == (False, {}, REACHED)
     assert result["finished_at"] == (NOON + timedelta(seconds=7200)).isoformat()
     assert run.folder.result(StepName.FENCE) == result
@@ -276,7 +277,7 @@ def test_a_cutover_that_lost_its_role_fences_nobody_again(bench: Bench) -> None:
     bench.nodes.calls.clear()
     bench.ensembles.set_role("newyork", ahead())
     with pytest.raises(FencingError, match="run manual__1 is not the one that promotes newyork"):
-        fence(run)
+        fence(cleared(run))
     assert bench.nodes.calls == []
 
 
