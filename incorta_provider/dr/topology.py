@@ -36,10 +36,25 @@ class _Part(BaseModel):
 
 
 class Metadata(_Part):
-    """The metadata database of a site: a MySQL connection and the schema's name."""
+    """The metadata database of a site: a MySQL connection and the schema's name.
+
+    :ivar replica_conn_id: an account of the same server that may replicate: set a replica up there, and be what another
+        site's server logs in with. Host and port are those at which that server finds this one.
+    """
 
     conn_id: ConnId
     schema_name: Text = Field(alias="schema")
+    replica_conn_id: ConnId | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What tells it apart from another schema."""
+        return self.conn_id, self.schema_name
+
+    @property
+    def conn_ids(self) -> set[str]:
+        """The ids of its connections."""
+        return {conn_id for conn_id in (self.conn_id, self.replica_conn_id) if conn_id is not None}
 
 
 class ZooKeeper(_Part):
@@ -145,8 +160,8 @@ class Site(_Part):
     @property
     def conn_ids(self) -> set[str]:
         """The ids of all connections of the site."""
-        servers = {self.metadata.conn_id, self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
-        return servers | {node.conn_id for node in self.nodes}
+        servers = {self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
+        return servers | self.metadata.conn_ids | {node.conn_id for node in self.nodes}
 
 
 class Replication(_Part):
@@ -238,6 +253,13 @@ class Group(_Part):
         return self
 
     @model_validator(mode="after")
+    def _replication_accounts(self) -> Self:
+        lacking = [name for name, site in self.sites.items() if site.metadata.replica_conn_id is None]
+        if self.metadata.replica is not None and lacking:
+            raise ValueError(f"metadata.replica is set, and site(s) {', '.join(lacking)} have no replica_conn_id")
+        return self
+
+    @model_validator(mode="after")
     def _nothing_shared(self) -> Self:
         for (one, first), (other, second) in combinations(self.sites.items(), 2):
             shared = _shared_folder(first, second)
@@ -288,7 +310,7 @@ class Topology(_Part):
             shared = _shared_folder(first, second)
             if shared:
                 raise ValueError(f"{one} and {other}: {shared}")
-            if first.metadata == second.metadata:
+            if first.metadata.place == second.metadata.place:
                 raise ValueError(f"{one} and {other} have the same metadata schema {first.metadata.schema_name}")
         return self
 

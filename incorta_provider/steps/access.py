@@ -70,6 +70,21 @@ class SiteAccess:
         return Endpoint.from_connection(self.connections(metadata.conn_id), schema=metadata.schema_name, site=self.name)
 
     @property
+    def replica_account(self) -> Endpoint:
+        """The metadata database by the account that may replicate.
+
+        :raises ConfigurationError: the topology names none for this site.
+        """
+        metadata = self.config.metadata
+        if metadata.replica_conn_id is None:
+            raise ConfigurationError(
+                f"site {self.name} has no metadata.replica_conn_id", where="topology", fix="Add it to the site."
+            )
+        return Endpoint.from_connection(
+            self.connections(metadata.replica_conn_id), schema=metadata.schema_name, site=self.name
+        )
+
+    @property
     def zookeeper(self) -> ConnectionInfo:
         """The ZooKeeper ensemble."""
         return self.connections(self.config.zookeeper.conn_id)

@@ -62,6 +62,8 @@ class Engine(ABC):
     """What lets the account see the routines that another one made."""
     references_from_outside: ClassVar[str]
     """Query for the tables of other schemas whose foreign keys refer to tables of a schema, which is given twice."""
+    gtid_now: ClassVar[str]
+    """Query for how a replica names the last transaction of the server."""
     collations: ClassVar[str]
     """Query for the names of all collations."""
     table_marks: ClassVar[str]
@@ -92,6 +94,11 @@ class Engine(ABC):
         :param position: of the snapshot that the session was lent with.
         :returns: ``position`` if the session held that snapshot until the end, else what is known, or nothing.
         """
+
+    def gtid_at(self, session: Session, position: str) -> str:
+        """Return how a replica names a position of the binary log; empty when that cannot be told."""
+        del session, position
+        return ""
 
     def normal_column(self, definition: str) -> str:
         """Return a column as ``SHOW CREATE TABLE`` shows it, without what changes by a dump and a restore."""

@@ -40,6 +40,7 @@ class MariaDb(Engine):
         "WHERE CONVERT(CAST(SUBSTRING_INDEX(REF_NAME, '/', 1) AS BINARY) USING filename) = %s "
         "AND CONVERT(CAST(SUBSTRING_INDEX(FOR_NAME, '/', 1) AS BINARY) USING filename) <> %s"
     )
+    gtid_now = "SELECT @@GLOBAL.gtid_binlog_pos"
     collations = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
@@ -75,6 +76,14 @@ class MariaDb(Engine):
             if len(same) > 1:
                 return position, same
         raise never_the_same(ROUNDS)
+
+    def gtid_at(self, session: Session, position: str) -> str:
+        """Return the last transaction of each domain before a position (MariaDB manual, *BINLOG_GTID_POS*)."""
+        file, _, offset = position.rpartition(":")
+        with session.cursor() as cursor:
+            cursor.execute("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(offset)))
+            (gtid,) = cursor.fetchone() or (None,)
+        return str(gtid or "")
 
     def position_dumped(self, session: Session, head: bytes, position: str) -> str:
         """Return what the dump names, unless the session has lost its snapshot since."""

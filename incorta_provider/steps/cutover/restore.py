@@ -6,19 +6,25 @@ The comparison stands here, before the services: as soon as a Loader runs, sched
 
 from __future__ import annotations
 
+from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.metadata.carry import carried
+from incorta_provider.metadata.replica.take_over import take_over
 from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.point import point_inventory
 
 SHOWN = 20
+REPLICA = "replica"
+"""Stands in the result when nothing was restored, so that nothing is kept beside it."""
 
 
 def restore(run: CutoverRun) -> Result:
     """Replace the target's schema by the point's; what was there is kept beside it until the cutover is committed.
+
+    A replica that is at the point, by position and by full comparison, is taken over as it is.
 
     :raises IntegrityError: what was restored is not equal to what was dumped; the schema is the one before.
     """
@@ -28,6 +34,8 @@ def restore(run: CutoverRun) -> Result:
         point = catalog.get(plan.recovery_point)
         mapping = run.access.config.metadata.mapping
         inventory = carried(run.target.database, point_inventory(catalog, point), mapping)
+        if _is_replica(run, inventory):
+            return {"tables": point.tables, "rows": point.rows, "equal": True, "way": REPLICA}
         differences = replace_schema(
             run.target.database,
             catalog.dump_path(point.id),
@@ -52,3 +60,10 @@ def restore(run: CutoverRun) -> Result:
         }
 
     return run.perform(StepName.RESTORE, action)
+
+
+def _is_replica(run: CutoverRun, inventory: Inventory) -> bool:
+    """Cut the target's replica off, if the topology has one, and return whether it is what the point holds."""
+    if run.access.config.metadata.replica is None:
+        return False
+    return take_over(run.target.database, run.target.replica_account, inventory)
