@@ -38,6 +38,9 @@ SCHEMA_RIGHTS = (
 )
 """On the metadata schema, on the scratch schemas and on those beside it: what a dump reads and a restore writes."""
 
+REPLICA_RIGHTS = ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN", "SLAVE MONITOR")
+"""Of the account that replicates, at every site: to be read from, to set a replica up and hold it, to see how it is."""
+
 _MARIADB = MariaDb("")
 
 _GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?P<database>\*|`(?:[^`]|``)*`)\.(?P<table>\*|`(?:[^`]|``)*`) TO ")
@@ -83,12 +86,20 @@ def missing(shown: Iterable[str], schema: str, engine: Engine = _MARIADB) -> lis
 
     :param shown: what ``SHOW GRANTS`` says of the account, those of its roles included.
     """
+    return lacking(shown, needed(schema, engine))
+
+
+def lacking(shown: Iterable[str], wanted: Iterable[Grant]) -> list[Grant]:
+    """Return what an account lacks of the rights that are wanted.
+
+    :param shown: as for :func:`missing`.
+    """
     held = [parsed for line in shown if (parsed := _parse(line))]
     found = []
-    for grant in needed(schema, engine):
-        lacking = tuple(right for right in grant.rights if not _holds(held, right, grant.place))
-        if lacking:
-            found.append(Grant(lacking, grant.place))
+    for grant in wanted:
+        absent = tuple(right for right in grant.rights if not _holds(held, right, grant.place))
+        if absent:
+            found.append(Grant(absent, grant.place))
     return found
 
 

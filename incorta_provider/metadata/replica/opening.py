@@ -12,6 +12,17 @@ from incorta_provider.metadata.engines.mariadb import MariaDb
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.replica.channel import Channel
 from incorta_provider.metadata.replica.mariadb import MariaDbChannel
+from incorta_provider.metadata.rights import REPLICA_RIGHTS, Grant, lacking
+
+
+def lacking_rights(admin: Endpoint) -> tuple[str, list[Grant]]:
+    """Return the account as in SQL, and which of the rights to replicate it lacks."""
+    with admin.connect_to(None) as session, translated(admin.label), session.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_USER()")
+        user, _, host = str((cursor.fetchone() or ("",))[0]).rpartition("@")
+        cursor.execute("SHOW GRANTS")
+        shown = [str(line) for (line,) in cursor.fetchall()]
+    return f"'{user}'@'{host}'", lacking(shown, [Grant(REPLICA_RIGHTS, "*.*")])
 
 
 @contextmanager

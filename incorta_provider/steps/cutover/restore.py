@@ -6,15 +6,20 @@ The comparison stands here, before the services: as soon as a Loader runs, sched
 
 from __future__ import annotations
 
+import logging
+
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import IntegrityError
+from incorta_provider.exceptions import DrError, IntegrityError
 from incorta_provider.metadata.carry import carried
+from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.replica.take_over import take_over
 from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.point import point_inventory
+
+log = logging.getLogger(__name__)
 
 SHOWN = 20
 REPLICA = "replica"
@@ -42,6 +47,7 @@ def restore(run: CutoverRun) -> Result:
             inventory,
             run.folder.schema_switch,
             sha256=point.dump_sha256,
+            source=_source(run, plan),
         )
         if differences:
             shown = "\n  ".join(str(difference) for difference in differences[:SHOWN])
@@ -67,3 +73,12 @@ def _is_replica(run: CutoverRun, inventory: Inventory) -> bool:
     if run.access.config.metadata.replica is None:
         return False
     return take_over(run.target.database, run.target.replica_account, inventory)
+
+
+def _source(run: CutoverRun, plan: Plan) -> Endpoint | None:
+    """Return the source's database, which may say which rows differ; None when its connection is gone with it."""
+    try:
+        return run.access.site(plan.source).database
+    except DrError as error:
+        log.warning("the database of %s is not known: %s", plan.source, error)
+        return None

@@ -8,12 +8,14 @@ import pytest
 
 from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
-from incorta_provider.dr.metadata_rules import EngineMapping
+from incorta_provider.dr.metadata_rules import EngineMapping, ReplicaRules
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
+from incorta_provider.metadata.replica.point import ReplicaPair
 from incorta_provider.steps import metadata_readiness
+from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.replication import dump as dump_module
 from incorta_provider.steps.replication import protocol
 from incorta_provider.steps.replication import prove as prove_module
@@ -219,6 +221,31 @@ def test_a_dump_that_was_made_again_needs_a_copy_a_check_and_a_proof_behind_it(
         seal(ready)
     ready.save_proof(proven=True)
     assert seal(ready).rows == 1
+
+
+@pytest.mark.parametrize("reason", ["", "the replica cannot be used: it is not connected"])
+def test_a_replica_gives_the_dump_and_one_that_cannot_holds_nothing_up(
+    reason: str, bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
+    made = []
+
+    def at_replica(pair: ReplicaPair, folder: Path, references: tuple[str, ...], *, wait_seconds: float) -> DumpReport:
+        assert (pair.source.site, pair.replica.site, wait_seconds) == ("berlin", "newyork", 300)
+        made.append("replica")
+        if reason:
+            raise TransientError(reason, where="newyork")
+        return report
+
+    monkeypatch.setattr(dump_module, "dump_at_replica", at_replica)
+    monkeypatch.setattr(dump_module, "dump", lambda *_: made.append("source") or report)
+    monkeypatch.setattr(SiteAccess, "replica_account", property(lambda site: site.database))
+    rules = bench.access.config.metadata.model_copy(update={"replica": ReplicaRules()})
+    run = ReplicationRun(bench.changed(metadata=rules), ready.source, ready.target, ready.run_id, ready.actor)
+    assert dump_metadata(run) is report
+    assert made == (["replica", "source"] if reason else ["replica"])
+    if reason:
+        assert reason in bench.last("metadata.replica.unusable")["reason"]
 
 
 def test_a_cutover_meanwhile_forbids_the_seal(bench: Bench, ready: ReplicationRun) -> None:
