@@ -40,11 +40,15 @@ class Metadata(_Part):
 
     :ivar replica_conn_id: an account of the same server that may replicate: set a replica up there, and be what another
         site's server logs in with. Host and port are those at which that server finds this one.
+    :ivar dump_conn_id: a member of the same database cluster that takes no writes, where dumps are made.
+    :ivar dump_node: the connection of one of the site's nodes, where the dump client runs; without it, at the worker.
     """
 
     conn_id: ConnId
     schema_name: Text = Field(alias="schema")
     replica_conn_id: ConnId | None = None
+    dump_conn_id: ConnId | None = None
+    dump_node: ConnId | None = None
 
     @property
     def place(self) -> tuple[str, str]:
@@ -54,7 +58,8 @@ class Metadata(_Part):
     @property
     def conn_ids(self) -> set[str]:
         """The ids of its connections."""
-        return {conn_id for conn_id in (self.conn_id, self.replica_conn_id) if conn_id is not None}
+        known = (self.conn_id, self.replica_conn_id, self.dump_conn_id)
+        return {conn_id for conn_id in known if conn_id is not None}
 
 
 class ZooKeeper(_Part):
@@ -125,6 +130,13 @@ class Site(_Part):
         known = [node.conn_id for node in self.nodes]
         if self.cmc.node not in known:
             raise ValueError(f"cmc.node {self.cmc.node!r} is none of the nodes {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _dump_at_one_of_the_nodes(self) -> Self:
+        known = [node.conn_id for node in self.nodes]
+        if self.metadata.dump_node not in (None, *known):
+            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is none of the nodes {known}")
         return self
 
     @model_validator(mode="after")

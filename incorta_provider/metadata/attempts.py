@@ -38,7 +38,7 @@ class Source:
     control: Session
 
 
-class _StartOver(Exception):  # noqa: N818 - not an error: this attempt proves nothing, the next may
+class StartOver(Exception):  # noqa: N818 - not an error: this attempt proves nothing, the next may
     """Why an attempt proves nothing."""
 
 
@@ -52,7 +52,7 @@ def until_proven(source: Source, take: Callable[[Definitions], Taken]) -> tuple[
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _attempt(source, take), attempt
-        except _StartOver as cause:
+        except StartOver as cause:
             reason = str(cause)
             log.info("attempt %d of %d starts over: %s", attempt, ATTEMPTS, reason)
             time.sleep(min(2.0, 0.05 * 2**attempt))
@@ -73,17 +73,17 @@ def impatient(session: Session) -> Session:
 def _attempt(source: Source, take: Callable[[Definitions], Taken]) -> Taken:
     """Read once.
 
-    :raises _StartOver: what was read is not shown to be one state.
+    :raises StartOver: what was read is not shown to be one state.
     """
     before = _definitions(source.control)
     try:
         taken = take(before)
     except (DrError, pymysql.MySQLError) as error:
         if _means_redefined(error) or _definitions(source.control) != before:
-            raise _StartOver(f"a definition changed during the dump: {error}") from error
+            raise StartOver(f"a definition changed during the dump: {error}") from error
         raise
     if _definitions(source.control) != before:
-        raise _StartOver("a definition changed during the dump")
+        raise StartOver("a definition changed during the dump")
     return taken
 
 
@@ -92,7 +92,7 @@ def _definitions(control: Session) -> Definitions:
         return read_definitions(control)
     except pymysql.MySQLError as error:
         if number_of(error) in REDEFINED:
-            raise _StartOver(f"a definition changed while it was read: {error}") from error
+            raise StartOver(f"a definition changed while it was read: {error}") from error
         raise
 
 

@@ -14,25 +14,29 @@ The primary's events are left out of the dump: they stand, with their status, in
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.references import Reference
 from incorta_provider.exceptions import DrError, IntegrityError
 from incorta_provider.metadata.archive import new_archive, replacing
-from incorta_provider.metadata.attempts import Source, impatient, until_proven
+from incorta_provider.metadata.attempts import Source, StartOver, impatient, until_proven
 from incorta_provider.metadata.checksum import Measure, measure
 from incorta_provider.metadata.definer_text import with_definers
 from incorta_provider.metadata.definitions import Definitions
-from incorta_provider.metadata.dump_client import DumpStream, dumping, trigger_section
+from incorta_provider.metadata.dump_client import dumping, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.engines.mariadb import position_in
 from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.node_dump import waiting_at_node
 from incorta_provider.metadata.references import find_references, write_references
 
 DUMP_FILE = "metadata.sql.zst"
@@ -69,6 +73,7 @@ class _Asked:
 
     references: Sequence[str]
     definers: Mapping[str, str]
+    node: ConnectionInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +86,48 @@ class _Taken:
     sha256: str
 
 
+class _Stream(Protocol):
+    """A dump that is running."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the whole dump."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A dump that is running, and the sessions that count in the state of ``position``.
+
+    :ivar ensure_same: called with the head of the dump; refuses one that is of another state.
+    """
+
+    stream: _Stream
+    position: str
+    readers: Sequence[Session]
+    ensure_same: Callable[[bytes], None]
+
+
 _HEAD_BYTES = 1 << 13
 """Where a dump names its position."""
 
 
 def dump(
-    endpoint: Endpoint, folder: Path, references: Sequence[str] = (), definers: Mapping[str, str] | None = None
+    endpoint: Endpoint,
+    folder: Path,
+    references: Sequence[str] = (),
+    definers: Mapping[str, str] | None = None,
+    *,
+    node: ConnectionInfo | None = None,
 ) -> DumpReport:
     """Write the three files into ``folder``, in place of what a former try left there.
 
     :param references: queries for the files that the metadata name.
     :param definers: which account takes the place of which; see :mod:`incorta_provider.dr.definers`.
+    :param node: where the dump client runs, over SSH; here when it is None.
     """
-    asked = _Asked(references, definers or {})
+    asked = _Asked(references, definers or {}, node)
     started = time.monotonic()
     forget(folder)
     endpoint.ensure_rights()
@@ -128,22 +162,46 @@ def forget(folder: Path) -> None:
 
 
 def _take(source: Source, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
-    endpoint, engine = source.endpoint, source.engine
     definitions = found.with_definers(asked.definers)
     with ExitStack() as stack:
-        sessions = [stack.enter_context(impatient(endpoint.connect())) for _ in range(SESSIONS)]
-        position, (lent, *readers) = engine.share_snapshot(sessions)
+        sessions = [stack.enter_context(impatient(source.endpoint.connect())) for _ in range(SESSIONS)]
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-        with dumping(endpoint, lent, engine) as stream:
-            counted = pool.submit(_count, readers, definitions, asked.references)
-            counted.add_done_callback(lambda done: stream.stop() if done.exception() else None)
-            size, sha256, head = _store(stream, definitions, folder / DUMP_FILE, counted, asked.definers)
-        dumped = engine.position_dumped(lent, head, position)
-        if dumped != position:
-            raise _other_state(position, dumped, source)
+        running = partial(_running_at_node, asked.node) if asked.node else _running_here
+        with running(source, sessions) as dumped:
+            counted = pool.submit(_count, dumped.readers, definitions, asked.references)
+            counted.add_done_callback(lambda done: dumped.stream.stop() if done.exception() else None)
+            size, sha256, head = _store(dumped.stream, definitions, folder / DUMP_FILE, counted, asked.definers)
+        dumped.ensure_same(head)
         measures, references = counted.result()
-    inventory = definitions.inventory(measures, position, engine.gtid_at(source.control, position))
+    inventory = definitions.inventory(measures, dumped.position, source.engine.gtid_at(source.control, dumped.position))
     return _Taken(inventory, references, size, sha256)
+
+
+@contextmanager
+def _running_here(source: Source, sessions: Sequence[Session]) -> Iterator[_Running]:
+    """Lend the dump client one of the sessions, with its snapshot."""
+    position, (lent, *readers) = source.engine.share_snapshot(sessions)
+
+    def ensure_same(head: bytes) -> None:
+        if (named := source.engine.position_dumped(lent, head, position)) != position:
+            raise _other_state(position, named, source)
+
+    with dumping(source.endpoint, lent, source.engine) as stream:
+        yield _Running(stream, position, readers, ensure_same)
+
+
+@contextmanager
+def _running_at_node(node: ConnectionInfo, source: Source, sessions: Sequence[Session]) -> Iterator[_Running]:
+    """Take the snapshots here and, at once, the client's own at the node; there may be a transaction in between."""
+    with waiting_at_node(source.endpoint, node, source.engine) as stream:
+        position, readers = source.engine.share_snapshot(sessions)
+        stream.begin()
+
+        def ensure_same(head: bytes) -> None:
+            if (named := position_in(head)) != position:
+                raise StartOver(f"something was committed between our snapshot, {position}, and the node's, {named}")
+
+        yield _Running(stream, position, readers, ensure_same)
 
 
 def _count(
@@ -155,7 +213,7 @@ def _count(
 
 
 def _store(
-    stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
+    stream: _Stream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
 ) -> tuple[int, str, bytes]:
     """Compress the dump into its file; when the dump was stopped because the counting failed, raise why that did.
 

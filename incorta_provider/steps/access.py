@@ -66,8 +66,7 @@ class SiteAccess:
     @property
     def database(self) -> Endpoint:
         """The metadata database."""
-        metadata = self.config.metadata
-        return Endpoint.from_connection(self.connections(metadata.conn_id), schema=metadata.schema_name, site=self.name)
+        return self._endpoint(self.config.metadata.conn_id)
 
     @property
     def replica_account(self) -> Endpoint:
@@ -75,14 +74,28 @@ class SiteAccess:
 
         :raises ConfigurationError: the topology names none for this site.
         """
-        metadata = self.config.metadata
-        if metadata.replica_conn_id is None:
+        conn_id = self.config.metadata.replica_conn_id
+        if conn_id is None:
             raise ConfigurationError(
                 f"site {self.name} has no metadata.replica_conn_id", where="topology", fix="Add it to the site."
             )
-        return Endpoint.from_connection(
-            self.connections(metadata.replica_conn_id), schema=metadata.schema_name, site=self.name
-        )
+        return self._endpoint(conn_id)
+
+    @property
+    def dump_member(self) -> Endpoint | None:
+        """The member of the database cluster where dumps are made; None for the database itself."""
+        conn_id = self.config.metadata.dump_conn_id
+        return None if conn_id is None else self._endpoint(conn_id)
+
+    @property
+    def dump_node(self) -> ConnectionInfo | None:
+        """The node where the dump client runs; None for the worker."""
+        conn_id = self.config.metadata.dump_node
+        return None if conn_id is None else self.connections(conn_id)
+
+    def _endpoint(self, conn_id: str) -> Endpoint:
+        schema = self.config.metadata.schema_name
+        return Endpoint.from_connection(self.connections(conn_id), schema=schema, site=self.name)
 
     @property
     def zookeeper(self) -> ConnectionInfo:

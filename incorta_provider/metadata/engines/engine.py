@@ -54,6 +54,8 @@ class Engine(ABC):
     """For every run of the dump client, beside those which all have."""
     lent_dump_options: ClassVar[tuple[str, ...]] = ()
     """For a dump out of a snapshot that a session lends."""
+    node_dump_options: ClassVar[tuple[str, ...]] = ()
+    """For a dump out of a snapshot of the client's own, whose position it has to name; empty where it cannot."""
     more_schema_rights: ClassVar[tuple[str, ...]] = ()
     """On the metadata schema and on the scratch schemas, beside those which every engine wants."""
     readable_tables: ClassVar[tuple[str, ...]]
@@ -64,6 +66,8 @@ class Engine(ABC):
     """Query for the tables of other schemas whose foreign keys refer to tables of a schema, which is given twice."""
     gtid_now: ClassVar[str]
     """Query for how a replica names the last transaction of the server."""
+    gtid_wait: ClassVar[str]
+    """Query that waits until a replica has a position, so many seconds at most; it answers 0 then."""
     collations: ClassVar[str]
     """Query for the names of all collations."""
     table_marks: ClassVar[str]

@@ -33,6 +33,7 @@ class MariaDb(Engine):
         "the MariaDB client (Debian: mariadb-client)",
     )
     lent_dump_options = ("--skip-ssl", "--master-data=2")
+    node_dump_options = ("--master-data=2",)
     readable_tables = ("mysql.proc", "mysql.user")
     routine_right = "SELECT on mysql.proc"
     references_from_outside = (
@@ -41,6 +42,7 @@ class MariaDb(Engine):
         "AND CONVERT(CAST(SUBSTRING_INDEX(FOR_NAME, '/', 1) AS BINARY) USING filename) <> %s"
     )
     gtid_now = "SELECT @@GLOBAL.gtid_binlog_pos"
+    gtid_wait = "SELECT MASTER_GTID_WAIT(%s, %s)"
     collations = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "

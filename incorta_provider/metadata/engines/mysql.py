@@ -58,6 +58,7 @@ class MySql(Engine):
         "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%')"
     )
     gtid_now = "SELECT @@GLOBAL.gtid_executed"
+    gtid_wait = "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)"
     collations = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "

@@ -10,6 +10,7 @@ import logging
 
 from incorta_provider.exceptions import DrError
 from incorta_provider.metadata.dump import DumpReport, dump
+from incorta_provider.metadata.member import catch_up
 from incorta_provider.metadata.replica.point import dump_at_replica
 from incorta_provider.steps.metadata_replica import replica_pair
 from incorta_provider.steps.replication.run import ReplicationRun
@@ -24,8 +25,7 @@ def dump_metadata(run: ReplicationRun) -> DumpReport:
     """
     with run.alone("dump"):
         run.workspace.withdraw()
-        rules = run.access.config.metadata
-        report = _at_replica(run) or dump(run.source.database, run.workspace.root, rules.references, rules.definers)
+        report = _at_replica(run) or _at_source(run)
         log.info(
             "dump: %d tables, %d rows, %d bytes at %s in %.2f s (%d attempt(s))",
             report.tables,
@@ -36,6 +36,15 @@ def dump_metadata(run: ReplicationRun) -> DumpReport:
             report.attempts,
         )
         return report
+
+
+def _at_source(run: ReplicationRun) -> DumpReport:
+    """Dump at the source's database, or at the member of its cluster that the topology names."""
+    rules, endpoint = run.access.config.metadata, run.source.database
+    if (member := run.source.dump_member) is not None:
+        catch_up(endpoint, member)
+        endpoint = member
+    return dump(endpoint, run.workspace.root, rules.references, rules.definers, node=run.source.dump_node)
 
 
 def _at_replica(run: ReplicationRun) -> DumpReport | None:

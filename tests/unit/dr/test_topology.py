@@ -400,3 +400,12 @@ class TestReplica:
         wrong = self.asked(document())
         group_of(wrong)["metadata"].update(other)
         assert "metadata.replica goes with neither mapping nor definers" in refusal(wrong)
+
+
+def test_a_dump_is_made_at_a_member_and_by_a_node_of_the_site(document: Fresh) -> None:
+    asked = document()
+    site_of(asked, "berlin")["metadata"].update(dump_conn_id="berlin_member", dump_node="berlin_node2")
+    berlin = Topology.model_validate(asked).groups["acme"].sites["berlin"]
+    assert {"berlin_metadata", "berlin_member"} <= berlin.conn_ids
+    site_of(asked, "berlin")["metadata"]["dump_node"] = "newyork_node1"
+    assert "metadata.dump_node 'newyork_node1' is none of the nodes" in refusal(asked)
