@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, Param, TriggerRule, chain, cross_downstream
 from airflow.utils.types import DagRunType
 
 from incorta_provider.dr.plan import Mode
@@ -18,7 +18,9 @@ from incorta_provider.operators.cutover import (
     ApplyPendingOperator,
     CompareReplicaOperator,
     FenceOperator,
+    FinalSyncOperator,
     PromoteOperator,
+    QuiesceOperator,
     RequestCutoverOperator,
     RestoreMetadataOperator,
     RewriteMetadataOperator,
@@ -37,11 +39,13 @@ Moves **{group}** to another site. A person triggers it, another person approves
 
 1. *request* checks the form, the recovery point and the target site, and freezes the plan.
 2. *approve* shows the plan and waits. Silence is a refusal.
-3. *fence* raises the epoch, so that the old site's work is refused, and stops its services where it can be reached.
-4. *stop_target* stops what Incorta runs at the target: its files and metadata are about to be replaced.
-5. Files and metadata become those of the recovery point, and are compared with it, before any service starts.
-6. ZooKeeper, node agents, CMC, Loader and Analytics start in this order, each when the one before is really ready.
-7. *verify_service* logs in; *promote* records the new active site and writes the report.
+3. Where the active site is there (planned, failback): *quiesce* waits for its loads and stops it, *final_sync*
+   replicates it once more.
+4. *fence* raises the epoch, so that the old site's work is refused, and stops its services where it can be reached.
+5. *stop_target* stops what Incorta runs at the target: its files and metadata are about to be replaced.
+6. Files and metadata become those of the recovery point, and are compared with it, before any service starts.
+7. ZooKeeper, node agents, CMC, Loader and Analytics start in this order, each when the one before is really ready.
+8. *verify_service* logs in; *promote* records the new active site and writes the report.
 
 A failed task may be cleared: the journal in the catalog knows what is done.
 """
@@ -57,13 +61,22 @@ def cutover_params(group: Group) -> dict[str, Param]:
             type="string",
             enum=[mode.value for mode in Mode],
             title="Mode",
-            description_md="**unplanned**: the primary is gone. What it did after the recovery point is lost.",
+            description_md="**planned**: the active site is there; it is stopped, replicated once more, and nothing is "
+            "lost. **failback**: the same, home. **unplanned**: the active site is gone; what it did after the point "
+            "is lost.",
+        ),
+        "accept_unfenced": Param(
+            False,
+            type="boolean",
+            title="The active site may stay unfenced",
+            description_md="Only **unplanned**: go on though it cannot be reached and may still write. Shut it off.",
         ),
         "recovery_point": Param(
             None,
             type=["null", "string"],
             title="Recovery point",
-            description_md="Its id, from *Browse > Incorta DR* or `incorta-dr status`. Empty: the newest.",
+            description_md="Its id, from *Browse > Incorta DR* or `incorta-dr status`. Empty: the newest. Only "
+            "**unplanned**; the other modes make their own.",
         ),
         "confirmation": Param(
             type="string",
@@ -90,6 +103,15 @@ def cutover_dag(name: str, group: Group) -> DAG:
         params=cutover_params(group),
         tags=["incorta", "disaster recovery", "cutover"],
     ) as dag:
+        data = [
+            ApplyPendingOperator(task_id="apply", **site),
+            RestoreMetadataOperator(task_id="restore_metadata", **site),
+        ]
+        proofs = [
+            RewriteMetadataOperator(task_id="rewrite_metadata", **site),
+            CompareReplicaOperator(task_id="compare", **site),
+        ]
+        cross_downstream(data, proofs)
         chain(
             RequestCutoverOperator(
                 task_id="request",
@@ -97,17 +119,20 @@ def cutover_dag(name: str, group: Group) -> DAG:
                 recovery_point="{{ params.recovery_point or '' }}",
                 confirmation="{{ params.confirmation }}",
                 reason="{{ params.reason }}",
+                accept_unfenced="{{ params.accept_unfenced }}",
                 **site,
             ),
             CutoverApprovalOperator(
                 task_id="approve", response_timeout=timedelta(seconds=group.approval.timeout_seconds), **site
             ),
-            FenceOperator(task_id="fence", **site),
+            QuiesceOperator(task_id="quiesce", **site),
+            FinalSyncOperator(task_id="final_sync", trigger_rule=TriggerRule.NONE_FAILED, **site),
+            FenceOperator(task_id="fence", trigger_rule=TriggerRule.NONE_FAILED, **site),
             StopTargetOperator(task_id="stop_target", **site),
-            ApplyPendingOperator(task_id="apply", **site),
-            RestoreMetadataOperator(task_id="restore_metadata", **site),
-            RewriteMetadataOperator(task_id="rewrite_metadata", **site),
-            CompareReplicaOperator(task_id="compare", **site),
+            data,
+        )
+        chain(
+            proofs,
             SiteReadySensor(task_id="zookeeper_ready", part="zookeeper", **site),
             StartNodesOperator(task_id="start_nodes", **site),
             SiteReadySensor(task_id="nodes_ready", part="nodes", **site),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from incorta_provider import __version__
+from incorta_provider.cli_cutover import add_cutover
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
 from incorta_provider.cli_readiness import add_readiness
@@ -24,8 +25,6 @@ from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess, group_access
 from incorta_provider.steps.bandwidth import clear_bandwidth, set_bandwidth
-from incorta_provider.steps.cutover.abort import abort
-from incorta_provider.steps.cutover.commit import commit
 from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.locking import release_dead
 from incorta_provider.steps.roles import adopt_role, initialise_roles
@@ -123,25 +122,6 @@ def _release_lock(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _abort_cutover(arguments: argparse.Namespace) -> int:
-    done = abort(_group(arguments), arguments.run, by=_user())
-    print(f"cutover {arguments.run} is given up: {done.role.active} is active again (epoch {done.role.epoch})")
-    print(f"the fence stopped Incorta at {done.role.active} where it could; start it there")
-    for site, reason in done.not_told.items():
-        print(f"{site} was not told: {reason}; repeat this command when it answers")
-    if done.metadata:
-        print(done.metadata)
-    if done.metadata_left:
-        print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
-    return 1 if done.not_told or done.metadata_left else 0
-
-
-def _commit_cutover(arguments: argparse.Namespace) -> int:
-    commit(_group(arguments), arguments.run, by=_user())
-    print(f"cutover {arguments.run} is committed: the metadata from before it are dropped")
-    return 0
-
-
 def _set_bandwidth(arguments: argparse.Namespace) -> int:
     access = _group(arguments)
     print(f"{arguments.site}: {set_bandwidth(access, access.site(arguments.site), arguments.value, by=_user())}")
@@ -200,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     metadata = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
     add_readiness(metadata, _group)
     add_metadata(metadata, _group, _user)
-    _add_cutover(commands)
+    add_cutover(commands, _group, _user)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")
@@ -209,18 +189,6 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--run", required=True, metavar="RUN_ID", help="the run that holds it; no other is touched")
     release.set_defaults(command=_release_lock)
     return parser
-
-
-def _add_cutover(commands: Commands) -> None:
-    cutover = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
-    give_up = cutover.add_parser("abort", help="give up a cutover that was fenced and not promoted")
-    give_up.add_argument("--group", required=True)
-    give_up.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
-    give_up.set_defaults(command=_abort_cutover)
-    keep = cutover.add_parser("commit", help="drop the metadata that a promoted site had before; there is no way back")
-    keep.add_argument("--group", required=True)
-    keep.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
-    keep.set_defaults(command=_commit_cutover)
 
 
 def _add_bandwidth(commands: Commands) -> None:

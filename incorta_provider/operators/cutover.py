@@ -8,13 +8,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from incorta_provider.dr.plan import Request, parse_mode
+from incorta_provider.dr.request import Request, parse_mode
 from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, requester_of, run_of
 from incorta_provider.operators.links import CutoverReportLink
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.compare import compare
 from incorta_provider.steps.cutover.fence import fence
+from incorta_provider.steps.cutover.final_sync import final_sync
 from incorta_provider.steps.cutover.promote import promote
+from incorta_provider.steps.cutover.quiesce import quiesce
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.cutover.restore import restore
 from incorta_provider.steps.cutover.rewrite import rewrite_metadata
@@ -61,21 +63,40 @@ class RequestCutoverOperator(CutoverOperator):
 
     It waits for an apply, a prune or a repair that is under way at the target.
 
-    :param mode: ``unplanned`` (templated).
+    :param mode: ``planned``, ``unplanned`` or ``failback`` (templated).
     :param recovery_point: id of the point to promote, empty for the newest (templated).
     :param confirmation: must read ``PROMOTE <target>`` (templated).
     :param reason: why, for the ledger and the report (templated).
+    :param accept_unfenced: ``True`` to go on though a source that cannot be reached may go on writing (templated).
     """
 
     default_retries = PATIENT_RETRIES
-    template_fields: Collection[str] = ("group", "target", "mode", "recovery_point", "confirmation", "reason")
+    template_fields: Collection[str] = (
+        "group",
+        "target",
+        "mode",
+        "recovery_point",
+        "confirmation",
+        "reason",
+        "accept_unfenced",
+    )
 
-    def __init__(self, *, mode: str, recovery_point: str, confirmation: str, reason: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        mode: str,
+        recovery_point: str,
+        confirmation: str,
+        reason: str,
+        accept_unfenced: str = "False",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.mode = mode
         self.recovery_point = recovery_point
         self.confirmation = confirmation
         self.reason = reason
+        self.accept_unfenced = accept_unfenced
 
     def take(self, run: CutoverRun, context: Context) -> dict[str, str]:
         """Freeze the plan and return its digest and point."""
@@ -88,6 +109,7 @@ class RequestCutoverOperator(CutoverOperator):
                 recovery_point=self.recovery_point,
                 confirmation=self.confirmation,
                 reason=self.reason,
+                accept_unfenced=str(self.accept_unfenced) == "True",
                 requested_by=requester_of(context),
                 requested_at=context["dag_run"].run_after,
                 created_at=run.access.clock(),
@@ -105,6 +127,20 @@ class CutoverStepOperator(CutoverOperator):
     def take(self, run: CutoverRun, context: Context) -> dict[str, Any]:
         """Take the step and return its recorded result."""
         return type(self).step(run)
+
+
+class QuiesceOperator(CutoverStepOperator):
+    """Wait until no load runs at the source of a planned cutover, then stop its services; skipped in other modes."""
+
+    default_retries = PATIENT_RETRIES
+    step = staticmethod(quiesce)
+
+
+class FinalSyncOperator(CutoverStepOperator):
+    """Replicate the quiesced source once more, as the point to promote; skipped where the source is gone."""
+
+    default_retries = PATIENT_RETRIES
+    step = staticmethod(final_sync)
 
 
 class FenceOperator(CutoverStepOperator):

@@ -56,4 +56,8 @@ class ReadinessSensor(BaseSensorOperator):
         try:
             return super().execute(context)
         except AirflowSensorTimeout as error:
-            raise AirflowSensorTimeout(f"{error} Last seen: {self._last_reason}") from None
+            raise AirflowSensorTimeout(f"{error} Last seen: {self._last_reason}{self.details()}") from None
+
+    def details(self) -> str:
+        """Return what else a person wants to know when the time is up."""
+        return ""

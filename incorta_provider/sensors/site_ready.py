@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from incorta_provider.operators.base import dr_access
+from incorta_provider.operators.base import airflow_errors, dr_access
 from incorta_provider.sensors.readiness import ReadinessSensor
 from incorta_provider.steps.readiness import Part, not_ready
+from incorta_provider.steps.site_services import log_tails
 
 
 class SiteReadySensor(ReadinessSensor):
@@ -24,6 +25,11 @@ class SiteReadySensor(ReadinessSensor):
         self.group = group
         self.target = target
         self.part = Part(part)
+
+    def details(self) -> str:
+        """Return the ends of the logs of what did not start."""
+        with airflow_errors():
+            return log_tails(dr_access(self.group).site(self.target), self.part)
 
     def reason(self) -> str | None:
         """Look at the part."""

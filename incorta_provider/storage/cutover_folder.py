@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.machine import Progress
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
@@ -83,6 +84,29 @@ class CutoverFolder:
         """Return the steps that are done."""
         return {step for step in StepName if (self.root / "steps" / f"{step}.json").exists()}
 
+    def skip(self, step: StepName, facts: Mapping[str, Any]) -> None:
+        """Keep a person's decision to leave an optional step out."""
+        self._write(f"skipped/{step}.json", facts)
+
+    def skipped(self) -> set[StepName]:
+        """Return the steps that a person decided to leave out."""
+        return {step for step in StepName if (self.root / "skipped" / f"{step}.json").exists()}
+
+    def progress(self) -> Progress:
+        """Return how far the cutover is."""
+        return Progress(
+            done=self.done(),
+            skipped=self.skipped(),
+            approved=self.approval() is not None,
+            unfenced=bool((self.result(StepName.FENCE) or {}).get("unfenced")),
+            given_up=self.is_aborted(),
+        )
+
+    def point_id(self) -> str:
+        """Return the recovery point that is promoted: the final sync's, where the plan has one and it is done."""
+        synced = self.result(StepName.FINAL_SYNC)
+        return str(synced["recovery_point"]) if synced else self.plan().recovery_point
+
     def save_report(self, report: Mapping[str, Any]) -> Path:
         """Keep the report and return where."""
         return self._write("report.json", report)
@@ -95,6 +119,10 @@ class CutoverFolder:
     def mark_aborted(self) -> None:
         """Write down that the cutover was given up."""
         self._write("aborted.json", {"run_id": self.run_id})
+
+    def is_aborted(self) -> bool:
+        """Tell whether the cutover was given up."""
+        return (self.root / "aborted.json").exists()
 
     def is_closed(self) -> bool:
         """Tell whether the cutover came to its end: a site was promoted, or it was given up."""

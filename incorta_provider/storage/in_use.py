@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from incorta_provider.dr.plan import StepName
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.json_file import read_json
@@ -28,10 +27,11 @@ def points_in_use(catalog: Catalog, now: datetime) -> dict[str, str]:
 
 def _of_cutovers(catalog: Catalog, now: datetime) -> Iterator[tuple[str, str]]:
     for folder, plan in CutoverFolder.all(catalog.root):
-        is_acted_on = StepName.FENCE in folder.done()
+        is_acted_on = bool(folder.done())
         if folder.is_closed() or (not is_acted_on and now - plan.created_at > UNANSWERED):
             continue
-        yield plan.recovery_point, f"cutover {plan.run_id} is open"
+        for point_id in {plan.recovery_point, folder.point_id()}:
+            yield point_id, f"cutover {plan.run_id} is open"
 
 
 def _of_runs(catalog: Catalog) -> Iterator[tuple[str, str]]:

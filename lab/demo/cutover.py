@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from incorta_provider.dr.approval import APPROVE
-from incorta_provider.dr.plan import Mode, confirmation_phrase
+from incorta_provider.dr.plan import Mode
+from incorta_provider.dr.request import confirmation_phrase
 from incorta_provider.exceptions import PreconditionError
 from lab.airflow.client import ENDED, AirflowClient, Task
 from lab.demo.failure import explain
@@ -29,6 +30,7 @@ def cut_over(requester: AirflowClient, approver: AirflowClient, progress: Progre
         "mode": Mode.UNPLANNED.value,
         "confirmation": confirmation_phrase(DR),
         "reason": REASON,
+        "accept_unfenced": True,
     }
     run_id = requester.trigger(DAG_ID, conf, note=REASON)
     progress(f"{requester.user} triggered {run_id}")

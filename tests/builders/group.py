@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -22,10 +21,13 @@ from incorta_provider.coordination.ensemble import Member
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session, Stored
+from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.epoch import Role, first_role, promoting_role
 from incorta_provider.dr.inventory import Inventory, Server, Table
-from incorta_provider.dr.plan import Mode, Plan, Request, StepName, make_plan
+from incorta_provider.dr.plan import Mode, Plan, StepName
+from incorta_provider.dr.planning import make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
+from incorta_provider.dr.request import Request
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.services.node import AGENT, CMC, part_of
@@ -463,6 +465,7 @@ def cutover_request(run_id: str = "manual__1", **changed: Any) -> Request:
         "recovery_point": "",
         "confirmation": "PROMOTE newyork",
         "reason": "the data centre is on fire",
+        "accept_unfenced": True,
         "requested_by": "hana",
         "requested_at": NOON,
         "created_at": NOON,
@@ -470,14 +473,29 @@ def cutover_request(run_id: str = "manual__1", **changed: Any) -> Request:
     return Request(**{**fields, **changed})
 
 
-def frozen_plan(bench: Bench, run: CutoverRun, **changed: Any) -> Plan:
+def frozen_plan(bench: Bench, run: CutoverRun, mode: Mode = Mode.UNPLANNED, **changed: Any) -> Plan:
     """Freeze a plan for the newest point, made now if there is none, without asking the site whether it is ready."""
     point = bench.catalog.newest() or sealed_point(bench.catalog)
     epoch = bench.ensembles.role("newyork").epoch
-    request = cutover_request(run.run_id, created_at=bench.clock.now)
+    request = cutover_request(run.run_id, created_at=bench.clock.now, mode=mode)
     group = bench.access.config
     plan = make_plan("acme", group, source="berlin", target="newyork", epoch=epoch, point=point, request=request)
     return run.folder.freeze(plan.model_copy(update=changed))
+
+
+def approval_of(run: CutoverRun) -> Approval:
+    """Return what Omar approved, as the gate signs it."""
+    plan, now = run.folder.plan(), run.access.clock()
+    fields = {name: getattr(plan, name) for name in ("group", "run_id", "recovery_point", "target", "requested_by")}
+    approval = Approval(
+        **fields,
+        plan_sha256=plan.sha256,
+        approved_by="omar",
+        approved_at=now,
+        expires_at=now + timedelta(hours=1),
+        nonce="0" * 32,
+    )
+    return approval.signed(SIGNING_KEY.encode())
 
 
 def promoting(bench: Bench, run_id: str = "manual__1") -> Role:
@@ -489,11 +507,13 @@ def promoting(bench: Bench, run_id: str = "manual__1") -> Role:
 
 
 def done_before(bench: Bench, run: CutoverRun, step: StepName) -> None:
-    """Record every step before ``step`` as done, a second each, and let the registry say so."""
-    for earlier in itertools.takewhile(lambda name: name is not step, StepName):
+    """Record every step before ``step`` as done, a second each, and let the registry say so; somebody approved."""
+    if run.folder.approval() is None:
+        run.folder.save_approval(approval_of(run))
+    for earlier in run.folder.plan().before(step):
         started = bench.clock.now
-        result = {"step": str(earlier), "started_at": started.isoformat(), "seconds": 1.0, "unfenced": False}
-        run.folder.record(earlier, {**result, "finished_at": bench.clock.go_on(1).isoformat()})
+        result = {"step": str(earlier.name), "started_at": started.isoformat(), "seconds": 1.0, "unfenced": False}
+        run.folder.record(earlier.name, {**result, "finished_at": bench.clock.go_on(1).isoformat()})
     if step is not StepName.FENCE:
         promoting(bench, run.run_id)
 

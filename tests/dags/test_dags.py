@@ -91,8 +91,20 @@ def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_do
     assert dag["max_active_runs"] == 1
     assert dag["schedule"] == "None"
     assert dag["tasks"]["approve"] == ["request"]
-    assert dag["tasks"]["fence"] == ["approve"]
-    assert set(dag["rules"].values()) == {"all_success"}
+    assert dag["tasks"]["quiesce"] == ["approve"]
+    assert dag["tasks"]["fence"] == ["final_sync"]
+    skippable = {"final_sync", "fence"}
+    assert {dag["rules"][task] for task in skippable} == {"none_failed"}
+    assert {rule for task, rule in dag["rules"].items() if task not in skippable} == {"all_success"}
+
+
+def test_files_and_metadata_become_the_points_beside_each_other_and_are_proven_before_a_start(found: dict) -> None:
+    tasks = found["dags"]["incorta_dr_cutover__acme"]["tasks"]
+    for data in ("apply", "restore_metadata"):
+        assert tasks[data] == ["stop_target"]
+    for proof in ("rewrite_metadata", "compare"):
+        assert sorted(tasks[proof]) == ["apply", "restore_metadata"]
+    assert sorted(tasks["zookeeper_ready"]) == ["compare", "rewrite_metadata"]
 
 
 def test_the_form_demands_a_typed_confirmation_and_a_reason(found: dict) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from incorta_provider.dr.approval import APPROVE, REJECT, Approval
 from incorta_provider.dr.epoch import RoleState
-from incorta_provider.dr.plan import Mode, Plan, Request, StepName
+from incorta_provider.dr.plan import Mode, Plan, StepName
+from incorta_provider.dr.request import Request
 from incorta_provider.exceptions import ApprovalError, DrError, FencingError, PreconditionError
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.approve import seal_approval
@@ -71,6 +72,7 @@ def request(stage, run: CutoverRun, **changes: object) -> Plan:
         "recovery_point": "",
         "confirmation": f"PROMOTE {DR}",
         "reason": "the data centre is on fire",
+        "accept_unfenced": True,
         "requested_by": "hana",
         "requested_at": now,
         "created_at": now,
@@ -156,7 +158,7 @@ def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_prima
     assert report["storage"]["equal"] is True
     assert report["metadata"]["equal"] is True
     assert report["approved_by"] == "omar"
-    assert [step["name"] for step in report["steps"]] == [str(step) for step in StepName]
+    assert [step["name"] for step in report["steps"]] == [str(step.name) for step in plan.steps]
     assert 0 < report["rto_seconds"] < READY_SECONDS * 2
     with closing(connect(stage.dr.database)) as session:
         verdict = check_commits(session, stage.dr.storage, stage.lab.workload)

@@ -50,6 +50,6 @@ def test_a_cutover_is_committed_once_it_promoted(
     command = ["cutover", "commit", "--group", "acme", "--run", "manual__1"]
     assert main(command) == 1
     assert "did not promote newyork" in capsys.readouterr().err
-    monkeypatch.setattr("incorta_provider.cli.commit", lambda access, run_id, by: None)
+    monkeypatch.setattr("incorta_provider.cli_cutover.commit", lambda access, run_id, by: None)
     assert main(command) == 0
     assert capsys.readouterr().out == "cutover manual__1 is committed: the metadata from before it are dropped\n"

@@ -1,9 +1,9 @@
-"""Give up a cutover that was fenced and cannot be finished: the site that had the role gets it back.
+"""Give up a cutover that cannot be finished: the site that had the role keeps it, or gets it back.
 
 Allowed until the target was promoted. The target's Incorta is stopped first when this cutover may have started it:
 two sites must never run. Then the role changes under a new epoch, which stops what is left of the cutover; then every
-registry that answers is told, and the target gets the metadata back that the cutover replaced. Repeating it does what
-could not be done before.
+registry that answers is told, and the target gets the metadata back that the cutover replaced. A source that a planned
+cutover stopped is started again, last. Repeating it does what could not be done before.
 
 :raises FencingError: the run is not promoting any site, or promoted one.
 :raises TransientError: the target's ZooKeeper cannot be reached, or its Incorta cannot be stopped; nothing was changed.
@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from incorta_provider.dr.epoch import Role, abandoned_role
-from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.epoch import Role, abandoned_role, ensure_epoch
+from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import DrError
 from incorta_provider.metadata.restore import return_schema
 from incorta_provider.metadata.switch_journal import read_switch
@@ -26,6 +26,7 @@ from incorta_provider.steps.cutover.fence import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.roles import change_role, role_at, tell
+from incorta_provider.steps.site_services import start_site
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Abandoned:
     :ivar not_told: sites whose registry did not take it, with the reason.
     :ivar metadata: what became of the target's metadata; empty when the cutover had not touched them.
     :ivar metadata_left: why they could not be given back; empty when they could.
+    :ivar started: the site whose Incorta was started again; empty when that is left to a person.
+    :ivar start_left: why it could not be started; empty when it could.
     """
 
     role: Role
@@ -45,26 +48,48 @@ class Abandoned:
     not_told: dict[str, str]
     metadata: str = ""
     metadata_left: str = ""
+    started: str = ""
+    start_left: str = ""
 
 
 def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     """Give one cutover up, and return who is active then."""
     run = find_run(access, run_id, by)
-    change = partial(abandoned_role, by=by, run_id=run_id, at=access.clock())
-    if (known := role_at(access, run.target)) is not None:
-        change(known)
-    if StepName.COMPARE in run.folder.done():  # services start behind it
-        _stop_target(run)
-    role = change_role(access, run.target, change)
-    not_told = tell(access, [name for name in access.config.sites if name != run.target.name], role)
+    plan = run.folder.plan()
+    role, not_told = _quiesced_only(run, plan) or _role_back(run)
     metadata, metadata_left = _return_metadata(run)
+    started, start_left = _start_source(run, plan)
     give_back(access, run.target, run_id)
     run.folder.mark_aborted()
     run.note("cutover.aborted", "aborted", {"epoch": role.epoch, "active": role.active, "not_told": not_told})
     if metadata:
         run.note("cutover.metadata.returned", "metadata", {"schema": run.target.config.metadata.schema_name})
+    if started:
+        run.note("cutover.source.started", "source", {"site": started})
     log.info("cutover %s is given up: %s is active under epoch %d", run_id, role.active, role.epoch)
-    return Abandoned(role, run.target.name, not_told, metadata, metadata_left)
+    return Abandoned(role, run.target.name, not_told, metadata, metadata_left, started, start_left)
+
+
+def _quiesced_only(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]] | None:
+    """Return the role that never changed, of a cutover that lost nothing yet and took nothing; None for another."""
+    if not plan.mode.loses_nothing or StepName.FENCE in run.folder.done():
+        return None
+    role = role_at(run.access, run.target)
+    if role is None or role.run_id == run.run_id or not run.folder.progress().approved:
+        return None
+    ensure_epoch(plan.epoch, role, active=plan.source)
+    return role, {}
+
+
+def _role_back(run: CutoverRun) -> tuple[Role, dict[str, str]]:
+    access = run.access
+    change = partial(abandoned_role, by=run.actor, run_id=run.run_id, at=access.clock())
+    if (known := role_at(access, run.target)) is not None:
+        change(known)
+    if StepName.COMPARE in run.folder.done():  # services start behind it
+        _stop_target(run)
+    role = change_role(access, run.target, change)
+    return role, tell(access, [name for name in access.config.sites if name != run.target.name], role)
 
 
 def _return_metadata(run: CutoverRun) -> tuple[str, str]:
@@ -78,6 +103,18 @@ def _return_metadata(run: CutoverRun) -> tuple[str, str]:
         log.warning("the metadata of %s are not given back yet: %s", run.target.name, error)
         return "", str(error)
     return f"{run.target.name} has the metadata again that it had before the cutover", ""
+
+
+def _start_source(run: CutoverRun, plan: Plan) -> tuple[str, str]:
+    """Start a source again that this cutover stopped while it was in order; a lost one is started by a person."""
+    if not plan.mode.loses_nothing:
+        return "", ""
+    try:
+        start_site(run.access.site(plan.source), f"abort {run.run_id} start {run.access.clock().isoformat()}")
+    except DrError as error:
+        log.warning("%s is not started again yet: %s", plan.source, error)
+        return "", str(error)
+    return plan.source, ""
 
 
 def _stop_target(run: CutoverRun) -> None:

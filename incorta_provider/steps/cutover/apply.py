@@ -13,9 +13,9 @@ from incorta_provider.steps.cutover.run import CutoverRun, Result
 def apply(run: CutoverRun) -> Result:
     """Make the live replica the plan's recovery point."""
 
-    def action(plan: Plan) -> Result:
+    def action(_: Plan) -> Result:
         with run.target.catalog.lock("apply"):
-            report = run.target.target.apply(plan.recovery_point)
+            report = run.target.target.apply(run.folder.point_id())
         return {"moved": report.moved, "removed": report.removed, "kept": report.kept}
 
     return run.perform(StepName.APPLY, action)

@@ -26,13 +26,13 @@ def compare(run: CutoverRun) -> Result:
     :raises TransientError: another apply is under way.
     """
 
-    def action(plan: Plan) -> Result:
-        report, repaired = _verify(run, plan), []
+    def action(_: Plan) -> Result:
+        report, repaired = _verify(run), []
         if not report.equal:
             repaired = faults(report)
             log.warning("repairing the replica, which differs in %d place(s):\n  %s", len(repaired), _first(repaired))
-            _repair(run, plan, report)
-            report = _verify(run, plan)
+            _repair(run, report)
+            report = _verify(run)
         if not report.equal:
             raise _still_different(run, faults(report))
         return {"files": report.files, "bytes": report.bytes, "equal": True, "repaired": repaired[:SHOWN]}
@@ -47,14 +47,14 @@ def faults(report: VerifyReport) -> list[str]:
     ]
 
 
-def _verify(run: CutoverRun, plan: Plan) -> VerifyReport:
-    manifest = run.target.catalog.manifest_path(plan.recovery_point)
+def _verify(run: CutoverRun) -> VerifyReport:
+    manifest = run.target.catalog.manifest_path(run.folder.point_id())
     return verify_replica(run.target.target, manifest, deep=True, exclude=run.access.config.replication.exclude)
 
 
-def _repair(run: CutoverRun, plan: Plan, report: VerifyReport) -> None:
+def _repair(run: CutoverRun, report: VerifyReport) -> None:
     with run.target.catalog.lock("apply"):
-        run.target.target.apply(plan.recovery_point, suspects=report.different)
+        run.target.target.apply(run.folder.point_id(), suspects=report.different)
 
 
 def _still_different(run: CutoverRun, left: list[str]) -> IntegrityError:

@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
-from incorta_provider.coordination.group_lock import GroupLock
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
@@ -29,8 +28,9 @@ from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, TransientError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import verified_approval
+from incorta_provider.steps.cutover.final_sync import ensure_nothing_written
+from incorta_provider.steps.cutover.lock import take_lock
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.steps.locking import CUTOVER, hold, lock_owner
 from incorta_provider.steps.roles import copy_role, role_at, tell
 
 log = logging.getLogger(__name__)
@@ -44,19 +44,29 @@ def fence(run: CutoverRun) -> Result:
 
     def action(plan: Plan) -> Result:
         approval = verified_approval(run, plan)
+        if plan.mode.loses_nothing and not _is_ours(run):
+            ensure_nothing_written(run, run.access.site(plan.source))
         with connect(run.target.zookeeper) as session:
             role = _raise_epoch(run, plan, approval, session)
-            _take_lock(run, session)
+            take_lock(run, session)
         others = [name for name in run.access.config.sites if name not in {plan.source, plan.target}]
+        fenced = _fence_source(run, run.access.site(plan.source), role)
+        _ensure_accepted(plan, fenced["not_reached"])
         return {
             "epoch": role.epoch,
             "approval_nonce": approval.nonce,
-            **_fence_source(run, run.access.site(plan.source), role),
+            **fenced,
             "not_told": tell(run.access, others, role),
         }
 
     known = run.folder.result(StepName.FENCE)
     return _try_source_again(run, known) if known and known.get("unfenced") else run.perform(StepName.FENCE, action)
+
+
+def _is_ours(run: CutoverRun) -> bool:
+    """Tell whether a former try took the role already."""
+    role = role_at(run.access, run.target)
+    return role is not None and role.run_id == run.run_id
 
 
 def _try_source_again(run: CutoverRun, known: Result) -> Result:
@@ -94,12 +104,6 @@ def _stale(plan: Plan, role: Role) -> FencingError:
     )
 
 
-def _take_lock(run: CutoverRun, session: Session) -> None:
-    """Take the lock from whoever holds it: under the new epoch every other run is refused, so none is waited for."""
-    owner = lock_owner(run.access, run_id=run.run_id, actor=run.actor, purpose=CUTOVER)
-    hold(GroupLock(session, run.access.name), owner, run.note, supersedes=lambda _: True)
-
-
 def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
     """Try every part of the source at the same time; return what is fenced, and why the rest is not."""
     key = run.script_key(StepName.FENCE)
@@ -116,6 +120,18 @@ def _fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
         "not_reached": not_reached,
         "unfenced": bool(not_reached),
     }
+
+
+def _ensure_accepted(plan: Plan, not_reached: dict[str, str]) -> None:
+    """Stop when a part of the source may go on writing, unless a person accepted that before the approval."""
+    if not_reached and not plan.accept_unfenced:
+        raise FencingError(
+            f"{plan.source} is not fenced whole: "
+            + "; ".join(f"{part}: {reason}" for part, reason in not_reached.items()),
+            where=f"cutover {plan.run_id}",
+            fix="Clear this task when it can be reached. If it is lost, give this cutover up and trigger one that "
+            "accepts an unfenced source.",
+        )
 
 
 def _attempt(part: Callable[[], object]) -> str | None:

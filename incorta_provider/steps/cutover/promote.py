@@ -25,7 +25,7 @@ def promote(run: CutoverRun) -> Report:
 
     def action(plan: Plan) -> Result:
         verified_approval(run, plan)
-        events = _enable_events(run, plan)
+        events = _enable_events(run)
         role = _record_role(run, plan)
         others = [name for name in run.access.config.sites if name != plan.target]
         return {"events": events, "epoch": role.epoch, "not_told": tell(run.access, others, role)}
@@ -49,9 +49,8 @@ def _used_approval(run: CutoverRun, plan: Plan) -> Approval:
     return approval
 
 
-def _enable_events(run: CutoverRun, plan: Plan) -> list[str]:
-    catalog = run.target.catalog
-    inventory = point_inventory(catalog, catalog.get(plan.recovery_point))
+def _enable_events(run: CutoverRun) -> list[str]:
+    inventory = point_inventory(run.target.catalog, run.point())
     return enable_events(run.target.database, inventory)
 
 

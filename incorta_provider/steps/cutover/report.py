@@ -15,15 +15,16 @@ Report = dict[str, Any]
 def make_report(run: CutoverRun, plan: Plan, approval: Approval) -> Report:
     """Put the report together from the frozen plan, the approval and the recorded results.
 
-    The loss counts to the end of the fence: until then the source may have gone on. A source that was never fenced may
-    go on still, so whether the objective was met is not known.
+    A cutover with a final sync behind the last write lost nothing. Of another one the loss counts to the end of the
+    fence: until then the source may have gone on. A source that was never fenced may go on still, so whether the
+    objective was met is not known.
     """
     results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     fence, restored, compared = (results[name] for name in (StepName.FENCE, StepName.RESTORE, StepName.COMPARE))
     verified_at = datetime.fromisoformat(results[StepName.VERIFY]["finished_at"])
     objectives = run.access.config.objectives
     fenced_at = datetime.fromisoformat(fence["finished_at"])
-    rpo = (fenced_at - plan.point_opened_at).total_seconds()
+    rpo = 0.0 if plan.mode.loses_nothing else (fenced_at - plan.point_opened_at).total_seconds()
     rto = (verified_at - approval.approved_at).total_seconds()
     return {
         "group": plan.group,
@@ -31,7 +32,7 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval) -> Report:
         "mode": plan.mode,
         "source": plan.source,
         "target": plan.target,
-        "recovery_point": plan.recovery_point,
+        "recovery_point": run.folder.point_id(),
         "plan_sha256": plan.sha256,
         "requested_by": plan.requested_by,
         "reason": plan.reason,

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
-from incorta_provider.dr.plan import Plan, Request, StepName, ensure_acceptable, ensure_same_run, make_plan
+from incorta_provider.dr.plan import Mode, Plan, StepName
+from incorta_provider.dr.planning import make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.dr.request import Request, ensure_acceptable, ensure_same_run
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
@@ -24,6 +26,7 @@ from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.cutover.source_checks import source_problem
 from incorta_provider.steps.metadata_readiness import judge_restore
 from incorta_provider.steps.metadata_scan import scan_files
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
@@ -45,17 +48,40 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
         plan = run.folder.plan()
         ensure_same_run(plan, request)
         return plan
+    plan = _frozen(run, proposed_plan(run, request))
+    details = {
+        "plan_sha256": plan.sha256,
+        "recovery_point": plan.recovery_point,
+        "reason": request.reason,
+        "mode": plan.mode,
+        "accept_unfenced": plan.accept_unfenced,
+    }
+    run.note("cutover.requested", "requested", details)
+    return plan
+
+
+def proposed_plan(run: CutoverRun, request: Request) -> Plan:
+    """Return the plan that would be frozen, after every check; nothing is written."""
     ensure_acceptable(request)
+    _ensure_home(run, request)
     signing_key(run.access)
     role = _role(run, request)
     point = run.target.catalog.get(request.recovery_point or None)
     ensure_point_whole(run.target.catalog, point)
     source = _source(role, point)
-    _ensure_ready(run, point)
-    plan = _frozen(run, _plan(run, request, role, source, point))
-    details = {"plan_sha256": plan.sha256, "recovery_point": point.id, "reason": request.reason, "mode": plan.mode}
-    run.note("cutover.requested", "requested", details)
-    return plan
+    _ensure_ready(run, point, request.mode)
+    return _plan(run, request, role, source, point)
+
+
+def _ensure_home(run: CutoverRun, request: Request) -> None:
+    """A failback goes home: to the site that the topology calls the primary."""
+    home = run.access.config.primary
+    if request.mode is Mode.FAILBACK and request.target != home:
+        raise PreconditionError(
+            f"a failback of {run.access.name} goes to {home}, not to {request.target}",
+            where=f"run {request.run_id}",
+            fix=f"Nothing was changed; choose {home}, or the mode {Mode.PLANNED}.",
+        )
 
 
 def _frozen(run: CutoverRun, plan: Plan) -> Plan:
@@ -131,9 +157,9 @@ def _role(run: CutoverRun, request: Request) -> Role:
     return role
 
 
-def _ensure_ready(run: CutoverRun, point: RecoveryPoint) -> None:
+def _ensure_ready(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> None:
     """Refuse a cutover to a site that could not carry it out, with everything that is not in order."""
-    findings = [f"{what}: {finding}" for what, check in _checks(run, point) if (finding := _looked(check))]
+    findings = [f"{what}: {finding}" for what, check in _checks(run, point, mode) if (finding := _looked(check))]
     if findings:
         raise PreconditionError(
             f"site {run.target.name} is not ready:\n  " + "\n  ".join(findings),
@@ -149,7 +175,7 @@ def _looked(check: Check) -> str | None:
         return str(error)
 
 
-def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
+def _checks(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> Iterator[tuple[str, Check]]:
     target = run.target
     yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
     yield "metadata database", partial(_database_problem, run, point)
@@ -160,6 +186,8 @@ def _checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]
     yield "CMC", partial(_asked, lambda: target.cmc)
     yield "Analytics", partial(_asked, lambda: target.analytics)
     yield "connections of the source", partial(_source_connections, run.access.site(point.source))
+    if mode.loses_nothing:
+        yield "source", partial(source_problem, run.access, run.access.site(point.source))
     yield "storage", target.target.check
     yield "rewrite rules", partial(_rewrite_problem, run, point)
     yield "snapshot files", partial(_snapshot_problem, run, point)

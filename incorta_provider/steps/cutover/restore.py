@@ -36,7 +36,7 @@ def restore(run: CutoverRun) -> Result:
 
     def action(plan: Plan) -> Result:
         catalog = run.target.catalog
-        point = catalog.get(plan.recovery_point)
+        point = run.point()
         mapping = run.access.config.metadata.mapping
         inventory = carried(run.target.database, point_inventory(catalog, point), mapping)
         if _is_replica(run, inventory):

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from incorta_provider.dr.epoch import ensure_promoting
-from incorta_provider.dr.plan import Plan, StepName, ensure_turn
-from incorta_provider.exceptions import DrError, PreconditionError
+from incorta_provider.dr.epoch import ensure_epoch, ensure_promoting
+from incorta_provider.dr.machine import ensure_may_skip, ensure_turn
+from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import DrError, NothingToDo, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.roles import role_at
@@ -28,6 +30,7 @@ Result = dict[str, Any]
 
 REPEATABLE = frozenset(
     {
+        StepName.QUIESCE,
         StepName.STOP_TARGET,
         StepName.START_NODES,
         StepName.START_CMC,
@@ -37,6 +40,9 @@ REPEATABLE = frozenset(
 )
 """Steps that are done again when their task is cleared: what somebody started, or what died meanwhile, is to be stopped
 or started again, and doing so twice is a pass."""
+
+BEFORE_THE_ROLE = frozenset({StepName.QUIESCE, StepName.FINAL_SYNC})
+"""Steps that are taken while the source is active still; the fence behind them takes its role."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +66,52 @@ class CutoverRun:
         """Do one step of the frozen plan and return its recorded result.
 
         :param action: must be safe to repeat; it may have been cut off in the middle before.
+        :raises NothingToDo: the plan of this mode does not have the step, or a person skipped it.
         :raises PreconditionError: there is no plan, or it is not this step's turn.
+        :raises ApprovalError: the step needs an approval, and there is none.
         :raises FencingError: another cutover took over since the fence.
         """
         plan = self.folder.plan()
+        if plan.step(step) is None:
+            raise NothingToDo(f"{plan.mode} cutover {self.run_id} has no step {step}")
         if (known := self.folder.result(step)) is not None and self._stands(step):
-            self._ensure_promoting(step, plan)
+            self._ensure_role(step, plan)
             log.info("%s is done already, at %s", step, known["finished_at"])
             self._note_done(step, known)
             return known
-        ensure_turn(step, self.folder.done(), plan)
-        self._ensure_promoting(step, plan)
+        ensure_turn(step, plan, self.folder.progress())
+        self._ensure_role(step, plan)
         return self._do(step, plan, action)
 
-    def _ensure_promoting(self, step: StepName, plan: Plan) -> None:
+    def skip(self, step: StepName, *, reason: str, by: str) -> None:
+        """Leave an optional step out, by a person's decision, which the ledger keeps.
+
+        :raises PreconditionError: the step is critical or done, or there is no reason.
+        """
+        ensure_may_skip(step, self.folder.plan(), self.folder.progress())
+        if not reason.strip():
+            raise PreconditionError("a reason is missing", where=f"cutover {self.run_id}", fix="Say why.")
+        facts = {"step": str(step), "reason": reason, "by": by, "at": self.access.clock().isoformat()}
+        self.folder.skip(step, facts)
+        self.note("cutover.step.skipped", f"{step}:skipped", facts, actor=by)
+
+    def point(self) -> RecoveryPoint:
+        """Return the recovery point that is promoted.
+
+        :raises IntegrityError: its record cannot be read.
+        :raises PreconditionError: it is gone.
+        """
+        return self.target.catalog.get(self.folder.point_id())
+
+    def _ensure_role(self, step: StepName, plan: Plan) -> None:
         """Refuse a step, done or not, once the role is another run's; only the fence takes the role itself."""
-        if step is not StepName.FENCE:
-            ensure_promoting(role_at(self.access, self.target), run_id=self.run_id, target=plan.target)
+        if step is StepName.FENCE:
+            return
+        role = role_at(self.access, self.target)
+        if step in BEFORE_THE_ROLE:
+            ensure_epoch(plan.epoch, role, active=plan.source)
+        else:
+            ensure_promoting(role, run_id=self.run_id, target=plan.target)
 
     def _stands(self, step: StepName) -> bool:
         """Tell whether a result holds for good. A site that was promoted is in use: it is not stopped again."""

@@ -17,14 +17,19 @@ from incorta_provider.steps.replication.seal import seal
 def replicate(run: ReplicationRun) -> RecoveryPoint:
     """Make, seal and apply one recovery point; raises what the steps raise, after giving the lock back."""
     try:
-        open_run(run)
-        pre_copy(run)
-        dump_metadata(run)
-        final_copy(run)
-        check(run)
-        prove_dump(run)
-        point = seal(run)
+        point = make_point(run)
         apply(run)
     finally:
         release(run)
     return point
+
+
+def make_point(run: ReplicationRun) -> RecoveryPoint:
+    """Make and seal one recovery point; the group's lock stays with the run."""
+    open_run(run)
+    pre_copy(run)
+    dump_metadata(run)
+    final_copy(run)
+    check(run)
+    prove_dump(run)
+    return seal(run)

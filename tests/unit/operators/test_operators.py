@@ -305,6 +305,7 @@ def test_a_request_is_made_of_the_form_and_the_run(bench: Bench, monkeypatch: py
         "recovery_point": "p1",
         "confirmation": "PROMOTE newyork",
         "reason": "fire",
+        "accept_unfenced": False,
         "requested_by": "hana",
         "requested_at": NOON,
     }
@@ -314,8 +315,9 @@ def test_a_request_is_made_of_the_form_and_the_run(bench: Bench, monkeypatch: py
 @pytest.mark.parametrize(
     ("form", "by", "reason"),
     [
-        ({"mode": "planned"}, "hana", "there is no mode 'planned', only unplanned"),
-        ({"mode": ""}, "hana", "there is no mode '', only unplanned"),
+        ({"mode": "yolo"}, "hana", "there is no mode 'yolo', only planned, unplanned, failback"),
+        ({"mode": ""}, "hana", "there is no mode '', only planned, unplanned, failback"),
+        ({"mode": "planned", "accept_unfenced": "True"}, "hana", "an unfenced one cannot be accepted"),
         ({"confirmation": "yes"}, "hana", "the confirmation must read 'PROMOTE newyork', not 'yes'"),
         ({"reason": ""}, "hana", "a reason is missing"),
         ({}, None, "it is not known who triggered the run"),

@@ -97,7 +97,7 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "fence": {"epoch": 2, "stopped": ["epoch registry"], "not_reached": {"services of n1": "gone"}},
         "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}},
     }
-    assert [step["name"] for step in steps] == [str(name) for name in StepName if name is not StepName.PROMOTE]
+    assert [step["name"] for step in steps] == [str(step.name) for step in run.folder.plan().steps[:-1]]
     assert steps[0] == {"name": "fence", "site": "berlin", "seconds": 2, "done_after_seconds": 2.5}
     assert steps[3] == {"name": "restore_metadata", "site": "newyork", "seconds": 15.25, "done_after_seconds": 20.0}
 
@@ -126,7 +126,7 @@ def test_promotion_records_the_role_writes_the_report_and_gives_the_lock_back(
     assert bench.ensembles.role("berlin") == role
     assert bench.ensembles.lock("newyork").holder() is None
     assert events == ["newyork"]
-    assert [step["name"] for step in report["steps"]] == [str(name) for name in StepName]
+    assert [step["name"] for step in report["steps"]] == [str(step.name) for step in run.folder.plan().steps]
     assert run.folder.report() == report
     assert json.loads((run.folder.root / "report.json").read_text()) == report
     assert run.folder.result(StepName.PROMOTE) is not None

@@ -71,15 +71,17 @@ def test_a_request_in_order_freezes_a_plan_for_the_newest_point(ready: Bench) ->
         "point_opened_at": newest.opened_at,
         "requested_by": "hana",
         "reason": "the data centre is on fire",
+        "accept_unfenced": True,
         "requested_at": NOON,
         "created_at": NOON,
     }
-    assert [step.name for step in plan.steps] == list(StepName)
+    assert plan.steps[0].name is StepName.FENCE
     assert cutover_run(ready).folder.plan() == plan
     assert ready.last("cutover.requested") == {
         "plan_sha256": plan.sha256,
         "recovery_point": newest.id,
         "reason": "the data centre is on fire",
+        "accept_unfenced": True,
         "mode": "unplanned",
     }
 

@@ -87,7 +87,7 @@ def test_node_agents_wait_for_zookeeper(bench: Bench, monkeypatch: pytest.Monkey
     state = bench.ensembles.state(run.target.zookeeper)
     assert state[0].ok
     monkeypatch.setattr(
-        "incorta_provider.steps.cutover.start.not_ready", lambda site, part: f"no quorum of {site.name} {part}"
+        "incorta_provider.steps.site_services.not_ready", lambda site, part: f"no quorum of {site.name} {part}"
     )
     with pytest.raises(TransientError, match="no quorum of newyork zookeeper"):
         start_nodes(run)

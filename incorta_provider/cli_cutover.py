@@ -1,0 +1,133 @@
+"""The commands of ``incorta-dr`` about cutovers: the dry run of a plan, how far one is, and what a person decides."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from incorta_provider.cli_site_commands import Commands
+from incorta_provider.dr.machine import ready_steps
+from incorta_provider.dr.plan import Mode, Plan, StepName
+from incorta_provider.dr.request import Request, confirmation_phrase
+from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.cutover.abort import abort
+from incorta_provider.steps.cutover.commit import commit
+from incorta_provider.steps.cutover.request import proposed_plan
+from incorta_provider.steps.cutover.run import CutoverRun, find_run
+
+DRY_RUN = "dry run"
+
+Command = Callable[[GroupAccess, argparse.Namespace, str], int]
+
+
+def add_cutover(
+    commands: Commands, group: Callable[[argparse.Namespace], GroupAccess], user: Callable[[], str]
+) -> None:
+    """Add the commands.
+
+    :param group: finds the group that the arguments name.
+    :param user: who is acting.
+    """
+
+    def add(parent: Commands, name: str, explained: str, command: Command) -> argparse.ArgumentParser:
+        parser = parent.add_parser(name, help=explained)
+        parser.add_argument("--group", required=True)
+        parser.set_defaults(command=lambda arguments: command(group(arguments), arguments, user()))
+        return parser
+
+    _add_plan(add(commands, "plan", "print the plan of a cutover, with each command that it would run", _plan))
+    actions = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
+    skipping = add(actions, "skip", "leave an optional step out, for a reason", _skip)
+    for parser in (
+        add(actions, "show", "print its plan, what is done, and what comes next", _show),
+        skipping,
+        add(actions, "abort", "give up a cutover that was not promoted", _abort),
+        add(actions, "commit", "drop the metadata that a promoted site had before; there is no way back", _commit),
+    ):
+        parser.add_argument("--run", required=True, metavar="RUN_ID", help="the run of the cutover DAG")
+    skipping.add_argument("--step", required=True, choices=[str(name) for name in StepName], metavar="STEP")
+    skipping.add_argument("--reason", required=True, metavar="TEXT", help="for the ledger")
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", required=True, help="the site to promote")
+    parser.add_argument("--mode", required=True, choices=[str(mode) for mode in Mode])
+    parser.add_argument("--point", default="", metavar="ID", help="the recovery point; the newest unless given")
+    parser.add_argument("--accept-unfenced", action="store_true", help="go on though the source may go on writing")
+
+
+def _plan(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
+    now = access.clock()
+    request = Request(
+        run_id=DRY_RUN,
+        target=arguments.site,
+        mode=Mode(arguments.mode),
+        recovery_point=arguments.point,
+        confirmation=confirmation_phrase(arguments.site),
+        reason=DRY_RUN,
+        accept_unfenced=arguments.accept_unfenced,
+        requested_by=user,
+        requested_at=now,
+        created_at=now,
+    )
+    run = CutoverRun(access=access, target=access.site(arguments.site), run_id=DRY_RUN, actor=user)
+    plan = proposed_plan(run, request)
+    print(plan.to_markdown())
+    _print_commands(plan)
+    return 0
+
+
+def _print_commands(plan: Plan) -> None:
+    print("\nat the nodes, below the Incorta home of each connection:")
+    for step in plan.steps:
+        for command in step.commands:
+            print(f"  {step.name}: {command}")
+
+
+def _show(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
+    folder = find_run(access, arguments.run, user).folder
+    plan, progress = folder.plan(), folder.progress()
+    ready = ready_steps(plan, progress)
+    print(plan.to_markdown().splitlines()[0].strip("*"))
+    for step in plan.steps:
+        result = folder.result(step.name)
+        if result is not None:
+            state = f"done at {result['finished_at']}, {result['seconds']} s"
+        elif step.name in progress.skipped:
+            state = "skipped"
+        else:
+            state = "next" if step.name in ready else "waits"
+        print(f"  {step.name} at {step.site}: {state}")
+    if progress.given_up:
+        print("it was given up")
+    return 0
+
+
+def _skip(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
+    find_run(access, arguments.run, user).skip(StepName(arguments.step), reason=arguments.reason, by=user)
+    print(f"step {arguments.step} of cutover {arguments.run} is left out; clear its task to go on")
+    return 0
+
+
+def _abort(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
+    done = abort(access, arguments.run, by=user)
+    print(f"cutover {arguments.run} is given up: {done.role.active} is active again (epoch {done.role.epoch})")
+    if done.started:
+        print(f"Incorta at {done.started} is started again")
+    else:
+        print(f"the fence stopped Incorta at {done.role.active} where it could; start it there")
+    if done.start_left:
+        print(f"it was not started again: {done.start_left}")
+    for site, reason in done.not_told.items():
+        print(f"{site} was not told: {reason}; repeat this command when it answers")
+    if done.metadata:
+        print(done.metadata)
+    if done.metadata_left:
+        print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
+    return 1 if done.not_told or done.metadata_left or done.start_left else 0
+
+
+def _commit(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
+    commit(access, arguments.run, by=user)
+    print(f"cutover {arguments.run} is committed: the metadata from before it are dropped")
+    return 0

@@ -1,0 +1,121 @@
+"""Quiesce the source of a planned cutover: nobody writes there any more, and nothing was cut off in the middle.
+
+No public call pauses Incorta's scheduler, so the order is: wait until no load runs, stop every Loader, look again (a
+load may have begun in between, and is then interrupted: Incorta must finish it first), then stop the rest. The exit
+status of a stop script is no proof, so every port must refuse a connection before this step is done.
+
+:raises ApprovalError: the approval is absent, not valid or expired.
+:raises TransientError: a load runs, or a part is not proven to be stopped; the task is retried.
+:raises PreconditionError: a load was interrupted by the stop of its Loader.
+:raises FencingError: the roles changed since the plan was made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+
+from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
+from incorta_provider.dr.topology import Node
+from incorta_provider.exceptions import PreconditionError, TransientError
+from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
+from incorta_provider.services.ports import Port
+from incorta_provider.steps.access import SiteAccess
+from incorta_provider.steps.cutover.approve import verified_approval
+from incorta_provider.steps.cutover.fence import stop_services
+from incorta_provider.steps.cutover.lock import take_lock
+from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.readiness import services_of
+from incorta_provider.steps.running import not_proven_stopped, port_states
+
+log = logging.getLogger(__name__)
+
+RUNS = frozenset({SchemaStatus.IN_PROGRESS, SchemaStatus.IN_QUEUE})
+
+
+def quiesce(run: CutoverRun) -> Result:
+    """Wait for loads to end, then stop the source in an order that leaves nothing half done."""
+
+    def action(plan: Plan) -> Result:
+        _ensure_approved(run, plan)
+        source = run.access.site(plan.source)
+        with connect(run.target.zookeeper) as session:
+            take_lock(run, session)
+        loads = _stop_loaders(run, source) if _answers(source) else {}
+        _stop_the_rest(run, source)
+        return {"loads": loads, "stopped": [node.conn_id for node in source.config.nodes]}
+
+    return run.perform(StepName.QUIESCE, action)
+
+
+def _ensure_approved(run: CutoverRun, plan: Plan) -> None:
+    """Users lose their service here: the approval must be there, and young, as it must be for the fence."""
+    now = run.access.clock()
+    verified_approval(run, plan).ensure_fresh(now)
+    ensure_plan_fresh(plan, now, timedelta(seconds=run.access.config.approval.timeout_seconds))
+
+
+def _answers(source: SiteAccess) -> bool:
+    """Tell whether Analytics is there to be asked; a source that was stopped by hand runs no load."""
+    return any(state is Port.OPEN for part, (state, _) in port_states(source).items() if part.startswith("analytics"))
+
+
+def _stop_loaders(run: CutoverRun, source: SiteAccess) -> dict[str, str]:
+    """Stop every Loader while no load runs, and return how the last load of each schema ended."""
+    before = _loads(source)
+    if busy := _busy(before):
+        raise TransientError(
+            f"a load runs: {busy}",
+            where=f"site {source.name}",
+            fix="It is waited for; end it in Incorta if it takes too long, then clear this task.",
+        )
+    key = run.script_key(StepName.QUIESCE)
+    _on_nodes(source, partial(_stop_loader, source, key))
+    after = _loads(source)
+    if cut_off := _busy(after) or ", ".join(_interrupted(before, after)):
+        raise PreconditionError(
+            f"a load began while the Loaders were stopped: {cut_off}",
+            where=f"site {source.name}",
+            fix="Start the Loaders, let it end, then clear this task; or give the cutover up.",
+        )
+    return {name: str(status) for name, status in after.items()}
+
+
+def _interrupted(before: dict[str, SchemaStatus], after: dict[str, SchemaStatus]) -> list[str]:
+    return [name for name, status in after.items() if status is SchemaStatus.INTERRUPTED != before.get(name)]
+
+
+def _loads(source: SiteAccess) -> dict[str, SchemaStatus]:
+    with AnalyticsClient.from_connection(source.analytics, source.config.analytics.tenant) as client:
+        return {name: client.schema_status(name) for name in client.schemas()}
+
+
+def _busy(loads: dict[str, SchemaStatus]) -> str:
+    return ", ".join(f"{name} {status}" for name, status in loads.items() if status in RUNS)
+
+
+def _stop_loader(source: SiteAccess, key: str, config: Node) -> None:
+    with source.node(config, key) as node:
+        for service in services_of(config, loader=True):
+            node.stop_service(service)
+
+
+def _stop_the_rest(run: CutoverRun, source: SiteAccess) -> None:
+    key = run.script_key(StepName.QUIESCE)
+    _on_nodes(source, lambda node: stop_services(source, node, key))
+    if left := not_proven_stopped(source):
+        raise TransientError(
+            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
+            where=f"site {source.name}",
+            fix="Stop it at the node by hand, then clear this task.",
+        )
+
+
+def _on_nodes(source: SiteAccess, action: Callable[[Node], None]) -> None:
+    nodes = source.config.nodes
+    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
+        list(pool.map(action, nodes))
