@@ -42,16 +42,29 @@ class Metadata(_Part):
     :ivar conn_id: with the login that Incorta has there.
     :ivar fence_conn_id: with a login of our own, which a fence leaves open while it locks Incorta's. All work at the
         database is done under it where it is given; without it, a cutover does not fence the database.
+    :ivar replica_conn_id: an account of the same server that may replicate: set a replica up there, and be what another
+        site's server logs in with. Host and port are those at which that server finds this one.
+    :ivar dump_conn_id: a member of the same database cluster that takes no writes, where dumps are made.
+    :ivar dump_node: the connection of one of the site's nodes, where the dump client runs; without it, at the worker.
     """
 
     conn_id: ConnId
     schema_name: Text = Field(alias="schema")
     fence_conn_id: ConnId | None = None
+    replica_conn_id: ConnId | None = None
+    dump_conn_id: ConnId | None = None
+    dump_node: ConnId | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What tells it apart from another schema."""
+        return self.conn_id, self.schema_name
 
     @property
     def conn_ids(self) -> set[str]:
-        """The ids of the connections."""
-        return {self.conn_id, *([self.fence_conn_id] if self.fence_conn_id else ())}
+        """The ids of its connections."""
+        known = (self.conn_id, self.fence_conn_id, self.replica_conn_id, self.dump_conn_id)
+        return {conn_id for conn_id in known if conn_id is not None}
 
     @model_validator(mode="after")
     def _two_accounts(self) -> Self:
@@ -138,6 +151,13 @@ class Site(_Part):
         known = [node.conn_id for node in self.nodes]
         if self.cmc.node not in known:
             raise ValueError(f"cmc.node {self.cmc.node!r} is none of the nodes {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _dump_at_one_of_the_nodes(self) -> Self:
+        known = [node.conn_id for node in self.nodes]
+        if self.metadata.dump_node not in (None, *known):
+            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is none of the nodes {known}")
         return self
 
     @model_validator(mode="after")
@@ -287,6 +307,13 @@ class Group(_Part):
         return self
 
     @model_validator(mode="after")
+    def _replication_accounts(self) -> Self:
+        lacking = [name for name, site in self.sites.items() if site.metadata.replica_conn_id is None]
+        if self.metadata.replica is not None and lacking:
+            raise ValueError(f"metadata.replica is set, and site(s) {', '.join(lacking)} have no replica_conn_id")
+        return self
+
+    @model_validator(mode="after")
     def _nothing_shared(self) -> Self:
         for (one, first), (other, second) in combinations(self.sites.items(), 2):
             shared = _shared_folder(first, second)
@@ -342,10 +369,7 @@ class Topology(_Part):
             shared = _shared_folder(first, second)
             if shared:
                 raise ValueError(f"{one} and {other}: {shared}")
-            if (first.metadata.conn_id, first.metadata.schema_name) == (
-                second.metadata.conn_id,
-                second.metadata.schema_name,
-            ):
+            if first.metadata.place == second.metadata.place:
                 raise ValueError(f"{one} and {other} have the same metadata schema {first.metadata.schema_name}")
         return self
 

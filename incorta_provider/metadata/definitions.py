@@ -71,8 +71,8 @@ class Definitions:
             for name, code in getattr(self, kind).items():
                 yield f"{kind[:-1]} {quote(name)}", code.definition
 
-    def inventory(self, measures: dict[str, Measure], position: str = "") -> Inventory:
-        """Add what was counted."""
+    def inventory(self, measures: dict[str, Measure], position: str = "", gtid: str = "") -> Inventory:
+        """Add what was counted, and the position where it was."""
         tables = {
             name: Table(
                 engine=self.engines[name],
@@ -91,6 +91,7 @@ class Definitions:
             character_set=self.character_set,
             collation=self.collation,
             position=position,
+            gtid=gtid,
             tables=tables,
             views=self.views,
             routines=self.routines,

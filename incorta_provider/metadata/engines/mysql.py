@@ -57,6 +57,8 @@ class MySql(Engine):
         "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%') AND FOR_NAME NOT LIKE "
         "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%')"
     )
+    gtid_now = "SELECT @@GLOBAL.gtid_executed"
+    gtid_wait = "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)"
     collations = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS"
     account_tables = ("mysql.user", "mysql.db", "mysql.tables_priv", "mysql.role_edges")
     accounts = (
