@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
         ("operators sensors triggers notifications",),
         (
             "plugin",
-            "cli cli_cutover cli_fence cli_maintenance cli_metadata cli_readiness cli_site_commands",
+            "cli cli_cutover cli_fence cli_maintenance cli_metadata cli_readiness cli_roles cli_site_commands",
             "provider_info",
         ),
     )
