@@ -31,7 +31,11 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": _modules("hooks.analytics", "hooks.cmc", "hooks.incorta_node", "hooks.metadata", "hooks.zookeeper"),
         "operators": _modules(
-            "operators.approval", "operators.cutover", "operators.maintenance", "operators.replication"
+            "operators.approval",
+            "operators.cutover",
+            "operators.maintenance",
+            "operators.replication",
+            "operators.watch",
         ),
         "sensors": _modules(
             "sensors.cmc",
@@ -40,6 +44,7 @@ def get_provider_info() -> dict[str, Any]:
             "sensors.site_ready",
             "sensors.zookeeper",
         ),
+        "notifications": ["incorta_provider.notifications.webhook.WebhookNotifier"],
         "extra-links": [
             "incorta_provider.operators.links.RecoveryPointLink",
             "incorta_provider.operators.links.CutoverReportLink",
