@@ -17,7 +17,7 @@ BENCH_ROUNDS ?= 3
 export BENCH_SIZE BENCH_ROUNDS BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
 
 .PHONY: help demo demo-down lab lab-down lab-status test test-contract test-mysql test-schemas test-chaos
-.PHONY: bench bench-storage bench-metadata bench-rpo lint types setup
+.PHONY: bench bench-storage bench-metadata bench-rpo bench-cutover lint types setup
 
 help: ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,7 +52,7 @@ test-schemas: setup ## schemas and data of Zabbix, Bacula and MediaWiki, from do
 test-chaos: setup ## every crash point (or CHAOS_POINTS of each step), and CHAOS_ROUNDS=20 long fault runs; .bench/chaos.json
 	@$(BIN)/pytest -m chaos
 
-bench: bench-storage bench-metadata bench-rpo ## all measurements
+bench: bench-storage bench-metadata bench-rpo bench-cutover ## all measurements
 
 bench-storage: setup ## files against the usual tools: BENCH_SIZE=small or full; .bench/storage.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_storage*.py
@@ -62,6 +62,9 @@ bench-metadata: setup ## dump, proof and switch against the usual tools: BENCH_S
 
 bench-rpo: setup ## the RPO under load for BENCH_MINUTES (20; small: 3), through Airflow; .bench/rpo.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_rpo.py
+
+bench-cutover: setup ## the RTO of a cutover through Airflow against a shell script: BENCH_ROUNDS; .bench/cutover.json
+	@$(BIN)/pytest -m bench tests/benchmarks/test_cutover.py
 
 lint: setup ## style and format
 	@$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, TriggerRule, chain, cross_downstream
+from airflow.sdk import DAG, BaseOperator, Param, TriggerRule, chain, cross_downstream
 from airflow.utils.types import DagRunType
 
 from incorta_provider.dr.plan import Mode
@@ -16,6 +16,7 @@ from incorta_provider.operators.approval import CutoverApprovalOperator
 from incorta_provider.operators.base import topology_path
 from incorta_provider.operators.cutover import (
     ApplyPendingOperator,
+    CommitOperator,
     CompareReplicaOperator,
     FenceOperator,
     FinalSyncOperator,
@@ -29,8 +30,11 @@ from incorta_provider.operators.cutover import (
     StartLoaderOperator,
     StartNodesOperator,
     StopTargetOperator,
+    SwitchTrafficOperator,
+    TakeStepsOperator,
     VerifyServiceOperator,
 )
+from incorta_provider.operators.window import CommitWindowOperator
 from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.topology_file import read_topology
 
@@ -39,13 +43,15 @@ Moves **{group}** to another site. A person triggers it, another person approves
 
 1. *request* checks the form, the recovery point and the target site, and freezes the plan.
 2. *approve* shows the plan and waits. Silence is a refusal.
-3. Where the active site is there (planned, failback): *quiesce* waits for its loads and stops it, *final_sync*
-   replicates it once more.
+3. *take_steps* takes all steps that follow, as fast as the site lets it; each task behind it then shows its own step,
+   and does what could not be done here. Where the active site is there (planned, failback): *quiesce* waits for its
+   loads and stops it, *final_sync* replicates it once more.
 4. *fence* raises the epoch, so that the old site's work is refused, and stops its services where it can be reached.
 5. *stop_target* stops what Incorta runs at the target: its files and metadata are about to be replaced.
 6. Files and metadata become those of the recovery point, and are compared with it, before any service starts.
 7. ZooKeeper, node agents, CMC, Loader and Analytics start in this order, each when the one before is really ready.
-8. *verify_service* logs in; *promote* records the new active site and writes the report.
+8. *verify_service* logs in; where the topology says so, *switch_traffic* sends people there and *commit_window* asks
+   whether to commit or to roll back; *promote* records the new active site and writes the report.
 
 A failed task may be cleared: the journal in the catalog knows what is done.
 """
@@ -88,6 +94,20 @@ def cutover_params(group: Group) -> dict[str, Param]:
     }
 
 
+def ends(group: Group, site: dict[str, str]) -> list[BaseOperator]:
+    """Return the tasks behind the verified service: some are there only when the topology asks for them."""
+    window = group.commit_window
+    tasks: list[BaseOperator] = []
+    if group.traffic:
+        tasks.append(SwitchTrafficOperator(task_id="switch_traffic", **site))
+    if window.seconds:
+        tasks.append(CommitWindowOperator(task_id="commit_window", window=window, **site))
+    tasks.append(PromoteOperator(task_id="promote", trigger_rule=TriggerRule.NONE_FAILED, **site))
+    if window.seconds:
+        tasks.append(CommitOperator(task_id="commit", **site))
+    return tasks
+
+
 def cutover_dag(name: str, group: Group) -> DAG:
     """Return the group's cutover DAG."""
     site = {"group": name, "target": "{{ params.target_site }}"}
@@ -125,6 +145,7 @@ def cutover_dag(name: str, group: Group) -> DAG:
             CutoverApprovalOperator(
                 task_id="approve", response_timeout=timedelta(seconds=group.approval.timeout_seconds), **site
             ),
+            TakeStepsOperator(task_id="take_steps", **site),
             QuiesceOperator(task_id="quiesce", **site),
             FinalSyncOperator(task_id="final_sync", trigger_rule=TriggerRule.NONE_FAILED, **site),
             FenceOperator(task_id="fence", trigger_rule=TriggerRule.NONE_FAILED, **site),
@@ -143,7 +164,7 @@ def cutover_dag(name: str, group: Group) -> DAG:
             StartAnalyticsOperator(task_id="start_analytics", **site),
             SiteReadySensor(task_id="analytics_ready", part="analytics", **site),
             VerifyServiceOperator(task_id="verify_service", **site),
-            PromoteOperator(task_id="promote", **site),
+            *ends(group, site),
         )
     return dag
 

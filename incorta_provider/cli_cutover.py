@@ -124,7 +124,14 @@ def _abort(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int
         print(done.metadata)
     if done.metadata_left:
         print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
-    return 1 if done.not_told or done.metadata_left or done.start_left else 0
+    for left in done.fences_left:
+        print(f"{left} Repeat this command then")
+    if done.traffic:
+        print(f"traffic is sent back: {', '.join(done.traffic)}")
+    for name, reason in done.traffic_left.items():
+        print(f"traffic {name} is not sent back: {reason}; repeat this command when it answers")
+    undone = (done.not_told, done.metadata_left, done.fences_left, done.start_left, done.traffic_left)
+    return 1 if any(undone) else 0
 
 
 def _commit(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:

@@ -24,6 +24,9 @@ _NODE_PARTS: tuple[SiteKind, ...] = ("agent", "loader", "analytics")
 _REFERENCES = tuple(
     f"SELECT PATH AS path, SIZE AS size, SHA256 AS sha256 FROM {table}" for table in ("TABLE_FILE", "DATA_FILE")
 )
+_QUERIED = ("NYC_FLIGHTS.FLIGHTS", "NYC_PLACES.WEATHER")
+"""Tables that a promoted site must answer about."""
+
 _REWRITE = (
     {"table": "TENANT", "column": "PATH", "value": "tenants_path"},
     {"table": "SERVER_CONFIG", "column": "VALUE", "value": "cmc_url"},
@@ -62,11 +65,15 @@ def _site(site: Site) -> dict[str, Any]:
     return {
         "storage": site.storage.as_uri(),
         "catalog": site.catalog.as_uri(),
-        "metadata": {"conn_id": f"{site.name}_metadata", "schema": SCHEMA},
+        "metadata": {
+            "conn_id": f"{site.name}_metadata",
+            "fence_conn_id": f"{site.name}_metadata_fence",
+            "schema": SCHEMA,
+        },
         "zookeeper": {"conn_id": f"{site.name}_zookeeper"},
         "nodes": [{"conn_id": node.conn_id, "services": list(SERVICES)} for node in site.nodes],
         "cmc": {"conn_id": f"{site.name}_cmc", "cluster": GROUP, "node": site.node(1).conn_id},
-        "analytics": {"conn_id": f"{site.name}_analytics", "tenant": GROUP},
+        "analytics": {"conn_id": f"{site.name}_analytics", "tenant": GROUP, "tables": list(_QUERIED)},
         "values": site_values(site),
     }
 

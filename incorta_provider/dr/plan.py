@@ -53,6 +53,8 @@ class StepName(StrEnum):
     START_LOADER = "start_loader"
     START_ANALYTICS = "start_analytics"
     VERIFY = "verify_service"
+    SWITCH_TRAFFIC = "switch_traffic"
+    COMMIT_WINDOW = "commit_window"
     PROMOTE = "promote"
 
 

@@ -26,6 +26,8 @@ _FROM_THE_FENCE_ON: Groups = (
     (StepName.START_LOADER,),
     (StepName.START_ANALYTICS,),
     (StepName.VERIFY,),
+    (StepName.SWITCH_TRAFFIC,),
+    (StepName.COMMIT_WINDOW,),
     (StepName.PROMOTE,),
 )
 GROUPS: Mapping[Mode, Groups] = {
@@ -37,7 +39,8 @@ GROUPS: Mapping[Mode, Groups] = {
 compared before anything starts (docs/decisions/0003)."""
 
 AT_THE_SOURCE = frozenset({StepName.QUIESCE, StepName.FINAL_SYNC, StepName.FENCE})
-OPTIONAL: frozenset[StepName] = frozenset()
+OPTIONAL = frozenset({StepName.SWITCH_TRAFFIC})
+"""What a person may leave out: people can be sent to the promoted site by hand."""
 
 
 def make_plan(
@@ -103,7 +106,8 @@ class _Setting:
 
 
 def _steps(setting: _Setting, found: Mapping[StepName, Sequence[str]]) -> Iterator[PlanStep]:
-    for number, names in enumerate(GROUPS[setting.mode], start=1):
+    groups = [[name for name in names if _is_asked_for(name, setting.group)] for names in GROUPS[setting.mode]]
+    for number, names in enumerate(filter(None, groups), start=1):
         for name in names:
             yield PlanStep(
                 name=name,
@@ -113,6 +117,15 @@ def _steps(setting: _Setting, found: Mapping[StepName, Sequence[str]]) -> Iterat
                 actions=(*_ACTIONS[name](setting), *map(as_text, found.get(name, ()))),
                 commands=tuple(_COMMANDS[name](setting)) if name in _COMMANDS else (),
             )
+
+
+def _is_asked_for(name: StepName, group: Group) -> bool:
+    """Tell whether a group has a step at all: some are there only when the topology says so."""
+    wishes: Mapping[StepName, object] = {
+        StepName.SWITCH_TRAFFIC: group.traffic,
+        StepName.COMMIT_WINDOW: group.commit_window.seconds,
+    }
+    return bool(wishes.get(name, True))
 
 
 def _quiesce(setting: _Setting) -> list[str]:
@@ -129,7 +142,19 @@ def _final_sync(setting: _Setting) -> list[str]:
 def _fence(setting: _Setting) -> list[str]:
     proof = [f"refuse if {setting.source} was written to behind the final sync"] if setting.mode.loses_nothing else []
     reach = "" if setting.mode.loses_nothing else " if it can be reached"
-    return [*proof, f"set epoch {setting.epoch + 1} at {setting.target}", f"stop services of {setting.source}{reach}"]
+    return [
+        *proof,
+        f"set epoch {setting.epoch + 1} at {setting.target}",
+        f"stop services of {setting.source}{reach}",
+        _fence_database(setting, reach),
+    ]
+
+
+def _fence_database(setting: _Setting, reach: str) -> str:
+    metadata = setting.old_site.metadata
+    if metadata.fence_conn_id is None:
+        return f"the database of {setting.source} is not fenced: the topology names no metadata.fence_conn_id"
+    return f"lock who may write schema {metadata.schema_name} of {setting.source}, make it read-only{reach}"
 
 
 def _apply(setting: _Setting) -> list[str]:
@@ -143,12 +168,27 @@ def _restore(setting: _Setting) -> list[str]:
     return [
         f"load {tables} beside schema {schema}, compare them with the point",
         f"switch them into {schema}; what was there is kept until `incorta-dr cutover commit`",
+        *(
+            [f"open the database of {setting.target} if a cutover fenced it"]
+            if setting.site.metadata.fence_conn_id
+            else []
+        ),
     ]
 
 
 def _rewrite(setting: _Setting) -> list[str]:
     rules = [f"{rule.table}.{rule.column}: {rule.value}" for rule in setting.group.metadata.rewrite]
     return rules or ["no rewrite rules"]
+
+
+def _traffic(setting: _Setting) -> list[str]:
+    return [f"{doer.told(setting.target)}{' (optional)' if doer.optional else ''}" for doer in setting.group.traffic]
+
+
+def _window(setting: _Setting) -> list[str]:
+    window = setting.group.commit_window
+    silence = {"commit": "commits", "roll_back": "rolls back", "keep": "keeps waiting"}[window.on_timeout]
+    return [f"wait {window.seconds} s for a person to commit or to roll back; silence {silence}"]
 
 
 def _loaders(setting: _Setting) -> list[str]:
@@ -167,6 +207,12 @@ def _is_loader(service: str) -> bool:
     return "loader" in service.lower()
 
 
+def _verify(setting: _Setting) -> list[str]:
+    analytics = setting.site.analytics
+    queries = [f"query {', '.join(analytics.tables)}"] if analytics.tables else []
+    return [f"log in to tenant {analytics.tenant}", "check every service", *queries]
+
+
 _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.QUIESCE: _quiesce,
     StepName.FINAL_SYNC: _final_sync,
@@ -180,7 +226,9 @@ _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.START_CMC: lambda setting: [f"start the CMC on {setting.site.cmc.node}"],
     StepName.START_LOADER: _loaders,
     StepName.START_ANALYTICS: _analytics,
-    StepName.VERIFY: lambda setting: [f"log in to tenant {setting.site.analytics.tenant}", "check every service"],
+    StepName.VERIFY: _verify,
+    StepName.SWITCH_TRAFFIC: _traffic,
+    StepName.COMMIT_WINDOW: _window,
     StepName.PROMOTE: lambda setting: [
         f"record {setting.target} as the active site",
         "switch database events on",

@@ -18,6 +18,7 @@ from incorta_provider.dr.breaker import Limits
 from incorta_provider.dr.metadata_rules import MetadataRules
 from incorta_provider.dr.retention import Retention
 from incorta_provider.dr.sizes import parse_size
+from incorta_provider.dr.traffic import TrafficDoer, doer_faults
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 """A group's or a site's name: part of DAG ids, ZooKeeper paths and file names, so it is kept plain."""
@@ -36,10 +37,40 @@ class _Part(BaseModel):
 
 
 class Metadata(_Part):
-    """The metadata database of a site: a MySQL connection and the schema's name."""
+    """The metadata database of a site: a MySQL connection and the schema's name.
+
+    :ivar conn_id: with the login that Incorta has there.
+    :ivar fence_conn_id: with a login of our own, which a fence leaves open while it locks Incorta's. All work at the
+        database is done under it where it is given; without it, a cutover does not fence the database.
+    :ivar replica_conn_id: an account of the same server that may replicate: set a replica up there, and be what another
+        site's server logs in with. Host and port are those at which that server finds this one.
+    :ivar dump_conn_id: a member of the same database cluster that takes no writes, where dumps are made.
+    :ivar dump_node: the connection of one of the site's nodes, where the dump client runs; without it, at the worker.
+    """
 
     conn_id: ConnId
     schema_name: Text = Field(alias="schema")
+    fence_conn_id: ConnId | None = None
+    replica_conn_id: ConnId | None = None
+    dump_conn_id: ConnId | None = None
+    dump_node: ConnId | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What tells it apart from another schema."""
+        return self.conn_id, self.schema_name
+
+    @property
+    def conn_ids(self) -> set[str]:
+        """The ids of its connections."""
+        known = (self.conn_id, self.fence_conn_id, self.replica_conn_id, self.dump_conn_id)
+        return {conn_id for conn_id in known if conn_id is not None}
+
+    @model_validator(mode="after")
+    def _two_accounts(self) -> Self:
+        if self.fence_conn_id == self.conn_id:
+            raise ValueError(f"fence_conn_id {self.conn_id!r} is conn_id too: a fence locks Incorta's account")
+        return self
 
 
 class ZooKeeper(_Part):
@@ -63,11 +94,21 @@ class Cmc(_Part):
     node: ConnId
 
 
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.]+\.[^.]+$")]
+"""A table of Incorta, as ``SCHEMA.TABLE``."""
+
+
 class Analytics(_Part):
-    """The Analytics service and the tenant to log in to."""
+    """The Analytics service and the tenant to log in to.
+
+    :ivar tables: tables that must answer a query before a site counts as verified.
+    :ivar load_from_staging: load the schema of a table that does not answer again, from its Parquet files, once.
+    """
 
     conn_id: ConnId
     tenant: Text
+    tables: tuple[TableName, ...] = ()
+    load_from_staging: bool = False
 
 
 class ObjectLock(_Part):
@@ -113,6 +154,13 @@ class Site(_Part):
         return self
 
     @model_validator(mode="after")
+    def _dump_at_one_of_the_nodes(self) -> Self:
+        known = [node.conn_id for node in self.nodes]
+        if self.metadata.dump_node not in (None, *known):
+            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is none of the nodes {known}")
+        return self
+
+    @model_validator(mode="after")
     def _catalog_is_mounted(self) -> Self:
         if not self.catalog.startswith("file://"):
             raise ValueError(f"catalog {self.catalog} must be a folder mounted at the workers, file:///...")
@@ -145,8 +193,8 @@ class Site(_Part):
     @property
     def conn_ids(self) -> set[str]:
         """The ids of all connections of the site."""
-        servers = {self.metadata.conn_id, self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
-        return servers | {node.conn_id for node in self.nodes}
+        servers = {self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
+        return servers | self.metadata.conn_ids | {node.conn_id for node in self.nodes}
 
 
 class Replication(_Part):
@@ -200,6 +248,16 @@ class ApprovalRules(_Part):
     timeout_seconds: int = Field(default=3600, ge=60)
 
 
+class CommitWindow(_Part):
+    """How long people look at the verified service before the cutover is committed; 0 for no window.
+
+    :ivar on_timeout: what silence does. ``keep`` leaves the run waiting for a person, with both ways open.
+    """
+
+    seconds: int = Field(default=0, ge=0, le=7 * 86_400)
+    on_timeout: Literal["commit", "roll_back", "keep"] = "keep"
+
+
 class Group(_Part):
     """One Incorta cluster that is protected as a whole.
 
@@ -208,6 +266,8 @@ class Group(_Part):
     :ivar retention: which recovery points stay. Without it nothing is dropped by itself: what the defaults would drop
         is reported.
     :ivar breaker: how much a recovery point may differ from the one before it without a person's word.
+    :ivar notify_conn_id: where people are told of what happened without them, by a webhook.
+    :ivar traffic: what sends people to the active site, in the order in which it is switched.
     """
 
     primary: Name
@@ -219,11 +279,20 @@ class Group(_Part):
     breaker: Limits = Limits()
     verify: Verify = Verify()
     approval: ApprovalRules
+    notify_conn_id: ConnId | None = None
+    traffic: tuple[TrafficDoer, ...] = ()
+    commit_window: CommitWindow = CommitWindow()
 
     @model_validator(mode="after")
     def _primary_is_a_site(self) -> Self:
         if self.primary not in self.sites:
             raise ValueError(f"primary {self.primary!r} is none of the sites {sorted(self.sites)}")
+        return self
+
+    @model_validator(mode="after")
+    def _traffic_to_every_site(self) -> Self:
+        if faults := doer_faults(self.traffic, list(self.sites)):
+            raise ValueError("; ".join(faults))
         return self
 
     @model_validator(mode="after")
@@ -235,6 +304,13 @@ class Group(_Part):
                     f"rewrite rule for {rule.table}.{rule.column} uses value {rule.value!r}, "
                     f"which site(s) {', '.join(lacking)} do not define"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _replication_accounts(self) -> Self:
+        lacking = [name for name, site in self.sites.items() if site.metadata.replica_conn_id is None]
+        if self.metadata.replica is not None and lacking:
+            raise ValueError(f"metadata.replica is set, and site(s) {', '.join(lacking)} have no replica_conn_id")
         return self
 
     @model_validator(mode="after")
@@ -273,6 +349,11 @@ class Group(_Part):
             found.append("no metadata.references: a file that the metadata names could be missing unnoticed")
         if not self.metadata.rewrite:
             found.append("no metadata.rewrite: nothing is rewritten at a cutover")
+        found += [
+            f"no metadata.fence_conn_id of {name}: its database is not fenced when a cutover takes the role from it"
+            for name, site in self.sites.items()
+            if site.metadata.fence_conn_id is None
+        ]
         return found
 
 
@@ -288,7 +369,7 @@ class Topology(_Part):
             shared = _shared_folder(first, second)
             if shared:
                 raise ValueError(f"{one} and {other}: {shared}")
-            if first.metadata == second.metadata:
+            if first.metadata.place == second.metadata.place:
                 raise ValueError(f"{one} and {other} have the same metadata schema {first.metadata.schema_name}")
         return self
 

@@ -110,15 +110,21 @@ def ensure_alone(endpoint: Endpoint) -> None:
 
 
 def set_status(endpoint: Endpoint, name: str, event: Event, collation: str) -> None:
-    """Give an event that was made switched off the status that was recorded.
+    """Give an event that was made switched off the status that was recorded."""
+    if event.status != DISABLED:
+        switch_event(endpoint, name, event, collation, event.status)
+
+
+def switch_event(endpoint: Endpoint, name: str, event: Event, collation: str, status: str) -> None:
+    """Give an event a status.
 
     In a session with its own settings and with its definer named: ALTER EVENT would record the session's character set
     and make us the definer (MariaDB manual, *ALTER EVENT*).
+
+    :param collation: the schema's.
     """
-    if event.status == DISABLED:
-        return
-    status = "ENABLE" if event.status == ENABLED else "DISABLE ON SLAVE"
-    statement = encoded(event, f"ALTER {definer_clause(event)} EVENT {quote(name)} {status}")
+    action = {ENABLED: "ENABLE", DISABLED: "DISABLE"}.get(status, "DISABLE ON SLAVE")
+    statement = encoded(event, f"ALTER {definer_clause(event)} EVENT {quote(name)} {action}")
     with endpoint.connect() as session, translated(endpoint.label):
         for each in in_its_settings(event, statement, collation):
             session.query(each)

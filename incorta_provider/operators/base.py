@@ -107,3 +107,8 @@ def run_of(context: Context) -> str:
 def requester_of(context: Context) -> str:
     """Return the account that triggered the run; empty when a schedule did."""
     return context["dag_run"].triggering_user_name or ""
+
+
+def round_of(context: Context) -> int:
+    """Return how often the run was cleared."""
+    return context["dag_run"].clear_number or 0

@@ -9,9 +9,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.request import Request, parse_mode
-from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, requester_of, run_of
+from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, requester_of, round_of, run_of
 from incorta_provider.operators.links import CutoverReportLink
 from incorta_provider.steps.cutover.apply import apply
+from incorta_provider.steps.cutover.commit import commit
 from incorta_provider.steps.cutover.compare import compare
 from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.final_sync import final_sync
@@ -23,12 +24,16 @@ from incorta_provider.steps.cutover.rewrite import rewrite_metadata
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
 from incorta_provider.steps.cutover.stop_target import stop_target
+from incorta_provider.steps.cutover.switch_traffic import switch_traffic
+from incorta_provider.steps.cutover.take_steps import take_steps
 from incorta_provider.steps.cutover.verify import verify_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from airflow.sdk import Context
+
+    from incorta_provider.steps.access import GroupAccess
 
 
 class CutoverOperator(DrOperator):
@@ -45,17 +50,22 @@ class CutoverOperator(DrOperator):
 
     def work(self, context: Context) -> Any:
         """Take the step."""
-        return self.take(cutover_run(self, self.target, context), context)
+        return self.take(cutover_run(self.access(), self.target, context), context)
 
     @abstractmethod
     def take(self, run: CutoverRun, context: Context) -> Any:
         """Take the step and return what goes to XCom."""
 
 
-def cutover_run(operator: DrOperator, target: str, context: Context) -> CutoverRun:
+def cutover_run(access: GroupAccess, target: str, context: Context) -> CutoverRun:
     """Return the cutover that the task belongs to."""
-    access = operator.access()
-    return CutoverRun(access=access, target=access.site(target), run_id=run_of(context), actor=requester_of(context))
+    return CutoverRun(
+        access=access,
+        target=access.site(target),
+        run_id=run_of(context),
+        actor=requester_of(context),
+        clear_number=round_of(context),
+    )
 
 
 class RequestCutoverOperator(CutoverOperator):
@@ -213,6 +223,19 @@ class VerifyServiceOperator(CutoverStepOperator):
     step = staticmethod(verify_service)
 
 
+class TakeStepsOperator(CutoverStepOperator):
+    """Take every step that needs no person, in one process; what it cannot do is left to the task of that step."""
+
+    step = staticmethod(take_steps)
+
+
+class SwitchTrafficOperator(CutoverStepOperator):
+    """Send people to the promoted site by every doer of the topology."""
+
+    default_retries = PATIENT_RETRIES
+    step = staticmethod(switch_traffic)
+
+
 class PromoteOperator(CutoverOperator):
     """Verify the approval again, record the target as active, and write the report."""
 
@@ -228,3 +251,11 @@ class PromoteOperator(CutoverOperator):
             "run_id": run.run_id,
             **{name: report[name] for name in ("recovery_point", "rpo_seconds", "rto_seconds", "unfenced")},
         }
+
+
+class CommitOperator(CutoverOperator):
+    """Drop the metadata that the promoted site had before: behind a commit window, which was the time to go back."""
+
+    def take(self, run: CutoverRun, context: Context) -> None:
+        """Commit."""
+        commit(run.access, run.run_id, by=run.actor)

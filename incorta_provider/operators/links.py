@@ -40,5 +40,9 @@ class CutoverReportLink(BaseOperatorLink):
         facts = XCom.get_value(ti_key=ti_key, key=BaseXCom.XCOM_RETURN_KEY) or {}
         if "report" not in facts:
             return ""
-        group, site, run = (quote(facts[name], safe="") for name in ("group", "site", "run_id"))
-        return f"{PAGE}/groups/{group}/sites/{site}/cutovers/{run}"
+        return cutover_page(facts["group"], facts["site"], facts["run_id"])
+
+
+def cutover_page(group: str, site: str, run_id: str) -> str:
+    """Return the address of the report of a cutover."""
+    return "/".join([PAGE, *(quote(part, safe="") for part in ("groups", group, "sites", site, "cutovers", run_id))])

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import requires_authenticated
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError
 from incorta_provider.operators.base import dr_access, topology_path
 from incorta_provider.plugin.views import View, cutover_view, group_view, point_view, run_view
 from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.report_page import report_page
 from incorta_provider.steps.topology_file import read_topology
 
 PREFIX = "/incorta-dr"
@@ -58,10 +60,19 @@ def recovery_point(group: str, site: str, point: str) -> str:
 
 @router.get("/groups/{group}/sites/{site}/cutovers/{run_id:path}")
 def cutover(group: str, site: str, run_id: str) -> str:
-    """Show the report of one cutover."""
+    """Show the report of one cutover, as it is by now."""
     with _errors_told():
-        view = cutover_view(dr_access(group).site(site), run_id)
-    return _page("cutover.html", title=f"Cutover of {group} to {site}", **view)
+        report, entries = cutover_view(dr_access(group), site, run_id)
+    place = "/".join(quote(part, safe="") for part in ("groups", group, "sites", site, "reports", run_id))
+    return report_page(report, entries, json_at=f"{PREFIX}/{place}")
+
+
+@router.get("/groups/{group}/sites/{site}/reports/{run_id:path}", response_class=JSONResponse)
+def report_document(group: str, site: str, run_id: str) -> dict[str, Any]:
+    """Return the same report as JSON."""
+    with _errors_told():
+        report, _ = cutover_view(dr_access(group), site, run_id)
+    return report.model_dump(mode="json")
 
 
 def make_app() -> FastAPI:

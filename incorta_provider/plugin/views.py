@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from incorta_provider.dr.epoch import Role, RoleState
-from incorta_provider.exceptions import DrError, PreconditionError
+from incorta_provider.dr.ledger import LedgerEntry
+from incorta_provider.dr.report import Report
+from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.cutover.report import ledger_lines, report_so_far
+from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.roles import roles_that_answer
 from incorta_provider.steps.upkeep import upkeep_lines
-from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.pins import Pins
 
 log = logging.getLogger(__name__)
@@ -76,10 +79,15 @@ def run_view(access: GroupAccess, run_id: str) -> Iterator[View]:
                 "group": access.name,
                 "site": name,
                 "point": next((point for point in site.catalog.points() if point.run_id == run_id), None),
-                "report": CutoverFolder(site.catalog.root, run_id).report(),
+                "report": _report_of(access, site, run_id),
                 "run_id": run_id,
                 "entries": entries,
             }
+
+
+def _report_of(access: GroupAccess, site: SiteAccess, run_id: str) -> Report | None:
+    run = CutoverRun(access, site, run_id, actor="")
+    return report_so_far(run) if run.folder.has_plan() else None
 
 
 def point_view(site: SiteAccess, point_id: str) -> View:
@@ -93,28 +101,10 @@ def point_view(site: SiteAccess, point_id: str) -> View:
     return {"point": point, "entries": entries, "live": live, "pin": Pins(site.catalog).of(point.id)}
 
 
-def cutover_view(site: SiteAccess, run_id: str) -> View:
-    """Return the report of one cutover with its lines in the ledger.
+def cutover_view(access: GroupAccess, site: str, run_id: str) -> tuple[Report, list[LedgerEntry]]:
+    """Return the report of one cutover, as it is by now, with its lines in the ledger.
 
-    :raises PreconditionError: the cutover has no report.
+    :raises PreconditionError: there is no such cutover.
     """
-    folder = CutoverFolder(site.catalog.root, run_id)
-    report = folder.report()
-    if report is None:
-        raise PreconditionError(
-            f"cutover {run_id} has no report",
-            where=f"catalog of {site.name}",
-            fix="It is written when the site is promoted.",
-        )
-    width = max(report["rto_seconds"], 0.001)
-    bars = [
-        {**step, "start": _percent(step["done_after_seconds"] - step["seconds"], width)} for step in report["steps"]
-    ]
-    for bar in bars:
-        bar["width"] = max(_percent(bar["seconds"], width), 0.3)
-    entries = [entry for entry in site.ledger.entries() if entry.run_id == run_id]
-    return {"report": report, "bars": bars, "entries": entries}
-
-
-def _percent(seconds: float, of: float) -> float:
-    return round(min(100.0, max(0.0, 100 * seconds / of)), 2)
+    run = CutoverRun(access, access.site(site), run_id, actor="")
+    return report_so_far(run), ledger_lines(run)[0]

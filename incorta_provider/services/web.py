@@ -84,8 +84,13 @@ class WebClient:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send JSON, or the fields of a form."""
-        body: dict[str, Any] = {"data": dict(form)} if form is not None else {"json": document}
-        return self._send("POST", path, headers=dict(headers or {}), **body)
+        if form is not None:
+            return self._send("POST", path, headers=dict(headers or {}), data=dict(form))
+        return self.send("POST", path, document, headers)
+
+    def send(self, method: str, path: str, document: object, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send JSON by any method."""
+        return self._send(method, path, headers=dict(headers or {}), json=document)
 
     def expect(self, answer: Answer, what: str) -> dict[str, Any]:
         """Return the JSON object of a good answer.

@@ -12,6 +12,7 @@ from functools import partial
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import lock_holder
+from incorta_provider.steps.metadata_upkeep import metadata_lines
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
 from incorta_provider.steps.upkeep import upkeep_lines
@@ -32,6 +33,7 @@ def status_lines(access: GroupAccess) -> Iterator[str]:
         yield from (f"    {line}" for line in _coordination(access, site))
         yield from _part("recovery points", partial(_points, site, now, rpo_seconds))
         yield from _part("upkeep", partial(upkeep_lines, site))
+        yield from _part("metadata", partial(metadata_lines, access, site))
         yield from _part("last in the ledger", partial(_recent, site))
 
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.approval import Approval, ApprovalUse
+from incorta_provider.dr.fence_mark import FenceMark
 from incorta_provider.dr.machine import Progress
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.traffic import State
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.json_file import read_json, read_model, write_json
+from incorta_provider.storage.json_file import read_json, read_model, write_json, write_text
 
 
 class CutoverFolder:
@@ -71,6 +73,14 @@ class CutoverFolder:
         known = self._read("approval.json" if nonce is None else _approval_name(nonce))
         return None if known is None else Approval.model_validate(known)
 
+    def use_approval(self, use: ApprovalUse) -> None:
+        """Keep which approval the cutover uses, before it takes effect."""
+        self._write("approval-used.json", use.model_dump(mode="json"))
+
+    def approval_use(self) -> ApprovalUse | None:
+        """Return which approval the cutover used; None before it used any."""
+        return read_model(self.root / "approval-used.json", ApprovalUse)
+
     def record(self, step: StepName, result: Mapping[str, Any]) -> None:
         """Keep the result of a step that is done."""
         self._write(f"steps/{step}.json", result)
@@ -83,6 +93,16 @@ class CutoverFolder:
     def done(self) -> set[StepName]:
         """Return the steps that are done."""
         return {step for step in StepName if (self.root / "steps" / f"{step}.json").exists()}
+
+    def traffic_before(self) -> dict[str, State | None]:
+        """Return what each doer of traffic had before this cutover changed it."""
+        return dict(self._read("traffic.json") or {})
+
+    def remember_traffic(self, name: str, state: State | None) -> dict[str, State | None]:
+        """Keep what a doer has before it is changed, and return all that is kept."""
+        known = {**self.traffic_before(), name: state}
+        self._write("traffic.json", known)
+        return known
 
     def skip(self, step: StepName, facts: Mapping[str, Any]) -> None:
         """Keep a person's decision to leave an optional step out."""
@@ -107,14 +127,36 @@ class CutoverFolder:
         synced = self.result(StepName.FINAL_SYNC)
         return str(synced["recovery_point"]) if synced else self.plan().recovery_point
 
+    def save_source_events(self, names: Sequence[str]) -> None:
+        """Keep which events of the source's database were on before they were switched off."""
+        self._write("source-events.json", list(names))
+
+    def source_events(self) -> list[str]:
+        """Return which events of the source's database this cutover switched off."""
+        return list(self._read("source-events.json") or [])
+
     def save_report(self, report: Mapping[str, Any]) -> Path:
         """Keep the report and return where."""
         return self._write("report.json", report)
+
+    def save_page(self, page: str) -> Path:
+        """Keep the report as a page beside it and return where."""
+        path = self._ready("report.html")
+        write_text(path, page)
+        return path
 
     def report(self) -> dict[str, Any] | None:
         """Return the report; None before the promotion."""
         known = self._read("report.json")
         return None if known is None else dict(known)
+
+    def keep_fence_mark(self, mark: FenceMark) -> None:
+        """Keep by whom the target's database was fenced, before it is opened."""
+        self._write("fence-mark.json", mark.model_dump(mode="json"))
+
+    def fence_mark(self) -> FenceMark | None:
+        """Return by whom the target's database was fenced before this cutover opened it; None when it was open."""
+        return read_model(self.root / "fence-mark.json", FenceMark)
 
     def mark_aborted(self) -> None:
         """Write down that the cutover was given up."""
@@ -134,12 +176,16 @@ class CutoverFolder:
         return self.root / "schema-switch"
 
     def _write(self, name: str, document: Any) -> Path:
-        """Write a file below folders that only the worker's account may open: definitions of the metadata lie there."""
+        path = self._ready(name)
+        write_json(path, document)
+        return path
+
+    def _ready(self, name: str) -> Path:
+        """Make the folders of a file. Only the worker's account may open them: definitions of metadata lie there."""
         self._catalog.ensure_there()
         path = self.root / name
         for folder in (self.root.parent, self.root, path.parent, self.schema_switch):
             folder.mkdir(mode=0o700, exist_ok=True)
-        write_json(path, document)
         return path
 
     def _read(self, name: str) -> Any | None:

@@ -29,11 +29,15 @@ def write_json(path: Path, document: Any) -> None:
 
     A folder is never made on the way: one that is gone was thrown away, or its storage is not mounted.
     """
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace ``path`` by a text in the same way as :func:`write_json` does."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(document, file, ensure_ascii=False, indent=2, sort_keys=True)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)

@@ -93,9 +93,10 @@ def test_the_cutover_is_manual_single_file_and_nothing_passes_the_gate_on_all_do
     assert dag["max_active_runs"] == 1
     assert dag["schedule"] == "None"
     assert dag["tasks"]["approve"] == ["request"]
-    assert dag["tasks"]["quiesce"] == ["approve"]
+    assert dag["tasks"]["take_steps"] == ["approve"]
+    assert dag["tasks"]["quiesce"] == ["take_steps"]
     assert dag["tasks"]["fence"] == ["final_sync"]
-    skippable = {"final_sync", "fence"}
+    skippable = {"final_sync", "fence", "promote"}
     assert {dag["rules"][task] for task in skippable} == {"none_failed"}
     assert {rule for task, rule in dag["rules"].items() if task not in skippable} == {"all_success"}
 
@@ -107,6 +108,23 @@ def test_files_and_metadata_become_the_points_beside_each_other_and_are_proven_b
     for proof in ("rewrite_metadata", "compare"):
         assert sorted(tasks[proof]) == ["apply", "restore_metadata"]
     assert sorted(tasks["zookeeper_ready"]) == ["compare", "rewrite_metadata"]
+
+
+def test_traffic_and_commit_window_are_there_when_the_topology_asks_for_them(
+    tmp_path: Path, read_dags: Callable[..., dict], found: dict
+) -> None:
+    without = found["dags"]["incorta_dr_cutover__acme"]["tasks"]
+    assert without["promote"] == ["verify_service"]
+    path = topology(tmp_path, "berlin", "newyork")
+    doer = "{kind: ssh, name: proxy, conn_id: p, set: [s], get: [g], values: {berlin: b, newyork: n}}"
+    wishes = f"    traffic: [{doer}]\n    commit_window: {{seconds: 60}}\n"
+    path.write_text(path.read_text().replace("    sites:", f"{wishes}    sites:"))
+    dags = read_dags(path)
+    assert dags["errors"] == {}
+    tasks = dags["dags"]["incorta_dr_cutover__acme"]["tasks"]
+    order = ["verify_service", "switch_traffic", "commit_window", "promote", "commit"]
+    for before, after in itertools.pairwise(order):
+        assert tasks[after] == [before]
 
 
 def test_the_form_demands_a_typed_confirmation_and_a_reason(found: dict) -> None:

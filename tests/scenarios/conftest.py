@@ -17,7 +17,7 @@ from lab.incorta.database import connect
 from lab.incorta.install import install
 from lab.incorta.settings import NodeSettings, load_settings
 from lab.layout import DR, PRIMARY, Lab, Site
-from lab.ours.loop import lab_group
+from lab.ours.loop import lab_group, one_round
 from lab.servers.zookeeper import Ensemble
 from lab.workload.at_site import commit_log, workload_site
 from lab.workload.dataset import SCHEMAS, load_dataset
@@ -119,3 +119,14 @@ def forget_roles(site: Site) -> None:
     finally:
         client.stop()
         client.close()
+
+
+@pytest.fixture
+def with_point(stage: Stage) -> Stage:
+    """Return the stage with one recovery point of two commits, and one commit behind it."""
+    workload = stage.workload()
+    workload.step()
+    workload.step()
+    one_round(stage.lab)
+    workload.step()
+    return stage

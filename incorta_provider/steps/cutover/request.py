@@ -27,6 +27,8 @@ from incorta_provider.steps.cutover.approve import signing_key
 from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.source_checks import source_problem
+from incorta_provider.steps.cutover.traffic import traffic_problem
+from incorta_provider.steps.fencing import database_mark
 from incorta_provider.steps.metadata_readiness import judge_restore
 from incorta_provider.steps.metadata_scan import scan_files
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
@@ -189,6 +191,8 @@ def _checks(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> Iterator[tuple
     if mode.loses_nothing:
         yield "source", partial(source_problem, run.access, run.access.site(point.source))
     yield "storage", target.target.check
+    for doer in run.access.config.traffic:
+        yield f"traffic {doer.name}", partial(traffic_problem, run, doer)
     yield "rewrite rules", partial(_rewrite_problem, run, point)
     yield "snapshot files", partial(_snapshot_problem, run, point)
 
@@ -204,9 +208,14 @@ def _source_connections(source: SiteAccess) -> None:
 
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
-    """The server must let us in, take the point's metadata as they are, and let Incorta write."""
+    """The server must let us in, take the point's metadata as they are, and let Incorta write.
+
+    A server that an earlier cutover fenced is opened by this one.
+    """
     found = _findings(run, point)
-    unwritable = [finding for finding in found if finding.subject in WRITE_SWITCHES]  # whether we may or not
+    fenced = {"read_only"} if (mark := database_mark(run.target)) and mark.read_only else set[str]()
+    closed = set(WRITE_SWITCHES) - fenced
+    unwritable = [finding for finding in found if finding.subject in closed]  # whether we may or not
     return "; ".join(map(str, dict.fromkeys([*blockers(found), *unwritable]))) or None
 
 

@@ -38,8 +38,8 @@ REPEATABLE = frozenset(
         StepName.START_ANALYTICS,
     }
 )
-"""Steps that are done again when their task is cleared: what somebody started, or what died meanwhile, is to be stopped
-or started again, and doing so twice is a pass."""
+"""Steps that are done again when a task is cleared, which begins a new round: what somebody started, or what died
+meanwhile, is to be stopped or started again, and doing so twice is a pass."""
 
 BEFORE_THE_ROLE = frozenset({StepName.QUIESCE, StepName.FINAL_SYNC})
 """Steps that are taken while the source is active still; the fence behind them takes its role."""
@@ -50,12 +50,14 @@ class CutoverRun:
     """A cutover of one group to one target site.
 
     :param actor: who or what acts now, for the ledger.
+    :param clear_number: how often Airflow cleared the run; an approval holds for the round in which it was given.
     """
 
     access: GroupAccess
     target: SiteAccess
     run_id: str
     actor: str
+    clear_number: int = 0
 
     @property
     def folder(self) -> CutoverFolder:
@@ -74,7 +76,7 @@ class CutoverRun:
         plan = self.folder.plan()
         if plan.step(step) is None:
             raise NothingToDo(f"{plan.mode} cutover {self.run_id} has no step {step}")
-        if (known := self.folder.result(step)) is not None and self._stands(step):
+        if (known := self.folder.result(step)) is not None and self._stands(step, known):
             self._ensure_role(step, plan)
             log.info("%s is done already, at %s", step, known["finished_at"])
             self._note_done(step, known)
@@ -108,15 +110,23 @@ class CutoverRun:
         if step is StepName.FENCE:
             return
         role = role_at(self.access, self.target)
-        if step in BEFORE_THE_ROLE:
+        if step in BEFORE_THE_ROLE and StepName.FENCE not in self.folder.done():
             ensure_epoch(plan.epoch, role, active=plan.source)
         else:
             ensure_promoting(role, run_id=self.run_id, target=plan.target)
 
-    def _stands(self, step: StepName) -> bool:
-        """Tell whether a result holds for good. A site that was promoted is in use: it is not stopped again."""
-        promoted = self.folder.result(StepName.PROMOTE) is not None
-        return step not in REPEATABLE or (step is StepName.STOP_TARGET and promoted)
+    def _stands(self, step: StepName, known: Result) -> bool:
+        """Tell whether a result holds.
+
+        A source is not quiesced again behind its fence, and a site that was promoted is in use: it is not stopped.
+        """
+        ends_with = {StepName.QUIESCE: StepName.FENCE, StepName.STOP_TARGET: StepName.PROMOTE}
+        is_behind = step in ends_with and ends_with[step] in self.folder.done()
+        return step not in REPEATABLE or self.took(known) or is_behind
+
+    def took(self, result: Result) -> bool:
+        """Tell whether a result is of this round: nobody cleared a task since."""
+        return result.get("round") == self.clear_number
 
     def script_key(self, step: StepName) -> str:
         """Return the name under which scripts of a step run at a node.
@@ -141,6 +151,7 @@ class CutoverRun:
         result: Result = {
             **outcome,
             "step": str(step),
+            "round": self.clear_number,
             "started_at": started_at.isoformat(),
             "finished_at": self.access.clock().isoformat(),
             "seconds": round(time.monotonic() - started, 3),

@@ -1,4 +1,4 @@
-"""From an AWS connection to the access to a bucket, by the amazon provider's own machinery.
+"""From an AWS connection to the access to a bucket, or to another service, by the amazon provider's own machinery.
 
 All that its connection can say is honoured: keys, session token, profile, assumed roles with external id, SAML or web
 identity, endpoint, region, certificates, proxies. It needs no metadata database. This is the one module below the hooks
@@ -44,6 +44,28 @@ def renewed(info: ConnectionInfo) -> Keys:
 
     try:
         return _keys(_factory(info))
+    except (BotoCoreError, ClientError, ValueError, TypeError) as error:
+        raise _unusable(info, error) from None
+
+
+def open_client(info: ConnectionInfo, service: str) -> Any:
+    """Return the SDK's client of another service, such as ``route53``, as the connection reaches it.
+
+    It gives up after a minute or so, unless the connection's ``config_kwargs`` say otherwise.
+    """
+    from botocore.config import Config  # noqa: PLC0415 - heavy
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
+
+    patience = Config(connect_timeout=10, read_timeout=20, retries={"total_max_attempts": 3, "mode": "standard"})
+    try:
+        factory = _factory(info)
+        own = factory.conn.botocore_config
+        return factory.create_session().client(
+            service,
+            endpoint_url=factory.conn.get_service_endpoint_url(service),
+            config=patience.merge(own) if own else patience,
+            verify=_verify(factory),
+        )
     except (BotoCoreError, ClientError, ValueError, TypeError) as error:
         raise _unusable(info, error) from None
 

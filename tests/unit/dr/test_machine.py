@@ -13,7 +13,8 @@ from incorta_provider.dr.machine import APPROVED, Progress, ensure_may_skip, ens
 from incorta_provider.dr.plan import Mode, Plan, PlanStep, StepName
 from incorta_provider.dr.planning import GROUPS, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.dr.topology import Group
+from incorta_provider.dr.topology import CommitWindow, Group
+from incorta_provider.dr.traffic import SshCommand
 from incorta_provider.exceptions import DrError, FencingError, NothingToDo, PreconditionError
 from tests.unit.dr.test_plan import request
 
@@ -22,11 +23,15 @@ MakePlan = Callable[..., Plan]
 
 @pytest.fixture(scope="session")
 def make(group: Group, point: Callable[..., RecoveryPoint]) -> MakePlan:
-    """Return what makes a plan of a mode."""
+    """Return what makes a plan of a mode, with every step that a topology may ask for."""
+    proxy = SshCommand(
+        kind="ssh", name="proxy", conn_id="p", set=("s",), get=("g",), values={"berlin": "b", "newyork": "n"}
+    )
+    whole = group.model_copy(update={"traffic": (proxy,), "commit_window": CommitWindow(seconds=60)})
 
     def make(mode: Mode, **changed: Any) -> Plan:
         asked = request(mode=mode, **changed)
-        return make_plan("acme", group, source="berlin", target="newyork", epoch=4, point=point(), request=asked)
+        return make_plan("acme", whole, source="berlin", target="newyork", epoch=4, point=point(), request=asked)
 
     return make
 

@@ -34,7 +34,7 @@ def plan(bench: Bench) -> Plan:
 
 def context(by: str | None = "hana") -> Any:
     return {
-        "dag_run": SimpleNamespace(run_id="manual__1", triggering_user_name=by, run_after=NOON),
+        "dag_run": SimpleNamespace(run_id="manual__1", triggering_user_name=by, run_after=NOON, clear_number=0),
         "task_instance": SimpleNamespace(id="the task"),
     }
 

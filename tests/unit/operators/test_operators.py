@@ -124,7 +124,7 @@ STEPS: list[tuple[type[CutoverStepOperator], StepName]] = [
 
 def context(run_id: str = "manual__1", by: str | None = "hana") -> Any:
     """Return what an operator takes from the context of a task."""
-    run = SimpleNamespace(run_id=run_id, triggering_user_name=by, run_after=NOON)
+    run = SimpleNamespace(run_id=run_id, triggering_user_name=by, run_after=NOON, clear_number=0)
     return {"dag_run": run, "outlet_events": defaultdict(SimpleNamespace)}
 
 

@@ -25,6 +25,7 @@ from tests.builders.group import (
     PASSWORD,
     Bench,
     cutover_run,
+    frozen_plan,
     promoting,
     sealed_point,
     topology_document,
@@ -67,6 +68,8 @@ def reported(bench: Bench, run_id: str = "manual__1", **changes: Any) -> dict[st
         "source": "berlin",
         "target": "newyork",
         "recovery_point": "20261125T115800Z-55d41569",
+        "rpo_objective_seconds": 300.0,
+        "rto_objective_seconds": 90.0,
         "plan_sha256": "ab" * 32,
         "requested_by": "hana",
         "reason": "the data centre is on fire",
@@ -88,6 +91,7 @@ def reported(bench: Bench, run_id: str = "manual__1", **changes: Any) -> dict[st
         "service": {"ready": [], "schemas": {}},
         **changes,
     }
+    frozen_plan(bench, run)
     run.folder.save_report(report)
     run.note("cutover.step.done", "fence:done", {"step": "fence"})
     run.note("cutover.done", "done", {}, actor="omar")
@@ -115,6 +119,7 @@ class TestGuard:
             "/groups/acme/sites/newyork/points/20261125T115800Z-55d41569",
             "/groups/acme/sites/newyork/cutovers/manual__1",
             "/groups/acme/sites/newyork/cutovers/a/b/c",
+            "/groups/acme/sites/newyork/reports/manual__1",
             "/runs/manual__1",
             "/groups/acne/sites/nowhere/points/none",
         ],
@@ -138,6 +143,7 @@ class TestGuard:
             "/",
             "/groups/{group}/sites/{site}/cutovers/{run_id:path}",
             "/groups/{group}/sites/{site}/points/{point}",
+            "/groups/{group}/sites/{site}/reports/{run_id:path}",
             "/runs/{run_id:path}",
         ]
         for route in routes:
@@ -294,7 +300,7 @@ class TestRun:
     def test_a_cutover_leads_to_its_report(self, bench: Bench, client: TestClient, run_id: str) -> None:
         reported(bench, run_id)
         html = client.get(f"{PREFIX}/runs/{run_id}").text
-        assert "Report of the cutover to newyork : RPO 60.0 s, RTO 120.0 s." in text_of(html)
+        assert "Report of the cutover to newyork : promoted, RPO 60.0 s, RTO 120.0 s." in text_of(html)
         (link,) = re.findall(r'href="(.*?)"', html)
         assert "the data centre is on fire" in text_of(client.get(unescape(link)).text)
 
@@ -383,61 +389,74 @@ class TestPoint:
 
 
 class TestCutover:
-    def test_the_report_is_told_with_its_timeline_and_its_lines(self, bench: Bench, client: TestClient) -> None:
+    PAGE = f"{PREFIX}/groups/acme/sites/newyork/cutovers/manual__1"
+
+    def test_the_report_is_told_with_its_lines(self, bench: Bench, client: TestClient) -> None:
         reported(bench)
-        html = client.get(f"{PREFIX}/groups/acme/sites/newyork/cutovers/manual__1").text
-        page = text_of(html)
-        assert page.startswith("Cutover of acme to newyork From, to berlin → newyork (unplanned) Recovery point ")
+        page = text_of(client.get(self.PAGE).text)
+        assert page.startswith("Cutover of acme to newyork unplanned: berlin → newyork, run manual__1 ")
         for told in (
-            "RPO 60.0 s to the fence",
-            "RTO 120.0 s from approval to verified service",
+            "Outcome promoted not every part of berlin is proven stopped; keep it shut off",
+            "RPO 1:00 min (60 s) to the fence, objective 5:00 min (300 s)",
+            "RTO 2:00 min (120 s) from approval to verified service, objective 1:30 min (90 s)",
             "Requested 2026-11-25 12:00:00 UTC by hana: the data centre is on fire",
             "Approved 2026-11-25 12:00:30 UTC by omar",
-            "Compared 7 files, 2 tables, 3 rows: equal",
-            "Fence not every service of berlin is proven stopped; keep it shut off",
-            "fence berlin 12.0 12.0",
-            "verify_service newyork 30.0 120.0",
+            "Files compared equal : 7 files, 4.1 kB, every digest",
+            "Metadata compared equal : 2 tables, 3 rows, every checksum",
+            "fence berlin 12.0 - 12.0",
+            "verify_service newyork 30.0 - 120.0",
             "1 2026-11-25 12:00:00 cutover.step.done hana fence",
             "2 2026-11-25 12:00:00 cutover.done omar",
         ):
             assert told in page
-        assert '<span class="good">60.0 s</span>' in html
-        assert '<span class="bad">120.0 s</span>' in html
-        assert re.findall(r"left:([\d.]+)%;width:([\d.]+)%", html) == [("0.0", "10.0"), ("75.0", "25.0")]
+
+    def test_it_is_there_as_json_too(self, bench: Bench, client: TestClient) -> None:
+        report = reported(bench, "a/b?c")
+        html = client.get(f"{PREFIX}/groups/acme/sites/newyork/cutovers/a%2Fb%3Fc").text
+        document = client.get(unescape(re.findall(r'href="(.*?)"', html)[-1])).json()
+        assert document["run_id"] == "a/b?c"
+        assert {name: document[name] for name in ("reason", "rpo_seconds", "rto_met", "unfenced")} == {
+            name: report[name] for name in ("reason", "rpo_seconds", "rto_met", "unfenced")
+        }
 
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({"unfenced": False}, "Fence epoch raised, services of berlin stopped"),
-            ({"rpo_met": None}, "RPO 60.0 s to the fence; what berlin did since is not known"),
-            ({"storage": {"equal": False, "files": 7, "bytes": 1}}, "rows: not equal"),
-            ({"metadata": {"equal": None, "tables": 2, "rows": 3}}, "rows: not equal"),
+            ({"unfenced": False}, "Outcome promoted berlin is fenced, epoch 2"),
+            ({"rpo_met": None}, "RPO 1:00 min (60 s) to the fence; what berlin did since is not known"),
+            ({"storage": {"equal": False, "files": 7, "bytes": 1}}, "Files compared not proven equal"),
+            ({"metadata": {"equal": None, "tables": 2, "rows": 3}}, "Metadata compared not proven equal"),
+            ({"service": {}}, "Service not verified"),
         ],
     )
     def test_only_what_was_shown_is_claimed(
         self, bench: Bench, client: TestClient, changes: dict[str, Any], told: str
     ) -> None:
         reported(bench, **changes)
-        assert told in text_of(client.get(f"{PREFIX}/groups/acme/sites/newyork/cutovers/manual__1").text)
+        assert told in text_of(client.get(self.PAGE).text)
 
-    def test_a_cutover_in_no_time_is_shown_too(self, bench: Bench, client: TestClient) -> None:
-        step = {"name": "fence", "site": "berlin", "seconds": 5.0, "done_after_seconds": -3.0}
-        reported(bench, rto_seconds=0.0, steps=[step])
-        html = client.get(f"{PREFIX}/groups/acme/sites/newyork/cutovers/manual__1").text
-        assert re.findall(r"left:([\d.]+)%;width:([\d.]+)%", html) == [("0.0", "100.0")]
+    def test_one_that_is_under_way_is_shown_as_it_is_by_now(self, bench: Bench, client: TestClient) -> None:
+        frozen_plan(bench, cutover_run(bench))
+        page = text_of(client.get(self.PAGE).text)
+        assert "Outcome under way nothing was fenced" in page
+        assert "RPO - known once the source is fenced RTO - known once the service is verified" in page
+        assert "Timeline No step is done." in page
 
-    def test_a_cutover_without_a_report_is_told(self, client: TestClient) -> None:
+    def test_a_cutover_that_nobody_knows_is_told(self, client: TestClient) -> None:
         answer = client.get(f"{PREFIX}/groups/acme/sites/newyork/cutovers/manual__2")
         assert answer.status_code == 404
-        assert "cutover manual__2 has no report" in answer.json()["detail"]
-        assert "It is written when the site is promoted." in answer.json()["detail"]
+        assert "no plan was frozen for run manual__2" in answer.json()["detail"]
 
     def test_hostile_text_is_shown_as_text(self, bench: Bench, client: TestClient) -> None:
         fields = ("reason", "requested_by", "approved_by", "source", "mode", "recovery_point")
-        reported(bench, **dict.fromkeys(fields, EVIL))
-        page = client.get(f"{PREFIX}/groups/acme/sites/newyork/cutovers/manual__1").text
+        steps = [{"name": EVIL, "site": EVIL, "seconds": 1.0, "done_after_seconds": 2.0}]
+        tries = [{"step": EVIL, "after_seconds": 1.0, "reason": EVIL}]
+        reported(bench, **dict.fromkeys(fields, EVIL), steps=steps, failed_tries=tries, exceptions=[EVIL])
+        page = client.get(self.PAGE).text
         assert EVIL not in page
-        assert text_of(page).count(EVIL) == len(fields) + 1
+        for place in (*fields, "a step, its site", "a try, its reason", "an exception"):
+            assert EVIL in text_of(page), place
+        assert "<script" not in page
         assert "javascript:" not in page
 
     def test_an_error_text_is_no_page(self, client: TestClient) -> None:

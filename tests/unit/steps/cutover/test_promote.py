@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from incorta_provider.dr.approval import APPROVE, Approval
+from incorta_provider.dr.approval import APPROVE, Approval, ApprovalUse
 from incorta_provider.dr.epoch import RoleState
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.plan import StepName
@@ -16,11 +16,17 @@ from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.steps.cutover import promote as promote_module
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.promote import promote
-from incorta_provider.steps.cutover.report import make_report
+from incorta_provider.steps.cutover.report import make_report, report_so_far
 from incorta_provider.steps.cutover.run import CutoverRun
 from tests.builders.group import NOON, Bench, cutover_run, done_before, frozen_plan, owner, promoting
 
-FENCE = {"epoch": 2, "stopped": ["epoch registry"], "not_reached": {"services of n1": "gone"}, "unfenced": True}
+FENCED = {
+    "epoch": 2,
+    "stopped": ["epoch registry"],
+    "not_reached": {"services of n1": "gone"},
+    "database": {"accounts": ["incorta@%"], "administrators": [], "events": [], "read_only": "on"},
+}
+FENCE = {**FENCED, "unfenced": True}
 MINUTE = timedelta(minutes=1)
 
 
@@ -43,6 +49,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return ["nightly"]
 
     monkeypatch.setattr(promote_module, "enable_events", enable)
+    monkeypatch.setattr(promote_module, "switch_events", lambda endpoint, names, status: None)
     return switched
 
 
@@ -53,6 +60,7 @@ def run(bench: Bench) -> CutoverRun:
     frozen_plan(bench, run, created_at=NOON, point_opened_at=NOON - MINUTE)
     approval = seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=NOON + timedelta(seconds=30))
     assert approval.approved_at == NOON + timedelta(seconds=30)
+    run.folder.use_approval(ApprovalUse(nonce=approval.nonce, clear_number=0, used_at=NOON + timedelta(seconds=31)))
     done_before(bench, run, StepName.PROMOTE)
     record(run, StepName.FENCE, 32.5, 2, **FENCE)
     record(run, StepName.RESTORE, 50, 15.25, equal=True, tables=2, rows=3)
@@ -60,6 +68,11 @@ def run(bench: Bench) -> CutoverRun:
     record(run, StepName.VERIFY, 150.1234, 1, ready=["zookeeper"], schemas={"SALES": "Success"})
     bench.ensembles.lock("newyork").acquire(owner("manual__1", purpose="cutover"))
     return run
+
+
+def told(at: datetime) -> str:
+    """Return a time as reports have it."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def approval_of(run: CutoverRun) -> Approval:
@@ -70,9 +83,11 @@ def approval_of(run: CutoverRun) -> Approval:
 
 def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: CutoverRun) -> None:
     plan = run.folder.plan()
-    report = make_report(run, plan, approval_of(run))
+    report = make_report(run, plan, approval_of(run)).model_dump(mode="json")
     steps = report.pop("steps")
     assert report == {
+        "kind": "cutover",
+        "outcome": "promoted",
         "group": "acme",
         "run_id": "manual__1",
         "mode": "unplanned",
@@ -82,24 +97,36 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "plan_sha256": plan.sha256,
         "requested_by": "hana",
         "reason": "the data centre is on fire",
-        "requested_at": NOON.isoformat(),
+        "requested_at": told(NOON),
         "approved_by": "omar",
-        "approved_at": (NOON + timedelta(seconds=30)).isoformat(),
-        "fenced_at": (NOON + timedelta(seconds=32.5)).isoformat(),
-        "verified_at": (NOON + timedelta(seconds=150.1234)).isoformat(),
+        "approved_at": told(NOON + timedelta(seconds=30)),
+        "fenced_at": told(NOON + timedelta(seconds=32.5)),
+        "verified_at": told(NOON + timedelta(seconds=150.1234)),
         "rpo_seconds": 92.5,
+        "rpo_objective_seconds": 300.0,
         "rpo_met": None,
         "rto_seconds": 120.123,
+        "rto_objective_seconds": 900.0,
         "rto_met": True,
+        "expected_rto_seconds": None,
+        "failed_tries": [],
+        "past": [],
         "storage": {"equal": True, "files": 7, "bytes": 4096},
         "metadata": {"equal": True, "tables": 2, "rows": 3},
         "unfenced": True,
-        "fence": {"epoch": 2, "stopped": ["epoch registry"], "not_reached": {"services of n1": "gone"}},
-        "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}},
+        "fence": FENCED,
+        "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}, "rows": {}},
+        "exceptions": ["berlin is not fenced whole: services of n1: gone"],
     }
     assert [step["name"] for step in steps] == [str(step.name) for step in run.folder.plan().steps[:-1]]
-    assert steps[0] == {"name": "fence", "site": "berlin", "seconds": 2, "done_after_seconds": 2.5}
-    assert steps[3] == {"name": "restore_metadata", "site": "newyork", "seconds": 15.25, "done_after_seconds": 20.0}
+    assert steps[0] == {
+        "name": "fence",
+        "site": "berlin",
+        "seconds": 2,
+        "done_after_seconds": 2.5,
+        "usual_seconds": None,
+    }
+    assert (steps[3]["name"], steps[3]["seconds"], steps[3]["done_after_seconds"]) == ("restore_metadata", 15.25, 20.0)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +141,7 @@ def test_objectives_are_met_up_to_their_last_second(
     access = bench.changed(objectives=Objectives(rpo_seconds=rpo, rto_seconds=rto))
     run = CutoverRun(access, run.target, run.run_id, run.actor)
     report = make_report(run, run.folder.plan(), approval_of(run))
-    assert (report["rpo_met"], report["rto_met"]) == met
+    assert (report.rpo_met, report.rto_met) == met
 
 
 def test_promotion_records_the_role_writes_the_report_and_gives_the_lock_back(
@@ -129,13 +156,15 @@ def test_promotion_records_the_role_writes_the_report_and_gives_the_lock_back(
     assert [step["name"] for step in report["steps"]] == [str(step.name) for step in run.folder.plan().steps]
     assert run.folder.report() == report
     assert json.loads((run.folder.root / "report.json").read_text()) == report
+    page = (run.folder.root / "report.html").read_text()
+    assert ">promoted</b>" in page
+    assert "<td>cutover.approved</td><td>omar</td>" in page
     assert run.folder.result(StepName.PROMOTE) is not None
     assert bench.events()[-1] == "cutover.done"
     assert bench.last("cutover.done") == {"rpo_seconds": 92.5, "rto_seconds": 120.123, "unfenced": True}
 
 
 def test_the_report_names_the_approval_that_the_fence_used(bench: Bench, run: CutoverRun, events: list[str]) -> None:
-    record(run, StepName.FENCE, 32.5, 2, **FENCE, approval_nonce=approval_of(run).nonce)
     seal_approval(run, answered_by="pat", chosen=[APPROVE], answered_at=NOON + timedelta(days=3))
     report = promote(run)
     assert (report["approved_by"], report["rto_seconds"]) == ("omar", 120.123)
@@ -174,7 +203,7 @@ def test_a_source_that_is_gone_keeps_nobody_waiting_and_is_named(
 
 @pytest.mark.parametrize("damage", ["absent", "forged"])
 def test_promotion_verifies_the_approval_itself(bench: Bench, run: CutoverRun, events: list[str], damage: str) -> None:
-    path = run.folder.root / "approval.json"
+    (path,) = (run.folder.root / "approvals").iterdir()
     if damage == "absent":
         path.unlink()
     else:
@@ -230,3 +259,59 @@ def test_the_lock_of_another_stays_his(bench: Bench, run: CutoverRun, events: li
     bench.ensembles.lock("newyork").acquire(owner("scheduled__9"))
     promote(run)
     assert bench.ensembles.lock("newyork").holder() == owner("scheduled__9")
+
+
+def test_a_later_report_is_compared_with_the_earlier_ones(bench: Bench, run: CutoverRun, events: list[str]) -> None:
+    earlier = promote(run)
+    for run_id, rto, kind in (("d1", 50.0, "drill"), ("d2", 70.0, "drill"), ("d3", None, "drill")):
+        approved = told(NOON - timedelta(days=1))
+        document = {**earlier, "kind": kind, "run_id": run_id, "rto_seconds": rto, "approved_at": approved}
+        folder = bench.catalog.root / "drills" / run_id
+        folder.mkdir(parents=True)
+        (folder / "report.json").write_text(json.dumps(document))
+    (bench.catalog.root / "drills" / "damaged").mkdir()
+    (bench.catalog.root / "drills" / "damaged" / "report.json").write_text("{}")
+    later = run.folder.plan().model_copy(update={"requested_at": NOON + timedelta(days=2)})
+    second = CutoverRun(run.access, run.target, "manual__2", "hana")
+    second.folder.freeze(later)
+    report = make_report(second, later, None)
+    assert [(past.run_id, past.kind) for past in report.past] == [
+        ("manual__1", "cutover"),
+        ("d1", "drill"),
+        ("d2", "drill"),
+    ]
+    assert report.expected_rto_seconds == 70.0
+    assert make_report(run, run.folder.plan(), approval_of(run)).expected_rto_seconds == 60.0
+
+
+def test_a_report_says_what_is_known_at_any_time(bench: Bench) -> None:
+    run = cutover_run(bench)
+    with pytest.raises(PreconditionError, match="no plan was frozen"):
+        report_so_far(run)
+    frozen_plan(bench, run, created_at=NOON, point_opened_at=NOON - MINUTE)
+    report = report_so_far(run)
+    assert (report.outcome, report.steps, report.rpo_seconds, report.rto_seconds) == ("under way", (), None, None)
+    approval = seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=NOON + timedelta(seconds=30))
+    assert report_so_far(run).approved_by is None
+    record(run, StepName.FENCE, 32.5, 2, **FENCE, approval_nonce=approval.nonce)
+    run.note("cutover.step.failed", "1", {"step": "stop_target", "reason": "port 4500 is open"})
+    report = report_so_far(run)
+    assert (report.approved_by, report.rpo_seconds, report.rto_seconds) == ("omar", 92.5, None)
+    assert [(step.name, step.done_after_seconds) for step in report.steps] == [("fence", 2.5)]
+    assert [(each.step, each.reason) for each in report.failed_tries] == [("stop_target", "port 4500 is open")]
+    run.folder.mark_aborted()
+    assert report_so_far(run).outcome == "given up"
+
+
+def test_a_damaged_ledger_and_a_point_that_is_gone_hold_up_no_report(
+    bench: Bench, run: CutoverRun, events: list[str]
+) -> None:
+    point = run.folder.plan().recovery_point
+    (bench.catalog.root / "ledger.jsonl").write_text("no entry\n")
+    (bench.catalog.point_dir(point) / "point.json").write_text("{")
+    report = make_report(run, run.folder.plan(), approval_of(run))
+    assert [each.partition(":")[0] for each in report.exceptions] == [
+        "the exceptions of the recovery point are not known",
+        "berlin is not fenced whole",
+        "the ledger cannot be read, so tries that failed are not shown",
+    ]

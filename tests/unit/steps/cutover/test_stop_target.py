@@ -10,7 +10,7 @@ from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.stop_target import stop_target
-from tests.builders.group import Bench, cutover_run, done_before, frozen_plan
+from tests.builders.group import Bench, cleared, cutover_run, done_before, frozen_plan
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_node_that_cannot_be_reached_is_waited_for(bench: Bench, run: CutoverR
 def test_cleared_it_stops_again_what_somebody_started(bench: Bench, run: CutoverRun) -> None:
     stop_target(run)
     bench.nodes.ports = {("newyork_node1", "cmc"): Port.OPEN}
-    assert stop_target(run)["found_running"] == ["cmc of newyork_node1"]
+    assert stop_target(cleared(run))["found_running"] == ["cmc of newyork_node1"]
     assert bench.nodes.ports == {}
 
 
@@ -66,5 +66,5 @@ def test_a_site_that_was_promoted_is_not_stopped(bench: Bench, run: CutoverRun) 
     first = stop_target(run)
     run.folder.record(StepName.PROMOTE, {"finished_at": bench.clock.now.isoformat()})
     bench.nodes.calls.clear()
-    assert stop_target(run) == first
+    assert stop_target(cleared(run)) == first
     assert bench.nodes.calls == []

@@ -1,0 +1,108 @@
+"""Take the steps of a cutover one after the other in one process, as fast as the site's own services let it.
+
+Between two tasks Airflow needs about two seconds; with a task for each step that was most of the RTO. So one task takes
+every step that may be taken, members of a group beside each other, and waits itself for what has to be ready. The
+tasks behind it find their step done in this round, and return its result. What it cannot do it leaves to the task of
+that step, which has the retries and the error to show: nothing that happens here fails a cutover.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from incorta_provider.dr.machine import ready_steps
+from incorta_provider.dr.plan import StepName
+from incorta_provider.exceptions import DrError, NothingToDo, TransientError
+from incorta_provider.steps.cutover.apply import apply
+from incorta_provider.steps.cutover.compare import compare
+from incorta_provider.steps.cutover.fence import fence
+from incorta_provider.steps.cutover.final_sync import final_sync
+from incorta_provider.steps.cutover.promote import promote
+from incorta_provider.steps.cutover.quiesce import quiesce
+from incorta_provider.steps.cutover.restore import restore
+from incorta_provider.steps.cutover.rewrite import rewrite_metadata
+from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
+from incorta_provider.steps.cutover.stop_target import stop_target
+from incorta_provider.steps.cutover.switch_traffic import switch_traffic
+from incorta_provider.steps.cutover.verify import verify_service
+from incorta_provider.steps.foreign_errors import own_errors
+from incorta_provider.steps.readiness import Part, not_ready
+
+log = logging.getLogger(__name__)
+
+STEPS: Mapping[StepName, Callable[[CutoverRun], Result]] = {
+    StepName.QUIESCE: quiesce,
+    StepName.FINAL_SYNC: final_sync,
+    StepName.FENCE: fence,
+    StepName.STOP_TARGET: stop_target,
+    StepName.APPLY: apply,
+    StepName.RESTORE: restore,
+    StepName.REWRITE: rewrite_metadata,
+    StepName.COMPARE: compare,
+    StepName.START_NODES: start_nodes,
+    StepName.START_CMC: start_cmc,
+    StepName.START_LOADER: start_loader,
+    StepName.START_ANALYTICS: start_analytics,
+    StepName.VERIFY: verify_service,
+    StepName.SWITCH_TRAFFIC: switch_traffic,
+    StepName.PROMOTE: promote,
+}
+"""All that need no person: a commit window is where this ends, until it was answered."""
+
+READY_BEFORE: Mapping[StepName, Part] = {
+    StepName.START_CMC: Part.NODES,
+    StepName.START_LOADER: Part.CMC,
+    StepName.START_ANALYTICS: Part.LOADER,
+    StepName.VERIFY: Part.ANALYTICS,
+}
+"""What must be ready before a step, whoever started it and when."""
+
+POLL = 0.3
+READY_SECONDS = 1800.0
+
+
+def take_steps(run: CutoverRun) -> Result:
+    """Take every step whose turn comes, until none is left, a person is needed, or one cannot be done.
+
+    :return: the steps that are done, and why the next one is not; empty when nothing is left.
+    """
+    left = ""
+    while not left and (names := _next_steps(run)):
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            left = "; ".join(filter(None, pool.map(partial(_attempt, run), names)))
+    if left:
+        log.warning("left to the task of that step: %s", left)
+    return {"done": sorted(run.folder.done()), "left": left}
+
+
+def _next_steps(run: CutoverRun) -> list[StepName]:
+    return [name for name in ready_steps(run.folder.plan(), run.folder.progress()) if name in STEPS]
+
+
+def _attempt(run: CutoverRun, name: StepName) -> str:
+    """Wait for what a step needs and take it; return why it is not done, if so."""
+    try:
+        with own_errors():
+            if (part := READY_BEFORE.get(name)) is not None:
+                _wait_until_ready(run, part)
+            STEPS[name](run)
+    except (DrError, NothingToDo) as reason:
+        return f"{name}: {reason}"
+    return ""
+
+
+def _wait_until_ready(run: CutoverRun, part: Part) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while reason := not_ready(run.target, part):
+        if time.monotonic() > deadline:
+            raise TransientError(
+                f"{part} is not ready after {READY_SECONDS:.0f} s: {reason}",
+                where=f"site {run.target.name}",
+                fix="Look at its log.",
+            )
+        time.sleep(POLL)
