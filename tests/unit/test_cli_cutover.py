@@ -53,3 +53,17 @@ def test_a_cutover_is_committed_once_it_promoted(
     monkeypatch.setattr("incorta_provider.cli_cutover.commit", lambda access, run_id, by: None)
     assert main(command) == 0
     assert capsys.readouterr().out == "cutover manual__1 is committed: the metadata from before it are dropped\n"
+
+
+def test_the_report_can_be_read_at_any_time_and_without_airflow(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen_plan(bench, cutover_run(bench))
+    command = ["cutover", "report", "--group", "acme", "--run", "manual__1"]
+    assert main(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["outcome"], report["rto_seconds"], report["requested_by"]) == ("under way", None, "hana")
+    assert main([*command, "--page"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith("<!doctype html>")
+    assert "the data centre is on fire" in page
