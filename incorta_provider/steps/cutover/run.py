@@ -36,6 +36,7 @@ REPEATABLE = frozenset(
         StepName.START_CMC,
         StepName.START_LOADER,
         StepName.START_ANALYTICS,
+        StepName.CLEAN_DRILL,
     }
 )
 """Steps that are done again when their task is cleared: what somebody started, or what died meanwhile, is to be stopped
