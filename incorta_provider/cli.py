@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from incorta_provider import __version__
 from incorta_provider.cli_cutover import add_cutover
+from incorta_provider.cli_drill import add_drill
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
 from incorta_provider.cli_readiness import add_readiness
@@ -181,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     add_readiness(metadata, _group)
     add_metadata(metadata, _group, _user)
     add_cutover(commands, _group, _user)
+    add_drill(commands, _group, _user)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")

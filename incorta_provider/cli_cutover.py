@@ -14,6 +14,8 @@ from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.commit import commit
 from incorta_provider.steps.cutover.request import proposed_plan
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
+from incorta_provider.steps.drill.request import proposed_drill
+from incorta_provider.steps.drill.run import drill_run
 
 DRY_RUN = "dry run"
 
@@ -35,7 +37,7 @@ def add_cutover(
         parser.set_defaults(command=lambda arguments: command(group(arguments), arguments, user()))
         return parser
 
-    _add_plan(add(commands, "plan", "print the plan of a cutover, with each command that it would run", _plan))
+    _add_plan(add(commands, "plan", "print the plan of a cutover or drill, with each command that it would run", _plan))
     actions = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
     skipping = add(actions, "skip", "leave an optional step out, for a reason", _skip)
     for parser in (
@@ -70,11 +72,17 @@ def _plan(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
         requested_at=now,
         created_at=now,
     )
-    run = CutoverRun(access=access, target=access.site(arguments.site), run_id=DRY_RUN, actor=user)
-    plan = proposed_plan(run, request)
+    plan = _proposed(access, request, user)
     print(plan.to_markdown())
     _print_commands(plan)
     return 0
+
+
+def _proposed(access: GroupAccess, request: Request, user: str) -> Plan:
+    if request.mode.is_cutover:
+        run = CutoverRun(access=access, target=access.site(request.target), run_id=DRY_RUN, actor=user)
+        return proposed_plan(run, request)
+    return proposed_drill(drill_run(access, request.target, DRY_RUN, user), request)
 
 
 def _print_commands(plan: Plan) -> None:

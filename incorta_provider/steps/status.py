@@ -15,6 +15,7 @@ from incorta_provider.steps.locking import lock_holder
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
 from incorta_provider.steps.upkeep import upkeep_lines
+from incorta_provider.storage.drill_record import Proofs
 from incorta_provider.storage.found import is_diverged
 from incorta_provider.storage.ledger_file import LedgerFile
 
@@ -100,6 +101,8 @@ def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
     state = "live, and written to since" if is_diverged(site.catalog) else "live"
     for point in points[-RECENT_POINTS:]:
         mark = f" ({state})" if point.id == live else ""
+        if (proof := Proofs(site.catalog).of(point.id)) is not None:
+            mark += f" (proven by a drill at {_time(proof.at)}, {proof.rto_seconds:.0f} s)"
         yield f"  {point.id}{mark}: {point.files} files, {point.tables} tables, {point.rows} rows, epoch {point.epoch}"
 
 

@@ -29,7 +29,11 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
         ("steps",),
         ("hooks",),
         ("operators sensors triggers",),
-        ("plugin", "cli cli_cutover cli_maintenance cli_metadata cli_readiness cli_site_commands", "provider_info"),
+        (
+            "plugin",
+            "cli cli_cutover cli_drill cli_maintenance cli_metadata cli_readiness cli_site_commands",
+            "provider_info",
+        ),
     )
 )
 """From the bottom to the top. A part imports from layers below its own and from its own unit: what stands in one string
