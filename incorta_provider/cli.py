@@ -17,6 +17,7 @@ from typing import TypeAlias
 from incorta_provider import __version__
 from incorta_provider.cli_cutover import add_cutover
 from incorta_provider.cli_divergence import add_divergence
+from incorta_provider.cli_drill import add_drill
 from incorta_provider.cli_fence import add_fence
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
@@ -187,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cutover(commands, _group, _user)
     add_fence(commands, _group, _user)
     add_roles(commands, _topology)
+    add_drill(commands, _group, _user)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")

@@ -33,12 +33,14 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules(
             "operators.approval",
             "operators.cutover",
+            "operators.drill",
             "operators.maintenance",
             "operators.replication",
             "operators.watch",
         ),
         "sensors": _modules(
             "sensors.cmc",
+            "sensors.drill_ready",
             "sensors.incorta_node",
             "sensors.incorta_service",
             "sensors.site_ready",

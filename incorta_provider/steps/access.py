@@ -144,6 +144,17 @@ class GroupAccess:
             )
         return SiteAccess(name, self.config.sites[name], self.connections)
 
+    def drill(self, name: str) -> SiteAccess:
+        """Return the place for drills at a site, as a site of its own with that site's catalog."""
+        config = self.site(name).config.for_drill()
+        if config is None:
+            raise ConfigurationError(
+                f"site {name} has no place for drills",
+                where=f"topology, group {self.name}",
+                fix="Describe one in its `drill:` section; see docs/drill.md.",
+            )
+        return SiteAccess(f"{name} (drill)", config, self.connections)
+
 
 def group_access(topology: Topology, name: str, connections: Connections, clock: Clock = utc_now) -> GroupAccess:
     """Return one group of the topology."""

@@ -18,6 +18,7 @@ from incorta_provider.steps.roles import role_at
 from incorta_provider.steps.unfence import newest_role
 from incorta_provider.steps.upkeep import upkeep_lines
 from incorta_provider.steps.watch import unfenced_sites
+from incorta_provider.storage.drill_record import Proofs
 from incorta_provider.storage.found import is_diverged
 from incorta_provider.storage.ledger_file import LedgerFile
 
@@ -105,6 +106,8 @@ def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
     state = "live, and written to since" if is_diverged(site.catalog) else "live"
     for point in points[-RECENT_POINTS:]:
         mark = f" ({state})" if point.id == live else ""
+        if (proof := Proofs(site.catalog).of(point.id)) is not None:
+            mark += f" (proven by a drill at {_time(proof.at)}, {proof.rto_seconds:.0f} s)"
         yield f"  {point.id}{mark}: {point.files} files, {point.tables} tables, {point.rows} rows, epoch {point.epoch}"
 
 
