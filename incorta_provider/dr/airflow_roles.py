@@ -9,7 +9,7 @@ Airflow 3.3.2.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from incorta_provider.dr.topology import Group
 
@@ -28,37 +28,30 @@ def role_script(groups: Mapping[str, Group]) -> list[str]:
 
     A DAG has permissions of its own only once Airflow has read it; what the script could not grant yet, it says.
     """
+    cutovers = [f"incorta_dr_cutover__{name}" for name in groups]
+    shown = [f"DAG:{dag}" for dag in (*cutovers, *(f"incorta_watch__{name}" for name in groups))]
+    edited = [f"DAG:{dag}" for dag in cutovers]
+    runs = [f"DAG Run:{dag}" for dag in cutovers]
     return [
         "#!/bin/sh",
         "set -eu",
         _TOLERANT,
-        *_for_all(),
-        *(line for name in groups for line in _for_group(name, groups)),
+        f"airflow roles create {shlex.join(ROLES)}",
+        "airflow sync-perm --include-dags",
+        _grant(ROLES, [*_READ, *shown, *runs], "can_read"),
+        _grant(ROLES, _MENUS, "menu_access"),
+        _grant([OPERATOR], edited, "can_edit"),
+        _grant([OPERATOR], runs, "can_create"),
+        _grant([APPROVER], [*edited, "HITL Detail"], "can_edit"),
+        *(_of_site(name, site) for name, group in groups.items() for site in group.sites),
     ]
 
 
-def _for_all() -> Iterator[str]:
-    yield f"airflow roles create {_words(*ROLES)}"
-    yield "airflow sync-perm --include-dags"
-    yield _grant(ROLES, _READ, "can_read")
-    yield _grant(ROLES, _MENUS, "menu_access")
-    yield _grant((APPROVER,), ("HITL Detail",), "can_edit")
+def _of_site(group: str, site: str) -> str:
+    kinds = ("replication", "maintenance")
+    grant = _grant(ROLES, [f"DAG:incorta_{kind}__{group}__{site}" for kind in kinds], "can_read")
+    return grant.replace("airflow roles add-perms", "known", 1)
 
 
-def _for_group(name: str, groups: Mapping[str, Group]) -> Iterator[str]:
-    cutover = f"incorta_dr_cutover__{name}"
-    yield _grant(ROLES, (f"DAG:{cutover}", f"DAG Run:{cutover}", f"DAG:incorta_watch__{name}"), "can_read")
-    yield _grant((OPERATOR, APPROVER), (f"DAG:{cutover}",), "can_edit")
-    yield _grant((OPERATOR,), (f"DAG Run:{cutover}",), "can_create")
-    for site in groups[name].sites:
-        for kind in ("replication", "maintenance"):
-            grant = _grant(ROLES, (f"DAG:incorta_{kind}__{name}__{site}",), "can_read")
-            yield grant.replace("airflow roles add-perms", "known", 1)
-
-
-def _grant(roles: tuple[str, ...], resources: tuple[str, ...], action: str) -> str:
-    return f"airflow roles add-perms {_words(*roles)} --resource {_words(*resources)} --action {action}"
-
-
-def _words(*words: str) -> str:
-    return shlex.join(words)
+def _grant(roles: Sequence[str], resources: Sequence[str], action: str) -> str:
+    return f"airflow roles add-perms {shlex.join(roles)} --resource {shlex.join(resources)} --action {action}"

@@ -25,7 +25,8 @@ from tests.builders.lab_state import STATE
 
 DAGS = Path(__file__).parent / "dags"
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-PEOPLE = {"vera": VIEWER, "otto": OPERATOR, "anna": APPROVER, "ada": "Admin"}
+PEOPLE = {"vera": VIEWER, "otto": OPERATOR, "anna": APPROVER}
+ADMIN = "ada"
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,20 @@ def people() -> Iterator[People]:
         runner.up(settings, lambda _: None)
         password = secrets.token_urlsafe(12)
         roles_made = _shell(settings, _script(lab.root))
-        for name, role in PEOPLE.items():
-            who = ["--username", name, "--firstname", name, "--lastname", name, "--email", f"{name}@example.com"]
-            runner.run_command(settings, "users", "create", *who, "--role", role, "--password", password)
-        yield People(settings.url, password, roles_made)
+        who = ["--username", ADMIN, "--firstname", ADMIN, "--lastname", ADMIN, "--email", f"{ADMIN}@example.com"]
+        runner.run_command(settings, "users", "create", *who, "--role", "Admin", "--password", password)
+        made = People(settings.url, password, roles_made)
+        with made.session(ADMIN) as session:
+            for name, role in PEOPLE.items():
+                _make(session, name, role, password)
+        yield made
         runner.down(settings)
+
+
+def _make(session: httpx.Client, name: str, role: str, password: str) -> None:
+    person = {"username": name, "email": f"{name}@example.com", "first_name": name, "last_name": name}
+    answer = session.post("/auth/fab/v1/users", json={**person, "roles": [{"name": role}], "password": password})
+    assert answer.status_code == 201, answer.text
 
 
 def _script(root: Path) -> str:

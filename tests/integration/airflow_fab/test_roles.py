@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-pytestmark = [pytest.mark.chaos, pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.lab, pytest.mark.timeout(1800)]
 
 DAG, OTHER = "/api/v2/dags/incorta_dr_cutover__acme", "/api/v2/dags/somebody_elses"
 RUN, OTHER_RUN = f"{DAG}/dagRuns/first", f"{OTHER}/dagRuns/first"
@@ -82,7 +82,7 @@ def test_who_may(ask: Ask, what: str, how: tuple[str, str, object], vera: int, o
 
 
 def test_what_could_not_be_granted_yet_was_said_and_nothing_else(people) -> None:
-    kinds = [f"{kind}__acme__{site}" for site in ("berlin", "newyork") for kind in ("replication", "maintenance")]
     lines = [line for line in people.said.splitlines() if line.startswith("not granted")]
-    assert len(lines) == len(kinds)
-    assert all(kind in line for kind, line in zip(kinds, lines, strict=True))
+    assert len(lines) == 2
+    assert "replication__acme__berlin" in lines[0]
+    assert "replication__acme__newyork" in lines[1]
