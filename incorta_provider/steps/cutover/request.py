@@ -17,7 +17,7 @@ from incorta_provider.dr.plan import Mode, Plan, StepName
 from incorta_provider.dr.planning import make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.request import Request, ensure_acceptable, ensure_same_run
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
 from incorta_provider.metadata.readiness.server_rules import WRITE_SWITCHES
