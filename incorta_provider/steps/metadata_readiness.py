@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from incorta_provider.dr.inventory import Inventory
-from incorta_provider.exceptions import PreconditionError, TransientError
+from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
+from incorta_provider.metadata.fencing import ensure_fence_rights
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.fencing import can_fence_database
 from incorta_provider.steps.point import point_inventory
 
 log = logging.getLogger(__name__)
@@ -43,7 +46,8 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
     """
     there = source.database
     try:
-        found = pair_findings(there, target.database, access.clock(), access.config.metadata)
+        pair = pair_findings(there, target.database, access.clock(), access.config.metadata)
+        found = [*pair, *_fence_findings(source), *_fence_findings(target)]
     except TransientError as error:
         newest = target.catalog.newest()
         if error.where != there.label or newest is None or newest.source != source.name:
@@ -53,6 +57,16 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
         found = [gone, *judge_restore(access, target, inventory, source=source.name)]
         return Verdict(source.name, target.name, f"recovery point {newest.id}", found)
     return Verdict(source.name, target.name, f"{source.name} as it is now", found)
+
+
+def _fence_findings(site: SiteAccess) -> Iterator[Finding]:
+    """Yield what would make a fence of a site's database fail on the day."""
+    if not can_fence_database(site):
+        return
+    try:
+        ensure_fence_rights(site.database)
+    except ConfigurationError as error:
+        yield Finding(Severity.WARNING, "fence", site.name, error.what, error.fix)
 
 
 def judge_restore(access: GroupAccess, target: SiteAccess, inventory: Inventory, *, source: str) -> list[Finding]:
