@@ -213,7 +213,7 @@ def _asked(connection: Callable[[], object]) -> None:
 
 def _source_connections(source: SiteAccess) -> None:
     """The fence needs them; whether the source answers is another matter."""
-    _asked(lambda: (source.zookeeper, source.node_connections(source.config.nodes)))
+    _asked(lambda: (source.zookeeper, source.database, source.node_connections(source.config.nodes)))
 
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
