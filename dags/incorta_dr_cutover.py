@@ -101,7 +101,9 @@ def ends(group: Group, site: dict[str, str]) -> list[BaseOperator]:
     if group.traffic:
         tasks.append(SwitchTrafficOperator(task_id="switch_traffic", **site))
     if window.seconds:
-        tasks.append(CommitWindowOperator(task_id="commit_window", window=window, **site))
+        tasks.append(
+            CommitWindowOperator(task_id="commit_window", window=window, trigger_rule=TriggerRule.NONE_FAILED, **site)
+        )
     tasks.append(PromoteOperator(task_id="promote", trigger_rule=TriggerRule.NONE_FAILED, **site))
     if window.seconds:
         tasks.append(CommitOperator(task_id="commit", **site))

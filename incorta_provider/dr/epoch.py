@@ -161,6 +161,29 @@ def ensure_not_overtaken(site: str, role: Role, others: Mapping[str, Role]) -> N
             )
 
 
+def kept_role(current: Role, *, active: str, epoch: int, by: str, run_id: str, at: datetime) -> Role:
+    """Return the role that gives a cutover up which has not taken the role yet: the site stays active, by a new epoch.
+
+    The new epoch stops whatever is left of the cutover. Asking twice gives the same role back.
+
+    :param epoch: the one that the cutover was planned under.
+    :raises FencingError: another site is active, or the roles changed since.
+    """
+    given_up = f"abort {run_id}"
+    if current.run_id == given_up:
+        return current
+    ensure_epoch(epoch, current, active=active)
+    return Role(
+        group=current.group,
+        epoch=current.epoch + 1,
+        active=active,
+        fenced=current.fenced,
+        changed_by=by,
+        run_id=given_up,
+        changed_at=at,
+    )
+
+
 def replication_epoch(source: str, at_source: Role | None, target: str, at_target: Role | None) -> int:
     """Return the epoch under which ``source`` may be replicated to ``target``.
 

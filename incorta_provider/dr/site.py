@@ -241,6 +241,11 @@ class Site(Part):
         servers = {self.zookeeper.conn_id, self.cmc.conn_id, self.analytics.conn_id}
         return servers | self.metadata.conn_ids | {node.conn_id for node in self.nodes}
 
+    @property
+    def own_conn_ids(self) -> set[str]:
+        """The ids of all that belongs to this site alone, its place for drills included."""
+        return self.conn_ids | (self.drill.conn_ids if self.drill else set())
+
     def for_drill(self) -> Site | None:
         """Return the place of this site's drills as a site of its own, with the catalog of this one."""
         drill = self.drill
@@ -249,7 +254,7 @@ class Site(Part):
         return Site(
             storage=drill.storage,
             catalog=self.catalog,
-            metadata=self.metadata.model_copy(update={"schema_name": drill.schema_name}),
+            metadata=self.metadata.model_copy(update={"schema_name": drill.schema_name, "replica_conn_id": None}),
             zookeeper=drill.zookeeper,
             nodes=drill.nodes,
             cmc=drill.cmc,

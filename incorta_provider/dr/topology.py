@@ -159,7 +159,7 @@ class Group(Part):
             shared = _shared_folder(first, second)
             if shared:
                 raise ValueError(f"sites {one} and {other}: {shared}")
-            conn_ids = sorted(first.conn_ids & second.conn_ids)
+            conn_ids = sorted(first.own_conn_ids & second.own_conn_ids)
             if conn_ids:
                 raise ValueError(f"sites {one} and {other} have the same connection {', '.join(conn_ids)}")
         return self

@@ -12,8 +12,17 @@ from incorta_provider.dr.topology import CommitWindow
 from incorta_provider.operators.base import RETRIES, RETRY_DELAY, airflow_errors, dr_access
 from incorta_provider.operators.cutover import cutover_run
 from incorta_provider.operators.links import cutover_page
+from incorta_provider.steps.cutover.abort import Abandoned
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.cutover.window import COMMIT, NOBODY, ROLL_BACK, decide, on_silence, question
+from incorta_provider.steps.cutover.window import (
+    COMMIT,
+    NOBODY,
+    ROLL_BACK,
+    decide,
+    decided_to_roll_back,
+    on_silence,
+    question,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,6 +56,8 @@ class CommitWindowOperator(HITLOperator):
         """Show what is known by now and park the task."""
         with airflow_errors():
             run = self._run(context)
+            if (by := decided_to_roll_back(run)) is not None:
+                self._roll_back(run, by)
             self.body = question(run, cutover_page(self.group, self.target, run.run_id))
         super().execute(context)
 
@@ -55,10 +66,21 @@ class CommitWindowOperator(HITLOperator):
         user = event.get("responded_by_user") or {}
         by = str(user.get("name") or user.get("id") or "").strip() or NOBODY
         with airflow_errors():
-            given_up = decide(self._run(context), list(event.get("chosen_options") or []), by=by)
+            run = self._run(context)
+            given_up = decide(run, list(event.get("chosen_options") or []), by=by)
         if given_up is not None:
-            raise AirflowFailException(f"rolled back, decided by {by}: {given_up.role.active} is active again")
+            raise _rolled_back(given_up, by)
         return {"decided": COMMIT, "by": by}
+
+    def _roll_back(self, run: CutoverRun, by: str) -> None:
+        """Go on with a roll-back that was decided and could not be carried out then: nobody is asked again."""
+        given_up = decide(run, [ROLL_BACK], by=by)
+        if given_up is not None:
+            raise _rolled_back(given_up, by)
 
     def _run(self, context: Context) -> CutoverRun:
         return cutover_run(dr_access(self.group), self.target, context)
+
+
+def _rolled_back(given_up: Abandoned, by: str) -> AirflowFailException:
+    return AirflowFailException(f"rolled back, decided by {by}: {given_up.role.active} is active again")

@@ -23,6 +23,7 @@ from incorta_provider.metadata.snapshot import position_now
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.roles import role_at
+from incorta_provider.steps.running import not_proven_stopped
 
 FOLDER = "replica-setup"
 """Below the catalog: the record of a restore while it is under way."""
@@ -67,7 +68,7 @@ def set_up_replica(access: GroupAccess, site: SiteAccess, point_id: str | None, 
     replica_rules(access)
     catalog = site.catalog
     point = catalog.get(point_id)
-    _ensure_follows(access, site, point.source)
+    _ensure_follows(access, site, point)
     ensure_point_whole(catalog, point)
     inventory = point_inventory(catalog, point)
     restored = metadata_replica.set_up(
@@ -138,15 +139,31 @@ def _behind(source: SiteAccess, state: ReplicaState) -> str:
     return f"{lacking(state.received, now)} transaction(s) of {source.name} not received yet"
 
 
-def _ensure_follows(access: GroupAccess, site: SiteAccess, source: str) -> None:
-    """Refuse to make a site follow another one than the active one, or the active one itself."""
-    role = role_at(access, site)
+def _ensure_follows(access: GroupAccess, site: SiteAccess, point: RecoveryPoint) -> None:
+    """Refuse to make a site follow another one than the active one, or the active one itself.
+
+    The point must be of the epoch that holds: a site that was active since has metadata that nothing else keeps, until
+    replication to it has set them aside.
+    """
+    role, source = role_at(access, site), point.source
     if role is None or role.state is not RoleState.STEADY or role.active != source or source == site.name:
         state = "not known" if role is None else f"{role.state}, active is {role.active}"
         raise PreconditionError(
             f"{site.name} is not made a replica of {source}: the role is {state}",
             where=f"group {access.name}",
             fix="Name a DR site and a recovery point of the active site, when no cutover is under way.",
+        )
+    if point.epoch != role.epoch:
+        raise PreconditionError(
+            f"recovery point {point.id} is of epoch {point.epoch}, now it is {role.epoch}",
+            where=f"group {access.name}",
+            fix=f"Let replication make a recovery point at {site.name} first.",
+        )
+    if left := not_proven_stopped(site):
+        raise PreconditionError(
+            f"Incorta at {site.name} is not proven to be stopped: {', '.join(left)}",
+            where=f"site {site.name}",
+            fix="Stop it; it would write into what is replaced.",
         )
 
 

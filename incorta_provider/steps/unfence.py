@@ -20,6 +20,7 @@ from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.fencing import unfence_database
 from incorta_provider.steps.roles import roles_that_answer
 from incorta_provider.storage.fence_override import FenceOverride, read_override, save_override
+from incorta_provider.storage.found import mark_diverged
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ def unfence(access: GroupAccess, site: SiteAccess, *, reason: str, confirmation:
     epoch = role.epoch if role else 0
     override = FenceOverride(site=site.name, epoch=epoch, by=by, reason=reason.strip(), at=access.clock())
     _keep(access, override)
+    with site.catalog.lock("apply"):  # what is being applied ends first; what comes later is refused by the word
+        mark_diverged(site.catalog)
     mark = unfence_database(site, events=True)
     log.warning("%s is open by the word of %s: %s", site.name, by, override.reason)
     return Unfenced(role, mark)

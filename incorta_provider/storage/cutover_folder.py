@@ -20,6 +20,9 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, read_model, write_json, write_text
 
+FOUND_BEFORE = ("traffic.json", "fence-mark.json", "source-events.json")
+"""What a cutover finds at both sites and writes down before it changes it."""
+
 
 class CutoverFolder:
     """``cutovers/<run>/`` in the catalog of the target site."""
@@ -119,13 +122,43 @@ class CutoverFolder:
             skipped=self.skipped(),
             approved=self.approval() is not None,
             unfenced=bool((self.result(StepName.FENCE) or {}).get("unfenced")),
-            given_up=self.is_aborted(),
+            given_up=self.is_aborted() or self.roll_back() is not None,
         )
 
     def point_id(self) -> str:
         """Return the recovery point that is promoted: the final sync's, where the plan has one and it is done."""
         synced = self.result(StepName.FINAL_SYNC)
         return str(synced["recovery_point"]) if synced else self.plan().recovery_point
+
+    def keep_loads(self, loads: Mapping[str, str]) -> dict[str, str]:
+        """Keep how the last load of each schema had ended before any Loader was stopped, and return it."""
+        self._write("loads-before.json", dict(loads))
+        return dict(loads)
+
+    def loads_before(self) -> dict[str, str] | None:
+        """Return how the last loads had ended before any Loader was stopped; None before that."""
+        known = self._read("loads-before.json")
+        return None if known is None else dict(known)
+
+    def inherit(self, run_id: str) -> None:
+        """Take over what a run found before it changed anything, whose promotion this one takes up.
+
+        The way back leads to what was there before both.
+        """
+        other = CutoverFolder(self._catalog.root, run_id)
+        for name in FOUND_BEFORE:
+            if self._read(name) is None and (found := other._read(name)) is not None:
+                self._write(name, found)
+
+    def keep_roll_back(self, by: str) -> None:
+        """Keep that somebody decided to roll back; who was first stays."""
+        if self.roll_back() is None:
+            self._write("roll-back.json", {"by": by})
+
+    def roll_back(self) -> str | None:
+        """Return who decided to roll back; None while nobody did."""
+        known = self._read("roll-back.json")
+        return None if known is None else str(known["by"])
 
     def save_source_events(self, names: Sequence[str]) -> None:
         """Keep which events of the source's database were on before they were switched off."""

@@ -79,11 +79,11 @@ def test_given_up_behind_the_quiesce_the_primary_serves_again_and_keeps_its_role
     quiesce(run)
     final_sync(run)
     done = abort(stage.access, run.run_id, by="dana")
-    assert (done.role.epoch, done.role.active, done.started, done.start_left) == (1, PRIMARY, PRIMARY, "")
+    assert (done.role.epoch, done.role.active, done.started, done.start_left) == (2, PRIMARY, PRIMARY, "")
     assert len(running(stage.access.site(PRIMARY))) == 7
     with pytest.raises(PreconditionError, match="the cutover was given up"):
         fence(run)
-    assert one_round(stage.lab).epoch == 1
+    assert one_round(stage.lab).epoch == 2
     assert "cutover.source.started" in events(stage)
 
 

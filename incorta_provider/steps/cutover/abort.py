@@ -16,12 +16,13 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
-from incorta_provider.dr.epoch import Role, abandoned_role, ensure_epoch
+from incorta_provider.dr.epoch import Role, RoleState, abandoned_role, kept_role
 from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import DrError
+from incorta_provider.exceptions import DrError, FencingError, TransientError
 from incorta_provider.metadata.fence_parts import switch_events
 from incorta_provider.metadata.restore import return_schema
 from incorta_provider.metadata.switch_journal import read_switch
@@ -32,6 +33,7 @@ from incorta_provider.steps.cutover.traffic import return_traffic
 from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.roles import change_role, role_at, tell
+from incorta_provider.steps.running import not_proven_stopped
 from incorta_provider.steps.site_services import start_site
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     """Give one cutover up, and return who is active then."""
     run = find_run(access, run_id, by)
     plan = run.folder.plan()
-    role, not_told = _quiesced_only(run, plan) or _role_back(run)
+    role, not_told = _role_back(run, plan)
     traffic, traffic_left = return_traffic(run)
     metadata, metadata_left = _return_metadata(run)
     fences_left = fences_as_before(run, access.site(role.active))
@@ -97,26 +99,43 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     )
 
 
-def _quiesced_only(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]] | None:
-    """Return the role that never changed, of a cutover that lost nothing yet and took nothing; None for another."""
-    if not plan.mode.loses_nothing or StepName.FENCE in run.folder.done():
-        return None
-    role = role_at(run.access, run.target)
-    if role is None or role.run_id == run.run_id or not run.folder.progress().approved:
-        return None
-    ensure_epoch(plan.epoch, role, active=plan.source)
-    return role, {}
+def _role_back(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]]:
+    """Change the role, which stops what is left of the cutover, then tell every registry.
 
-
-def _role_back(run: CutoverRun) -> tuple[Role, dict[str, str]]:
+    A fence that comes in between makes the first look untrue; the second one sees it.
+    """
     access = run.access
-    change = partial(abandoned_role, by=run.actor, run_id=run.run_id, at=access.clock())
+    change = partial(_given_up, run, plan, access.clock())
     if (known := role_at(access, run.target)) is not None:
         change(known)
     if StepName.COMPARE in run.folder.done():  # services start behind it
         _stop_target(run)
-    role = change_role(access, run.target, change)
+    try:
+        role = change_role(access, run.target, change)
+    except FencingError:
+        role = change_role(access, run.target, change)
+    if StepName.COMPARE in run.folder.done():  # a start that was under way may have ended since
+        _stop_target(run)
+        _ensure_stopped(run)
     return role, tell(access, [name for name in access.config.sites if name != run.target.name], role)
+
+
+def _given_up(run: CutoverRun, plan: Plan, at: datetime, role: Role) -> Role:
+    """Return the role that holds then: of a planned cutover that only quiesced, the source's own, by a new epoch."""
+    mine = role.run_id == run.run_id and role.state is RoleState.PROMOTING
+    if plan.mode.loses_nothing and not mine and run.folder.progress().approved:
+        return kept_role(role, active=plan.source, epoch=plan.epoch, by=run.actor, run_id=run.run_id, at=at)
+    return abandoned_role(role, by=run.actor, run_id=run.run_id, at=at)
+
+
+def _ensure_stopped(run: CutoverRun) -> None:
+    """Two sites must never run: the source is opened and started only when the target is proven to be stopped."""
+    if left := not_proven_stopped(run.target):
+        raise TransientError(
+            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
+            where=f"site {run.target.name}",
+            fix="The role is given back. Stop it at the node by hand, then repeat this.",
+        )
 
 
 def _return_metadata(run: CutoverRun) -> tuple[str, str]:

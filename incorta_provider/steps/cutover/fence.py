@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import Role, ensure_promoting, promoting_role, registry_empty
+from incorta_provider.dr.epoch import Role, RoleState, ensure_promoting, promoting_role, registry_empty
 from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
 from incorta_provider.exceptions import FencingError
 from incorta_provider.steps.cutover.approve import approval_to_use, used_approval, verified_approval
@@ -84,6 +84,8 @@ def _raise_epoch(run: CutoverRun, plan: Plan, session: Session) -> Role:
         if stored.role.epoch != plan.epoch:
             raise _stale(plan, stored.role)
         _use_approval(run, plan, now)
+        if stored.role.state is RoleState.PROMOTING:
+            run.folder.inherit(stored.role.run_id)
     return registry.compare_and_set(stored, role).role
 
 

@@ -7,38 +7,52 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from incorta_provider.dr.epoch import Role
+from incorta_provider.dr.epoch import Role, ensure_epoch
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.site import Node
-from incorta_provider.exceptions import DrError, TransientError
+from incorta_provider.exceptions import DrError, FencingError, TransientError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.fencing import NOT_FENCED, can_fence_database, fence_database
-from incorta_provider.steps.roles import copy_role
+from incorta_provider.steps.roles import copy_role, role_at
 
 log = logging.getLogger(__name__)
 
 DATABASE = "database"
-NOTHING_YET: Result = {"stopped": [], "database": NOT_FENCED}
 
 
-def fence_source(run: CutoverRun, source: SiteAccess, role: Role, before: Result = NOTHING_YET) -> Result:
-    """Try every part of the source that is not fenced, at the same time; return what is, and why the rest is not.
+def fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
+    """Try every part of the source at the same time; return what is fenced, and why the rest is not.
+
+    What a former try fenced is tried again: a site that lost its power since comes back with its services started.
 
     :param role: what the source's registry is told.
-    :param before: what a former try returned.
     """
     database: Result = {}
-    parts = {part: stop for part, stop in _parts(run, source, role, database).items() if part not in before["stopped"]}
-    with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-        reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
+    parts = _parts(run, source, role, database)
+    if (ahead := _knows_better(run, source, role)) is not None:
+        reasons: dict[str, str | None] = dict.fromkeys(parts, ahead)
+    else:
+        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+            reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
     not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
     return {
-        "stopped": [*before["stopped"], *(part for part in parts if part not in not_reached)],
+        "stopped": [part for part in parts if part not in not_reached],
         "not_reached": not_reached,
         "unfenced": bool(not_reached),
-        "database": database or not_reached.get(DATABASE, before["database"]),
+        "database": database or not_reached.get(DATABASE, NOT_FENCED),
     }
+
+
+def _knows_better(run: CutoverRun, source: SiteAccess, role: Role) -> str | None:
+    """Return why the source must be left alone: its own registry was told of a later change, and it may be active."""
+    try:
+        copy_role(run.access, source, role)
+    except FencingError as error:
+        return error.what
+    except DrError as error:
+        log.info("the registry of %s is not told yet: %s", source.name, error)
+    return None
 
 
 def fence_again(run: CutoverRun, source: SiteAccess, role: Role, known: Result) -> Result | None:
@@ -46,7 +60,7 @@ def fence_again(run: CutoverRun, source: SiteAccess, role: Role, known: Result) 
 
     The first result is kept in the ledger.
     """
-    facts = fence_source(run, source, role, known)
+    facts = fence_source(run, source, role)
     if facts["unfenced"] and facts["stopped"] == known["stopped"]:
         return None
     result = {**known, **facts, "round": run.clear_number, "finished_at": run.access.clock().isoformat()}
@@ -64,7 +78,13 @@ def _parts(run: CutoverRun, source: SiteAccess, role: Role, database: Result) ->
         parts[DATABASE] = lambda: database.update(
             fence_database(run.access, source, run_id=run.run_id, by=role.changed_by)
         )
-    return parts
+    return {name: partial(_while_it_holds, run, role, part) for name, part in parts.items()}
+
+
+def _while_it_holds(run: CutoverRun, role: Role, part: Callable[[], object]) -> None:
+    """Do a part unless the roles changed since: by then the source may be the active site again."""
+    ensure_epoch(role.epoch, role_at(run.access, run.target), active=role.active)
+    part()
 
 
 def attempt(part: Callable[[], object]) -> str | None:

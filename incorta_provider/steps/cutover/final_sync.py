@@ -9,13 +9,17 @@ the cutover's own step. A point that says what it does not hold is none that los
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from incorta_provider.dr.diff import diff, same_content
-from incorta_provider.dr.inventory import compare
+from incorta_provider.dr.inventory import DISABLED, ENABLED, Inventory, compare
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import PreconditionError
+from incorta_provider.metadata.archive import replacing
 from incorta_provider.metadata.comparison import take_inventory
+from incorta_provider.metadata.prove import read_inventory
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.point import point_inventory
@@ -32,7 +36,7 @@ def final_sync(run: CutoverRun) -> Result:
 
     def action(plan: Plan) -> Result:
         sync = ReplicationRun(run.access, run.target, run.run_id, run.actor)
-        point = sync.sealed() or make_point(sync)
+        point = sync.sealed() or make_point(sync, dumped=lambda: _events_as_they_were(run, sync))
         if point.exceptions:
             raise PreconditionError(
                 f"recovery point {point.id} does not hold everything:\n  " + "\n  ".join(point.exceptions[:SHOWN]),
@@ -42,6 +46,22 @@ def final_sync(run: CutoverRun) -> Result:
         return {"recovery_point": point.id, "files": point.files, "copied_bytes": point.copied_bytes}
 
     return run.perform(StepName.FINAL_SYNC, action)
+
+
+def _events_as_they_were(run: CutoverRun, sync: ReplicationRun) -> None:
+    """Let the point say that the events are on which the quiesce switched off: whoever promotes it switches them on."""
+    path = sync.workspace.inventory
+    inventory = _with_events(read_inventory(path), run.folder.source_events(), ENABLED)
+    with replacing(path) as file:
+        file.write(inventory.model_dump_json(indent=1).encode())
+
+
+def _with_events(inventory: Inventory, names: Collection[str], status: str) -> Inventory:
+    events = {
+        name: event.model_copy(update={"status": status}) if name in names else event
+        for name, event in inventory.events.items()
+    }
+    return inventory.model_copy(update={"events": events})
 
 
 def ensure_nothing_written(run: CutoverRun, source: SiteAccess) -> None:
@@ -74,7 +94,7 @@ def _path(entry: Entry | None) -> str:
 
 def _metadata(run: CutoverRun, source: SiteAccess, point: RecoveryPoint) -> list[str]:
     """Return what differs in the database; where the dump gave objects other definers, their texts prove nothing."""
-    inventory = point_inventory(run.target.catalog, point)
+    inventory = _with_events(point_inventory(run.target.catalog, point), run.folder.source_events(), DISABLED)
     found = compare(inventory, take_inventory(source.database), events="as_recorded")
     mapped = bool(run.access.config.metadata.definers)
     return [str(difference) for difference in found if not mapped or difference.object.startswith("table ")]

@@ -9,9 +9,7 @@ from __future__ import annotations
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import Role, registry_empty, steady_role
-from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.metadata.fence_parts import switch_events
 from incorta_provider.metadata.restore import enable_events
 from incorta_provider.steps.cutover.approve import used_approval
 from incorta_provider.steps.cutover.report import make_report, save_report
@@ -41,9 +39,7 @@ def promote(run: CutoverRun) -> Result:
 
 def _enable_events(run: CutoverRun) -> list[str]:
     inventory = point_inventory(run.target.catalog, run.point())
-    enabled, quiesced = enable_events(run.target.database, inventory), run.folder.source_events()
-    switch_events(run.target.database, quiesced, ENABLED)
-    return sorted({*enabled, *quiesced})
+    return enable_events(run.target.database, inventory)
 
 
 def _record_role(run: CutoverRun, plan: Plan) -> Role:

@@ -34,6 +34,7 @@ from incorta_provider.steps.cutover.lock import take_lock
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import services_of
 from incorta_provider.steps.running import not_proven_stopped, port_states
+from incorta_provider.storage.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def quiesce(run: CutoverRun) -> Result:
         source = run.access.site(plan.source)
         with connect(run.target.zookeeper) as session:
             take_lock(run, session)
-        loads = _stop_loaders(run, source) if _answers(source) else {}
+        loads = _stop_loaders(run, source) if _can_tell_loads(source) else {}
         _stop_the_rest(run, source)
         events = _switch_events_off(run, source)
         return {"loads": loads, "stopped": [node.conn_id for node in source.config.nodes], "events": events}
@@ -63,20 +64,36 @@ def _ensure_approved(run: CutoverRun, plan: Plan) -> None:
     ensure_plan_fresh(plan, now, timedelta(seconds=run.access.config.approval.timeout_seconds))
 
 
-def _answers(source: SiteAccess) -> bool:
-    """Tell whether Analytics is there to be asked; a source that was stopped by hand runs no load."""
-    return any(state is Port.OPEN for part, (state, _) in port_states(source).items() if part.startswith("analytics"))
+def _can_tell_loads(source: SiteAccess) -> bool:
+    """Tell whether Analytics is there to be asked; a source that was stopped by hand runs no load.
+
+    :raises PreconditionError: a Loader runs and Analytics does not: nobody can tell whether it is at work.
+    """
+    listening = [part for part, (state, _) in port_states(source).items() if state is Port.OPEN]
+    if any(part.startswith("analytics") for part in listening):
+        return True
+    if loaders := [part for part in listening if part.startswith("loader")]:
+        raise PreconditionError(
+            f"{', '.join(loaders)} runs, and Analytics does not answer whether a load is under way",
+            where=f"site {source.name}",
+            fix="Start Analytics, or stop the Loaders yourself when no load runs; then clear this task.",
+        )
+    return False
 
 
 def _stop_loaders(run: CutoverRun, source: SiteAccess) -> dict[str, str]:
-    """Stop every Loader while no load runs, and return how the last load of each schema ended."""
-    before = _loads(source)
-    if busy := _busy(before):
+    """Stop every Loader while no load runs, and return how the last load of each schema ended.
+
+    A try that comes later is held against what the first one saw: a load that the first one interrupted stays one.
+    """
+    now = _loads(source)
+    if busy := _busy(now):
         raise TransientError(
             f"a load runs: {busy}",
             where=f"site {source.name}",
             fix="It is waited for; end it in Incorta if it takes too long, then clear this task.",
         )
+    before = run.folder.loads_before() or run.folder.keep_loads({name: str(status) for name, status in now.items()})
     key = run.script_key(StepName.QUIESCE)
     _on_nodes(source, partial(_stop_loader, source, key))
     after = _loads(source)
@@ -89,7 +106,7 @@ def _stop_loaders(run: CutoverRun, source: SiteAccess) -> dict[str, str]:
     return {name: str(status) for name, status in after.items()}
 
 
-def _interrupted(before: dict[str, SchemaStatus], after: dict[str, SchemaStatus]) -> list[str]:
+def _interrupted(before: dict[str, str], after: dict[str, SchemaStatus]) -> list[str]:
     return [name for name, status in after.items() if status is SchemaStatus.INTERRUPTED != before.get(name)]
 
 
@@ -120,8 +137,13 @@ def _stop_the_rest(run: CutoverRun, source: SiteAccess) -> None:
 
 
 def _switch_events_off(run: CutoverRun, source: SiteAccess) -> list[str]:
-    """Switch the database's events off: they write without any service. Which were on is written down before."""
-    names = sorted({*run.folder.source_events(), *events_on(source.database)})
+    """Switch the database's events off: they write without any service. Which were on is written down before.
+
+    Those that a cutover before this one switched off, and that nobody switched on since, count as on.
+    """
+    others = [folder for folder, plan in CutoverFolder.all(run.target.catalog.root) if plan.source == source.name]
+    known = {name for folder in others if not folder.is_closed() for name in folder.source_events()}
+    names = sorted({*known, *run.folder.source_events(), *events_on(source.database)})
     run.folder.save_source_events(names)
     switch_events(source.database, names, DISABLED)
     return names

@@ -41,7 +41,7 @@ def restore(run: CutoverRun) -> Result:
         point = run.point()
         mapping = run.access.config.metadata.mapping
         inventory = carried(run.target.database, point_inventory(catalog, point), mapping)
-        if _is_replica(run, inventory):
+        if plan.mode.is_cutover and _is_replica(run, inventory):
             unfenced = unfence_target(run)
             return {
                 "tables": point.tables,
@@ -79,7 +79,10 @@ def restore(run: CutoverRun) -> Result:
 
 
 def _is_replica(run: CutoverRun, inventory: Inventory) -> bool:
-    """Cut the target's replica off, if the topology has one, and return whether it is what the point holds."""
+    """Cut the target's replica off, if the topology has one, and return whether it is what the point holds.
+
+    A drill leaves the replica of its site alone.
+    """
     if run.access.config.metadata.replica is None:
         return False
     return take_over(run.target.database, run.target.replica_account, inventory)

@@ -51,12 +51,18 @@ def question(run: CutoverRun, page: str) -> str:
     )
 
 
+def decided_to_roll_back(run: CutoverRun) -> str | None:
+    """Return who decided to roll this cutover back: that stands, also while it cannot be carried out."""
+    return run.folder.roll_back()
+
+
 def decide(run: CutoverRun, chosen: Sequence[str], *, by: str) -> Abandoned | None:
     """Carry out what was decided, and return what was given up; None when it is to be committed.
 
     :param by: the account that answered, or :data:`NOBODY`.
     """
-    if list(chosen) == [ROLL_BACK]:
+    if list(chosen) == [ROLL_BACK] or decided_to_roll_back(run):
+        run.folder.keep_roll_back(by)
         run.note("cutover.roll_back.decided", "roll back", {"by": by}, actor=by)
         return abort(run.access, run.run_id, by=by)
     if list(chosen) != [COMMIT]:

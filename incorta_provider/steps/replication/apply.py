@@ -12,6 +12,7 @@ from __future__ import annotations
 from incorta_provider.dr.epoch import ensure_epoch
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import NothingToDo, PreconditionError
+from incorta_provider.steps.replication.fenced import ensure_not_opened
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.target import ApplyReport
@@ -38,5 +39,6 @@ def _point(run: ReplicationRun) -> RecoveryPoint:
 
 
 def ensure_still_active(run: ReplicationRun, begun: RunRecord | RecoveryPoint) -> None:
-    """Refuse to write to the target when a cutover changed the roles since the run opened."""
+    """Refuse to write to the target when a cutover changed the roles since the run opened, or a person opened it."""
     ensure_epoch(begun.epoch, role_at(run.access, run.target), active=begun.source)
+    ensure_not_opened(run.access, run.target, begun.epoch)

@@ -20,7 +20,7 @@ from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.exceptions import DrError, FencingError, NothingToDo, PreconditionError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.incorta_release import incorta_release
-from incorta_provider.steps.locking import REPLICATION, give_back, hold
+from incorta_provider.steps.locking import CUTOVER, REPLICATION, give_back, hold
 from incorta_provider.steps.replication.fenced import ensure_not_opened
 from incorta_provider.steps.replication.guard import ensure_nobody_is_let_through, held_run
 from incorta_provider.steps.replication.reprotect import reprotect
@@ -49,12 +49,16 @@ def open_run(run: ReplicationRun) -> RunRecord:
 
 @contextmanager
 def _lock(run: ReplicationRun) -> Iterator[None]:
-    """Take the group's lock, and give it back when the run does not open: no later task would do that."""
-    _take_lock(run)
+    """Take the group's lock, and give it back when the run does not open: no later task would do that.
+
+    A lock that the run came with stays: a cutover that syncs holds it until its end.
+    """
+    taken = _take_lock(run)
     try:
         yield
     except BaseException:
-        _give_back(run)
+        if taken:
+            _give_back(run)
         raise
 
 
@@ -66,14 +70,18 @@ def _give_back(run: ReplicationRun) -> None:
         log.error("the lock could not be given back: %s", error)
 
 
-def _take_lock(run: ReplicationRun) -> None:
+def _take_lock(run: ReplicationRun) -> bool:
+    """Take the lock, and return whether it is this run's to give back: a cutover came with its own."""
     owner = run.lock_owner
 
     def is_dead(holder: LockOwner) -> bool:
         return holder.purpose == REPLICATION and holder.dag_id == owner.dag_id
 
     with connect(run.target.zookeeper) as session:
-        hold(GroupLock(session, run.access.name), owner, run.note, supersedes=is_dead)
+        lock = GroupLock(session, run.access.name)
+        holder = lock.holder()
+        hold(lock, owner, run.note, supersedes=is_dead)
+    return holder is None or (holder.run_id, holder.purpose) != (owner.run_id, CUTOVER)
 
 
 def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:

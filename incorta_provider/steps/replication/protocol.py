@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.steps.replication.apply import apply
 from incorta_provider.steps.replication.check import check
@@ -24,11 +26,15 @@ def replicate(run: ReplicationRun) -> RecoveryPoint:
     return point
 
 
-def make_point(run: ReplicationRun) -> RecoveryPoint:
-    """Make and seal one recovery point; the group's lock stays with the run."""
+def make_point(run: ReplicationRun, *, dumped: Callable[[], None] = lambda: None) -> RecoveryPoint:
+    """Make and seal one recovery point; the group's lock stays with the run.
+
+    :param dumped: called once the metadata are dumped, before anything is proven.
+    """
     open_run(run)
     pre_copy(run)
     dump_metadata(run)
+    dumped()
     final_copy(run)
     check(run)
     prove_dump(run)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.approval import APPROVE
-from incorta_provider.dr.epoch import steady_role
+from incorta_provider.dr.epoch import Role, abandoned_role, steady_role
 from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import NothingToDo
+from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.cutover import fence_source as fence_source_module
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.fence import fence
@@ -78,7 +80,10 @@ def test_an_old_primary_is_fenced_when_it_comes_back_and_the_ledger_knows(bench:
         look(bench)
 
 
-def test_what_comes_back_in_parts_is_fenced_in_parts_and_each_part_once(bench: Bench, databases: Databases) -> None:
+def test_what_comes_back_in_parts_is_fenced_in_parts_and_what_was_stopped_is_looked_at_again(
+    bench: Bench, databases: Databases
+) -> None:
+    """A node that was stopped may have started its services with its site's power."""
     run = fenced_run(bench)
     bench.nodes.down.remove("berlin_node2")
     assert look(bench)["berlin"]["stopped"] == ["services of berlin_node2"]
@@ -86,8 +91,29 @@ def test_what_comes_back_in_parts_is_fenced_in_parts_and_each_part_once(bench: B
     bench.nodes.calls.clear()
     result = look(bench)["berlin"]
     assert (sorted(result["stopped"]), result["unfenced"]) == (sorted(PARTS), False)
-    assert bench.nodes.told("berlin_node2") == []
+    assert bench.nodes.told("berlin_node2") == ["stop loaderService", "stop node"]
     assert run.folder.result(StepName.FENCE) == result
+
+
+def test_a_site_that_became_active_while_it_is_looked_at_is_left_alone(
+    bench: Bench, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody gives the cutover up behind the watcher's look at the roles, and before it acts."""
+    run = fenced_run(bench)
+    came_back(bench, databases)
+    bench.nodes.calls.clear()
+    given_up = abandoned_role(bench.ensembles.role("newyork"), by="dana", run_id=run.run_id, at=bench.clock.now)
+    looked = fence_source_module.copy_role
+
+    def copy(access: GroupAccess, site: SiteAccess, role: Role) -> None:
+        looked(access, site, role)
+        bench.ensembles.set_role("newyork", given_up)
+
+    monkeypatch.setattr(fence_source_module, "copy_role", copy)
+    with pytest.raises(NothingToDo):
+        look(bench)
+    assert bench.nodes.calls == []
+    assert databases.marks == {}
 
 
 def test_while_nothing_changes_the_ledger_stays_as_it_is(bench: Bench, databases: Databases) -> None:

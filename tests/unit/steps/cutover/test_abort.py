@@ -10,10 +10,12 @@ from incorta_provider.dr.plan import Mode, StepName
 from incorta_provider.dr.schema_switch import Stage, Switch
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.switch_journal import write_switch
+from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover import abort as abort_module
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.fence import fence
+from incorta_provider.steps.cutover.quiesce import quiesce
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.replication.open import open_run
 from tests.builders.group import SITES, Bench, cutover_run, done_before, frozen_plan, replication_run
@@ -74,8 +76,24 @@ def test_what_the_cutover_may_have_started_is_stopped_first(bench: Bench) -> Non
     bench.nodes.down.clear()
     bench.nodes.calls.clear()
     assert abort(bench.access, run.run_id, by="dana").role.active == "berlin"
-    assert bench.nodes.told("newyork_node2") == ["stop loaderService", "stop node"]
+    once = ["stop loaderService", "stop node"]
+    assert bench.nodes.told("newyork_node2") == once * 2, "a start that was under way may have ended behind the first"
     assert bench.nodes.told("newyork_node1")[-1] == "stop node"
+
+
+def test_no_site_is_opened_or_started_while_the_target_is_not_proven_to_be_stopped(bench: Bench) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, StepName.START_LOADER)
+    bench.nodes.ports = {("newyork_node2", "loader"): Port.OPEN}
+    bench.nodes.stubborn.add("newyork_node2")
+    with pytest.raises(TransientError, match="not proven to be stopped: loader of newyork_node2: still listens"):
+        abort(bench.access, run.run_id, by="dana")
+    assert bench.ensembles.role("newyork").active == "berlin"
+    assert not run.folder.is_aborted()
+    bench.nodes.ports.clear()
+    assert abort(bench.access, run.run_id, by="dana").role.epoch == 3
+    assert run.folder.is_aborted()
 
 
 def restored(run: CutoverRun) -> None:
@@ -138,14 +156,21 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sites
 
 
-def test_a_planned_cutover_that_only_stopped_its_source_starts_it_again_and_changes_no_role(
+def test_a_planned_cutover_that_only_stopped_its_source_starts_it_again_under_a_new_epoch(
     bench: Bench, started: list[str]
 ) -> None:
+    """Without one, a final sync that is under way would end, and the fence come behind it."""
     run = cutover_run(bench)
     frozen_plan(bench, run, Mode.PLANNED)
     done_before(bench, run, StepName.FENCE)
     done = abort(bench.access, run.run_id, by="dana")
-    assert (done.role.epoch, done.role.active, done.started, done.start_left) == (1, "berlin", "berlin", "")
+    assert (done.role.epoch, done.role.active, done.started, done.start_left) == (2, "berlin", "berlin", "")
+    assert bench.ensembles.role("berlin") == bench.ensembles.role("newyork")
+    with pytest.raises(PreconditionError, match="the cutover was given up"):
+        quiesce(run)
+    (run.folder.root / "aborted.json").unlink()  # as if it died before it wrote that down
+    with pytest.raises(FencingError, match="this work began under epoch 1"):
+        quiesce(run)
     assert started == ["berlin"]
     assert bench.last("cutover.source.started") == {"site": "berlin"}
     assert run.folder.progress().given_up

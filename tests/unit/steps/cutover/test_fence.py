@@ -340,3 +340,18 @@ def test_an_approval_of_a_cutover_that_was_given_up_opens_nothing_again(bench: B
     with pytest.raises(PreconditionError, match="the cutover was given up"):
         fence(run)
     assert bench.ensembles.role("newyork").active == "berlin"
+
+
+def test_who_takes_a_promotion_up_takes_over_what_was_found_before_it(bench: Bench) -> None:
+    """Else the way back of the second would lead to what the first one had set."""
+    first, second = cutover_run(bench, "manual__1"), cutover_run(bench, "manual__2")
+    frozen_plan(bench, first)
+    approved(bench, first)
+    fence(first)
+    first.folder.save_source_events(["nightly"])
+    first.folder.remember_traffic("dns", None)
+    frozen_plan(bench, second)
+    approved(bench, second)
+    fence(second)
+    assert second.folder.source_events() == ["nightly"]
+    assert second.folder.traffic_before() == first.folder.traffic_before()

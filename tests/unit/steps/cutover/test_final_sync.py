@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from incorta_provider.dr.plan import Mode, StepName
@@ -29,7 +31,7 @@ def syncing(bench: Bench, monkeypatch: pytest.MonkeyPatch, **point: object) -> l
     """Let the protocol seal a point at once; return the runs that it was given."""
     runs: list[ReplicationRun] = []
 
-    def make(run: ReplicationRun) -> RecoveryPoint:
+    def make(run: ReplicationRun, *, dumped: Callable[[], None]) -> RecoveryPoint:
         runs.append(run)
         return sealed_point(bench.catalog, run.run_id, opened_at=NOON, **point)
 
@@ -70,7 +72,7 @@ def test_a_point_that_lacks_a_file_is_not_promoted(
 
 
 def test_a_lock_that_another_holds_is_waited_for(run: CutoverRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(_: ReplicationRun) -> RecoveryPoint:
+    def busy(_: ReplicationRun, *, dumped: Callable[[], None]) -> RecoveryPoint:
         raise TransientError("the lock is held")
 
     monkeypatch.setattr(module, "make_point", busy)

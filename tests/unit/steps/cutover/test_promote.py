@@ -49,7 +49,6 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return ["nightly"]
 
     monkeypatch.setattr(promote_module, "enable_events", enable)
-    monkeypatch.setattr(promote_module, "switch_events", lambda endpoint, names, status: None)
     return switched
 
 

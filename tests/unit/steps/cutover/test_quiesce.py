@@ -146,3 +146,32 @@ def test_events_of_the_database_are_switched_off_and_never_forgotten(
     assert events == []
     assert run.folder.source_events() == ["heartbeat"]
     assert quiesce(run)["events"] == ["heartbeat"]
+
+
+def test_a_load_that_the_first_try_interrupted_stays_one_for_the_next(run: CutoverRun, answers: Answers) -> None:
+    answers({"SALES": GOOD}, {"SALES": SchemaStatus.INTERRUPTED})
+    with pytest.raises(PreconditionError, match="a load began while"):
+        quiesce(run)
+    answers({"SALES": SchemaStatus.INTERRUPTED}, {"SALES": SchemaStatus.INTERRUPTED})
+    with pytest.raises(PreconditionError, match="a load began while the Loaders were stopped: SALES"):
+        quiesce(run)
+    answers({"SALES": GOOD}, {"SALES": GOOD})  # Incorta finished it
+    assert quiesce(run)["loads"] == {"SALES": "Succeeded"}
+
+
+def test_a_loader_that_nobody_can_be_asked_about_is_not_stopped(bench: Bench, run: CutoverRun) -> None:
+    del bench.nodes.ports["berlin_node1", "analytics"]
+    with pytest.raises(PreconditionError, match="loader of berlin_node1 runs, and Analytics does not answer"):
+        quiesce(run)
+    assert bench.nodes.calls == []
+
+
+def test_events_that_a_cutover_before_switched_off_count_as_on(
+    bench: Bench, run: CutoverRun, answers: Answers, events: list[str]
+) -> None:
+    earlier = cutover_run(bench, "manual__0")
+    frozen_plan(bench, earlier, Mode.PLANNED)
+    earlier.folder.save_source_events(["nightly"])
+    answers({}, {})
+    assert quiesce(run)["events"] == ["heartbeat", "nightly"]
+    assert run.folder.source_events() == ["heartbeat", "nightly"]

@@ -7,11 +7,19 @@ import pytest
 from incorta_provider.dr.epoch import RoleState
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.topology import CommitWindow
-from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError
+from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.steps.cutover import abort as abort_module
 from incorta_provider.steps.cutover.promote import promote
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.cutover.window import COMMIT, NOBODY, ROLL_BACK, decide, on_silence, question
+from incorta_provider.steps.cutover.window import (
+    COMMIT,
+    NOBODY,
+    ROLL_BACK,
+    decide,
+    decided_to_roll_back,
+    on_silence,
+    question,
+)
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan
 
 Silence = Literal["commit", "roll_back", "keep"]
@@ -81,3 +89,20 @@ def test_without_a_window_there_is_nothing_to_decide(bench: Bench) -> None:
     frozen_plan(bench, run)
     with pytest.raises(NothingToDo):
         decide(run, [COMMIT], by="omar")
+
+
+def test_a_roll_back_that_could_not_be_carried_out_stands(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task is tried again, and must neither ask again nor take silence for a commit."""
+    run = windowed(bench, "commit")
+    bench.ensembles.down.add("newyork_zookeeper")
+    with pytest.raises(TransientError):
+        decide(run, [ROLL_BACK], by="hana")
+    assert decided_to_roll_back(run) == "hana"
+    bench.ensembles.down.clear()
+    with pytest.raises(PreconditionError, match="the cutover was given up"):
+        promote(run)
+    monkeypatch.setattr(abort_module, "return_schema", lambda *_: None)
+    done = decide(run, [COMMIT], by=NOBODY)
+    assert done is not None
+    assert done.role.active == "berlin"
+    assert StepName.COMMIT_WINDOW not in run.folder.done()
