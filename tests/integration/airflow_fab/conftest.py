@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -63,15 +62,16 @@ def people() -> Iterator[People]:
         lab.connections_file.write_text(json.dumps({"some_node": {"conn_type": "generic"}}), encoding="utf-8")
         settings = FabSettings(lab, DAGS)
         runner.prepare(settings)
-        runner.run_command(settings, "dags", "reserialize")
         password = secrets.token_urlsafe(12)
-        roles_made = _shell(settings, _script(lab.root))
-        who = ["--username", ADMIN, "--firstname", ADMIN, "--lastname", ADMIN, "--email", f"{ADMIN}@example.com"]
-        runner.run_command(settings, "users", "create", *who, "--role", "Admin", "--password", password)
+        groups = Topology.model_validate(topology_document(lab.root)).groups
+        roles = [line for line in role_script(groups) if line.startswith(("airflow ", "known "))]
+        who = f"--username {ADMIN} --firstname {ADMIN} --lastname {ADMIN} --email {ADMIN}@example.com"
+        admin = f"airflow users create {who} --role Admin --password {password}"
+        said = _airflow(settings, ["airflow dags reserialize", *roles, admin])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(runner, "START_SECONDS", 600)  # the first start of FAB writes all of its permissions
             runner.up(settings, lambda _: None)
-        made = People(settings.url, password, roles_made)
+        made = People(settings.url, password, said)
         with made.session(ADMIN) as session:
             for name, role in PEOPLE.items():
                 _make(session, name, role, password)
@@ -85,22 +85,16 @@ def _make(session: httpx.Client, name: str, role: str, password: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def _script(root: Path) -> str:
-    groups = Topology.model_validate(topology_document(root)).groups
-    return "\n".join(role_script(groups))
-
-
-def _shell(settings: Settings, script: str) -> str:
-    """Run a script where ``airflow`` is this environment's."""
-    folder = settings.home / "bin"
-    folder.mkdir()
-    program = folder / "airflow"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m airflow "$@"\n')
-    program.chmod(0o755)
-    environment = marked_environment(settings.lab, "", "roles", settings.environment())
-    environment["PATH"] = os.pathsep.join([str(folder), os.environ["PATH"]])
+def _airflow(settings: Settings, commands: list[str]) -> str:
+    """Run commands of this environment's Airflow, and return what they complained of."""
     done = subprocess.run(
-        ["sh"], input=script, env=environment, cwd=settings.home, capture_output=True, text=True, check=False
+        [sys.executable, str(Path(__file__).with_name("in_one_process.py"))],
+        input="\n".join(commands),
+        env=marked_environment(settings.lab, "", "roles", settings.environment()),
+        cwd=settings.home,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stderr
