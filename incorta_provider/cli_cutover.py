@@ -12,8 +12,12 @@ from incorta_provider.dr.request import Request, confirmation_phrase
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.commit import commit
+from incorta_provider.steps.cutover.report import ledger_lines, report_so_far
 from incorta_provider.steps.cutover.request import proposed_plan
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
+from incorta_provider.steps.drill.request import proposed_drill
+from incorta_provider.steps.drill.run import drill_run
+from incorta_provider.steps.report_page import report_page
 
 DRY_RUN = "dry run"
 
@@ -35,11 +39,14 @@ def add_cutover(
         parser.set_defaults(command=lambda arguments: command(group(arguments), arguments, user()))
         return parser
 
-    _add_plan(add(commands, "plan", "print the plan of a cutover, with each command that it would run", _plan))
+    _add_plan(add(commands, "plan", "print the plan of a cutover or drill, with each command that it would run", _plan))
     actions = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
+    reporting = add(actions, "report", "print its report as it is by now, as JSON or as a page", _report)
+    reporting.add_argument("--page", action="store_true", help="as one HTML page that needs nothing else")
     skipping = add(actions, "skip", "leave an optional step out, for a reason", _skip)
     for parser in (
         add(actions, "show", "print its plan, what is done, and what comes next", _show),
+        reporting,
         skipping,
         add(actions, "abort", "give up a cutover that was not promoted", _abort),
         add(actions, "commit", "drop the metadata that a promoted site had before; there is no way back", _commit),
@@ -70,11 +77,17 @@ def _plan(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
         requested_at=now,
         created_at=now,
     )
-    run = CutoverRun(access=access, target=access.site(arguments.site), run_id=DRY_RUN, actor=user)
-    plan = proposed_plan(run, request)
+    plan = _proposed(access, request, user)
     print(plan.to_markdown())
     _print_commands(plan)
     return 0
+
+
+def _proposed(access: GroupAccess, request: Request, user: str) -> Plan:
+    if request.mode.is_cutover:
+        run = CutoverRun(access=access, target=access.site(request.target), run_id=DRY_RUN, actor=user)
+        return proposed_plan(run, request)
+    return proposed_drill(drill_run(access, request.target, DRY_RUN, user), request)
 
 
 def _print_commands(plan: Plan) -> None:
@@ -100,6 +113,13 @@ def _show(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
         print(f"  {step.name} at {step.site}: {state}")
     if progress.given_up:
         print("it was given up")
+    return 0
+
+
+def _report(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
+    run = find_run(access, arguments.run, user)
+    report = report_so_far(run)
+    print(report_page(report, ledger_lines(run)[0]) if arguments.page else report.model_dump_json(indent=2))
     return 0
 
 

@@ -28,7 +28,8 @@ class ReplicaState:
     :ivar received: position of what it has read.
     :ivar applied: position of what its data hold.
     :ivar tables: the pattern of the tables that it takes; empty for all.
-    :ivar errors: the last ones, in the server's words.
+    :ivar receive_error: why it is not connected, in the server's words; empty when it is.
+    :ivar apply_error: why it could not apply something, the last time that it tried.
     """
 
     source: str
@@ -37,7 +38,8 @@ class ReplicaState:
     received: str
     applied: str
     tables: str
-    errors: tuple[str, ...] = ()
+    receive_error: str = ""
+    apply_error: str = ""
 
 
 def ranges(position: str) -> Ranges:
@@ -95,7 +97,13 @@ def problems(state: ReplicaState, *, source: str, tables: str) -> list[str]:
     :param source: ``host:port`` of the server that it should read from.
     :param tables: the pattern of the tables that it should take.
     """
-    found = list(state.errors)
+    found = not_held(state, source=source, tables=tables)
+    return [state.apply_error, *found] if state.apply_error else found
+
+
+def not_held(state: ReplicaState, *, source: str, tables: str) -> list[str]:
+    """Return the same, but for what failed when it applied last: it is about to try again."""
+    found = [state.receive_error] if state.receive_error else []
     if state.source != source:
         found.append(f"it reads from {state.source}, and the active site's server is {source}")
     if not state.receiving:

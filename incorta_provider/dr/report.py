@@ -8,16 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 PAST_RUNS = 5
 """So many of the newest earlier cutovers and drills say what is usual."""
 
 
+DRILL = "drill"
+
+
+def kind_of(mode: str) -> str:
+    """Return what a run of a mode is.
+
+    >>> kind_of("unplanned"), kind_of("drill")
+    ('unplanned cutover', 'drill')
+    """
+    return DRILL if mode == DRILL else f"{mode} cutover"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")  # a report outlives the release that wrote it
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unknown_is_absent(cls, fields: Any) -> Any:
+        """What is not known stands in older reports and in those of drills as nothing."""
+        known = isinstance(fields, Mapping)
+        return {name: value for name, value in fields.items() if value is not None} if known else fields
 
 
 class StepTime(_Part):
@@ -49,28 +68,32 @@ class FailedTry(_Part):
 class PastRun(_Part):
     """An earlier cutover or drill of the same site.
 
+    :ivar began_at: when it was approved; a drill, which nobody approves, when it was requested.
     :ivar steps: seconds by step.
     """
 
-    kind: str
     mode: str
     run_id: str
     recovery_point: str
-    approved_at: AwareDatetime
+    began_at: AwareDatetime
     rto_seconds: float
     steps: dict[str, float]
 
+    @property
+    def kind(self) -> str:
+        """What it was, in words."""
+        return kind_of(self.mode)
+
     @classmethod
     def of(cls, report: Report) -> Self | None:
-        """Return what an earlier report says; None of one that was not approved or never verified the service."""
-        if report.rto_seconds is None or report.approved_at is None:
+        """Return what an earlier report says; None of one that never came to a verified service."""
+        if report.rto_seconds is None:
             return None
         return cls(
-            kind=report.kind,
             mode=report.mode,
             run_id=report.run_id,
             recovery_point=report.recovery_point,
-            approved_at=report.approved_at,
+            began_at=report.approved_at or report.requested_at,
             rto_seconds=report.rto_seconds,
             steps={step.name: step.seconds for step in report.steps},
         )
@@ -92,16 +115,29 @@ class Metadata(_Part):
     rows: int | None = None
 
 
+def _in_words(database: object) -> object:
+    """Tell what a fence did at a database as a sentence; what is words already stays as it is."""
+    if not isinstance(database, dict):
+        return database
+    told = {
+        "locked": database.get("accounts"),
+        "not locked, for they may do everything": database.get("administrators"),
+        "events off": database.get("events"),
+    }
+    parts = [f"{what}: {', '.join(map(str, names))}" for what, names in told.items() if names]
+    return "; ".join([*parts, f"read_only {database.get('read_only')}"])
+
+
 class Fence(_Part):
     """What of the source is fenced, and why the rest is not.
 
-    :ivar database: what its database refuses, or why it refuses nothing.
+    :ivar database: how its metadata database is fenced, in words; empty where that was not tried.
     """
 
     epoch: int | None = None
     stopped: tuple[str, ...] = ()
     not_reached: dict[str, str] = {}
-    database: dict[str, Any] | str | None = None
+    database: Annotated[str, BeforeValidator(_in_words)] = ""
 
 
 class Service(_Part):
@@ -115,7 +151,6 @@ class Service(_Part):
 class Report(_Part):
     """What ``report.json`` holds.
 
-    :ivar kind: ``cutover`` or ``drill``.
     :ivar outcome: how it ended, or that it is under way.
     :ivar rpo_seconds: the loss in time, to the end of the fence; None before it.
     :ivar rpo_met: None while it is not known: a source that was never fenced may go on still.
@@ -125,7 +160,6 @@ class Report(_Part):
     :ivar exceptions: what a reader must know, one sentence each.
     """
 
-    kind: str = "cutover"
     outcome: str = "promoted"
     group: str
     run_id: str
@@ -157,6 +191,16 @@ class Report(_Part):
     fence: Fence = Fence()
     service: Service = Service()
     exceptions: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What it was, in words."""
+        return kind_of(self.mode)
+
+    @property
+    def title(self) -> str:
+        """The headline."""
+        return f"{'Drill' if self.mode == DRILL else 'Cutover'} of {self.group} to {self.target}"
 
     @property
     def end_seconds(self) -> float:
@@ -215,8 +259,8 @@ def newest_runs(reports: Iterable[Report], *, run_id: str, before: AwareDatetime
     :param before: when that run was requested.
     """
     runs = [run for report in reports if report.run_id != run_id and (run := PastRun.of(report)) is not None]
-    earlier = [run for run in runs if run.approved_at < before]
-    return tuple(sorted(earlier, key=lambda run: run.approved_at, reverse=True)[:PAST_RUNS])
+    earlier = [run for run in runs if run.began_at < before]
+    return tuple(sorted(earlier, key=lambda run: run.began_at, reverse=True)[:PAST_RUNS])
 
 
 def fence_exceptions(source: str, fence: Fence) -> list[str]:

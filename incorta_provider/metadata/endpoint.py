@@ -82,8 +82,10 @@ class Endpoint:
         """
         return self.connect_to(self.schema)
 
-    def connect_to(self, schema: str | None) -> Session:
+    def connect_to(self, schema: str | None, *, seconds: int = STATEMENT_SECONDS) -> Session:
         """Log in to another schema of the server, or to none.
+
+        :param seconds: how long one statement may take.
 
         The password is handed over as bytes: the driver would encode text as Latin-1, the client programs use UTF-8.
         """
@@ -99,8 +101,8 @@ class Endpoint:
                 autocommit=True,
                 init_command=_PINNED if self.logged else f"{_PINNED}, sql_log_bin = 0",
                 connect_timeout=CONNECT_SECONDS,
-                read_timeout=STATEMENT_SECONDS,
-                write_timeout=STATEMENT_SECONDS,
+                read_timeout=seconds,
+                write_timeout=seconds,
                 ssl=self.tls.context() if self.tls else None,
             )
 

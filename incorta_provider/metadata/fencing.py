@@ -70,8 +70,15 @@ def ensure_fence_rights(endpoint: Endpoint) -> None:
 
     :raises ConfigurationError: lists the GRANT statements that are missing.
     """
-    with endpoint.connect_to(None) as session, translated(endpoint.label):
-        _ensure_rights(session, engine_of(session), endpoint)
+    with endpoint.connect_to(None) as session, translated(endpoint.label), session.cursor() as cursor:
+        cursor.execute("SHOW GRANTS")
+        absent = lacking([str(line) for (line,) in cursor.fetchall()], fence_grants(engine_of(session)))
+        cursor.execute("SELECT CURRENT_USER()")
+        (me,) = cursor.fetchone() or ("",)
+    if absent:
+        user, _, host = str(me).rpartition("@")
+        needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in absent)
+        raise ConfigurationError("the account lacks rights to fence", where=endpoint.label, fix=f"Run: {needed}")
 
 
 def fence_schema(endpoint: Endpoint, mark: FenceMark, *, login: str) -> Fenced:
@@ -84,10 +91,10 @@ def fence_schema(endpoint: Endpoint, mark: FenceMark, *, login: str) -> Fenced:
     :raises ConfigurationError: the account lacks a right, or is Incorta's own.
     """
     _ensure_other(endpoint, login)
+    ensure_fence_rights(endpoint)
     there = endpoint.unlogged()
     with holding(there, FENCE_SCHEMA) as session, translated(there.label):
         engine = engine_of(session)
-        _ensure_rights(session, engine, there)
         writers = read_writers(session, engine, there.schema, login)
         others = other_schemas(session, there.schema)
         events = events_on(there)
@@ -123,12 +130,14 @@ def unfence_schema(endpoint: Endpoint, *, events: bool) -> FenceMark | None:
     :param events: whether events that the fence switched off are switched on again.
     :raises TransientError: something is still locked; the mark stays, so that it can be repeated.
     """
+    if fence_mark(endpoint) is None:
+        return None
+    ensure_fence_rights(endpoint)
     there = endpoint.unlogged()
     with holding(there, FENCE_SCHEMA) as session, translated(there.label):
         engine = engine_of(session)
         if (mark := read_mark(session, there.schema)) is None:
             return None
-        _ensure_rights(session, engine, there)
         lock(session, mark.accounts, "UNLOCK")
         if mark.read_only:
             set_read_only(session, engine, "OFF")
@@ -152,18 +161,6 @@ def _ensure_other(endpoint: Endpoint, login: str) -> None:
             where=endpoint.label,
             fix="Give metadata.fence_conn_id an account of its own; docs/connections.md.",
         )
-
-
-def _ensure_rights(session: Session, engine: Engine, endpoint: Endpoint) -> None:
-    with session.cursor() as cursor:
-        cursor.execute("SHOW GRANTS")
-        absent = lacking([str(line) for (line,) in cursor.fetchall()], fence_grants(engine))
-        cursor.execute("SELECT CURRENT_USER()")
-        (me,) = cursor.fetchone() or ("",)
-    if absent:
-        user, _, host = str(me).rpartition("@")
-        needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in absent)
-        raise ConfigurationError("the account lacks rights to fence", where=endpoint.label, fix=f"Run: {needed}")
 
 
 def _tried(parts: Mapping[str, Callable[[], None]], where: str) -> dict[str, str]:

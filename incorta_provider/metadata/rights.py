@@ -41,8 +41,9 @@ SCHEMA_RIGHTS = (
 )
 """On the metadata schema, on the scratch schemas and on those beside it: what a dump reads and a restore writes."""
 
-REPLICA_RIGHTS = ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN", "SLAVE MONITOR")
-"""Of the account that replicates, at every site: to be read from, to set a replica up and hold it, to see how it is."""
+REPLICA_RIGHTS = ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN", "SLAVE MONITOR", "RELOAD")
+"""Of the account that replicates, at every site: to be read from; to set a replica up and hold it; to see how it is; to
+forget its source."""
 
 _MARIADB = MariaDb("")
 

@@ -17,7 +17,7 @@ from incorta_provider.dr.inventory import DISABLED, ENABLED, Event
 from incorta_provider.dr.schema_switch import Holdings, moves, rename_statement
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of
+from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of, unchanged
 from incorta_provider.metadata.ddl import definer_clause, encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
@@ -60,6 +60,7 @@ def make_live(
         _make_room(session, endpoint.schema, holdings, (source, aside))
         drop_code(session, source, "TRIGGER")
         waiting = tables_of(session, source)
+        kept = unchanged(endpoint, holdings)
         started = time.monotonic()
         drop_code(session, endpoint.schema, "EVENT", "TRIGGER")
         renames = moves(
@@ -73,9 +74,9 @@ def make_live(
         with session.cursor() as cursor:
             if renames:
                 cursor.execute(rename_statement(renames))
-            drop_code(session, endpoint.schema, "VIEW", "ROUTINE")
+            drop_code(session, endpoint.schema, "VIEW", "ROUTINE", but=kept)
             _set_collation(session, endpoint.schema, holdings)
-    left_out = make_code(endpoint, holdings, partly=partly)
+    left_out = make_code(endpoint, holdings.without(kept), partly=partly)
     window = Window(round(time.monotonic() - started, 3), left_out)
     log.info("%s: %d tables moved, the window was %.3f s", endpoint.label, len(renames), window.seconds)
     return window

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from incorta_provider.connection import ConnectionInfo, Connections
-from incorta_provider.dr.topology import Group, Node, Site, Topology
+from incorta_provider.dr.site import Node, Site
+from incorta_provider.dr.topology import Group, Topology
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.node import IncortaNode
@@ -143,6 +144,17 @@ class GroupAccess:
                 fix="Choose one of these.",
             )
         return SiteAccess(name, self.config.sites[name], self.connections)
+
+    def drill(self, name: str) -> SiteAccess:
+        """Return the place for drills at a site, as a site of its own with that site's catalog."""
+        config = self.site(name).config.for_drill()
+        if config is None:
+            raise ConfigurationError(
+                f"site {name} has no place for drills",
+                where=f"topology, group {self.name}",
+                fix="Describe one in its `drill:` section; see docs/drill.md.",
+            )
+        return SiteAccess(f"{name} (drill)", config, self.connections)
 
 
 def group_access(topology: Topology, name: str, connections: Connections, clock: Clock = utc_now) -> GroupAccess:

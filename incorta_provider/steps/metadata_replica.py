@@ -119,7 +119,7 @@ def _facts(access: GroupAccess, site: SiteAccess, state: ReplicaState) -> Iterat
         yield f"data at {state.applied}, which is no recovery point's position"
     else:
         yield f"data at {state.applied}, recovery point {held.id}, {held.age(access.clock()):.0f} s old"
-    if not state.errors:
+    if not state.receive_error:
         yield f"{lacking(state.applied, state.received)} transaction(s) received and held back for the next point"
 
 

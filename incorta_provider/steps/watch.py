@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from incorta_provider.dr.epoch import Role
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import NothingToDo, PreconditionError
+from incorta_provider.exceptions import DrError, NothingToDo
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.cutover.fence_source import fence_again
 from incorta_provider.steps.cutover.run import CutoverRun, Result
@@ -79,7 +79,7 @@ def _fenced_cutovers(access: GroupAccess) -> Iterator[tuple[CutoverFolder, Plan,
     for target in map(access.site, access.config.sites):
         try:
             target.catalog.ensure_there()
-        except PreconditionError as error:
+        except DrError as error:
             log.warning("the catalog of %s cannot be read: %s", target.name, error)
             continue
         for folder, plan in CutoverFolder.all(target.catalog.root):

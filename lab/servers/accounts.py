@@ -11,6 +11,7 @@
     ALL on ``incorta``                      Incorta itself; restore, rewriting, events on and off
     ALL on ``_dr_proof_%``                  the scratch schemas in which a dump is proven
     ALL on ``_dr_beside_%``                 the schemas in which a restore is made ready, and the one before is kept
+    ALL on ``_dr_drill_%``                  the schemas in which a point is tried out
     SELECT on ``mysql.proc``                dump of routines that another account made
     SELECT on ``mysql.user``                whether a definer exists at this site
     SELECT on ``mysql.global_priv``         whether an account is locked
@@ -71,6 +72,7 @@ def _user(account: str, password: str, schema: str, rights: tuple[str, ...]) -> 
         f"GRANT ALL ON `{schema}`.* TO {account};",
         f"GRANT ALL ON `\\_dr\\_proof\\_%`.* TO {account};",
         f"GRANT ALL ON `\\_dr\\_beside\\_%`.* TO {account};",
+        f"GRANT ALL ON `\\_dr\\_drill\\_%`.* TO {account};",
         *(f"GRANT SELECT ON mysql.`{table}` TO {account};" for table in _SYSTEM_TABLES),
     ]
 

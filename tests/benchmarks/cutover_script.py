@@ -1,10 +1,9 @@
 """What our cutover is held against: a shell script that does the same operations back to back, and nothing else.
 
-It stops both sites' Incorta, restores the metadata, gives them the site's values, compares the metadata with the
-dump and the files with a list that was made beforehand, starts the services in the documented order, each when the one
-before answers, and logs in.
-It has no approval, no journal, no lock, no epoch and no second try: it is a person who knows every command by heart and
-makes no mistake. It asks five times a second, where it waits.
+It stops both sites' Incorta, restores the metadata and compares them with the dump, gives them the site's values,
+compares the files with a list that was made beforehand, starts the services in the documented order, each when the one
+before answers, and logs in. It has no approval, no journal, no lock, no epoch and no second try: it is a person who
+knows every command by heart and makes no mistake. It asks five times a second, where it waits.
 """
 
 from __future__ import annotations

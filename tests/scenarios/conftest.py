@@ -12,6 +12,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.fencing import unfence_database
 from incorta_provider.steps.roles import initialise_roles
 from lab.incorta.database import connect
 from lab.incorta.install import install
@@ -81,6 +82,8 @@ def make_stage(lab: Lab) -> Callable[[], Stage]:
             primary=load_settings(lab.site(PRIMARY).node(1).home),
             dr=load_settings(lab.site(DR).node(1).home),
         )
+        for site in lab.sites:
+            unfence_database(stage.access.site(site.name), events=False)
         empty(stage.primary)
         stage.clear_dr()
         for folder in (lab.workload, lab.site(PRIMARY).catalog):

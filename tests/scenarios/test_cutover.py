@@ -96,6 +96,7 @@ def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_prima
 
     assert report["unfenced"] is True
     assert sorted(report["fence"]["not_reached"]) == [
+        "database",
         "epoch registry",
         "services of berlin_node1",
         "services of berlin_node2",

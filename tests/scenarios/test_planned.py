@@ -16,7 +16,10 @@ from incorta_provider.steps.cutover.final_sync import final_sync
 from incorta_provider.steps.cutover.promote import promote
 from incorta_provider.steps.cutover.quiesce import quiesce
 from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.cutover.take_steps import take_steps
 from incorta_provider.steps.cutover.verify import verify_service
+from incorta_provider.steps.replication.protocol import replicate
+from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.running import running
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect
@@ -127,3 +130,26 @@ def test_a_dead_primary_is_no_source_of_a_planned_cutover_and_stops_the_fence_of
     other = cutover(stage, "manual__2")
     with pytest.raises((FencingError, PreconditionError)):
         request(stage, other, mode=Mode.PLANNED, accept_unfenced=False)
+
+
+@pytest.mark.chaos
+def test_there_and_home_again_by_plan_and_not_one_commit_is_lost(live) -> None:
+    """A planned cutover, work at the DR site, replication the other way, and a failback."""
+    stage = live
+    there = asked(stage)
+    assert take_steps(there)["left"] == ""
+    away = stage.workload(stage.dr)
+    away.step()
+    away.step()
+    replicate(ReplicationRun(stage.access, stage.access.site(PRIMARY), "to berlin 1", "dag to berlin"))
+    away.step()
+    home = cutover(stage, "home", PRIMARY)
+    request(stage, home, mode=Mode.FAILBACK, accept_unfenced=False)
+    approve(stage, home)
+    assert take_steps(home)["left"] == ""
+    with closing(connect(stage.primary.database)) as session:
+        verdict = check_commits(session, stage.primary.storage, stage.lab.workload)
+    assert verdict.commits_restored == verdict.commits_primary == (1, 2, 3, 4, 5, 6)
+    assert (verdict.lost, verdict.commits_half) == ((), ())
+    assert (role(stage, PRIMARY).epoch, role(stage, PRIMARY).active, role(stage, PRIMARY).fenced) == (3, PRIMARY, DR)
+    assert home.folder.report()["rpo_seconds"] == 0.0

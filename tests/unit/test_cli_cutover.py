@@ -107,3 +107,17 @@ def test_a_critical_step_is_not_skipped(bench: Bench, capsys: pytest.CaptureFixt
     assert main(command) == 1
     assert "step fence cannot be skipped: it is not an optional step of this plan" in capsys.readouterr().err
     assert bench.events() == []
+
+
+def test_the_report_can_be_read_at_any_time_and_without_airflow(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen_plan(bench, cutover_run(bench))
+    command = ["cutover", "report", "--group", "acme", "--run", "manual__1"]
+    assert main(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["outcome"], report["rto_seconds"], report["requested_by"]) == ("under way", None, "hana")
+    assert main([*command, "--page"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith("<!doctype html>")
+    assert "the data centre is on fire" in page

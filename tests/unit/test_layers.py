@@ -32,8 +32,8 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
         ("operators sensors triggers notifications",),
         (
             "plugin",
-            "cli cli_cutover cli_divergence cli_fence cli_maintenance cli_metadata cli_readiness cli_replica "
-            "cli_site_commands",
+            "cli cli_cutover cli_divergence cli_drill cli_fence cli_maintenance cli_metadata cli_readiness cli_replica "
+            "cli_roles cli_site_commands",
             "provider_info",
         ),
     )

@@ -40,7 +40,8 @@ class MariaDbChannel(Channel):
             received=str(row["Gtid_IO_Pos"] or ""),
             applied=self.applied(),
             tables=str(row["Replicate_Wild_Do_Table"] or ""),
-            errors=tuple(str(row[name]) for name in ("Last_IO_Error", "Last_SQL_Error") if row[name]),
+            receive_error=str(row["Last_IO_Error"] or ""),
+            apply_error=str(row["Last_SQL_Error"] or ""),
         )
 
     def others(self) -> list[str]:

@@ -14,6 +14,9 @@ from incorta_provider.metadata.replica.channel import Channel
 from incorta_provider.metadata.replica.mariadb import MariaDbChannel
 from incorta_provider.metadata.rights import REPLICA_RIGHTS, Grant, lacking
 
+STATEMENT_SECONDS = 60
+"""How long one statement may take: a replica that is to stop ends first what it is about to apply."""
+
 
 def lacking_rights(admin: Endpoint) -> tuple[str, list[Grant]]:
     """Return the account as in SQL, and which of the rights to replicate it lacks."""
@@ -32,7 +35,7 @@ def channel_at(admin: Endpoint) -> Iterator[Channel]:
     :param admin: an account of the replica's server that may replicate.
     :raises ConfigurationError: the server is of another engine.
     """
-    with admin.connect_to(None) as session, translated(admin.label):
+    with admin.connect_to(None, seconds=STATEMENT_SECONDS) as session, translated(admin.label):
         engine = engine_of(session)
         if engine.name != MariaDb.name:
             raise ConfigurationError(

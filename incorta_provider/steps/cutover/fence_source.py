@@ -9,7 +9,7 @@ from functools import partial
 
 from incorta_provider.dr.epoch import Role
 from incorta_provider.dr.plan import StepName
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result
@@ -33,8 +33,6 @@ def fence_source(run: CutoverRun, source: SiteAccess, role: Role, before: Result
     with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
         reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
     not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
-    for part, reason in not_reached.items():
-        log.warning("%s of %s: not fenced: %s", part, source.name, reason)
     return {
         "stopped": [*before["stopped"], *(part for part in parts if part not in not_reached)],
         "not_reached": not_reached,
@@ -74,7 +72,7 @@ def attempt(part: Callable[[], object]) -> str | None:
     try:
         part()
     except DrError as error:
-        log.warning("%s", error)
+        log.warning("not fenced: %s", error)
         return error.what
     except Exception as error:
         log.exception("a part of the source failed in a way of its own")

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +18,7 @@ from incorta_provider.dr.plan import Mode, Plan, StepName
 from incorta_provider.dr.planning import make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.request import Request, ensure_acceptable, ensure_same_run
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
 from incorta_provider.metadata.readiness.server_rules import WRITE_SWITCHES
@@ -52,7 +52,7 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
         plan = run.folder.plan()
         ensure_same_run(plan, request)
         return plan
-    plan = _frozen(run, proposed_plan(run, request))
+    plan = frozen(run, proposed_plan(run, request))
     details = {
         "plan_sha256": plan.sha256,
         "recovery_point": plan.recovery_point,
@@ -74,7 +74,7 @@ def proposed_plan(run: CutoverRun, request: Request) -> Plan:
     ensure_point_whole(run.target.catalog, point)
     source = _source(role, point)
     _ensure_not_left_behind(run, request, point)
-    _ensure_ready(run, point, request.mode)
+    ensure_in_order(run, _checks(run, point, request.mode))
     return _plan(run, request, role, source, point)
 
 
@@ -107,7 +107,7 @@ def _ensure_not_left_behind(run: CutoverRun, request: Request, point: RecoveryPo
             )
 
 
-def _frozen(run: CutoverRun, plan: Plan) -> Plan:
+def frozen(run: CutoverRun, plan: Plan) -> Plan:
     """Freeze the plan while no prune can drop its point: one looks at frozen plans under this lock."""
     catalog = run.target.catalog
     with catalog.lock("apply"):
@@ -180,14 +180,17 @@ def _role(run: CutoverRun, request: Request) -> Role:
     return role
 
 
-def _ensure_ready(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> None:
-    """Refuse a cutover to a site that could not carry it out, with everything that is not in order."""
-    findings = [f"{what}: {finding}" for what, check in _checks(run, point, mode) if (finding := _looked(check))]
+def ensure_in_order(run: CutoverRun, checks: Iterable[tuple[str, Check]]) -> None:
+    """Refuse what could not be carried out, with everything that is not in order.
+
+    :raises PreconditionError: names every finding.
+    """
+    findings = [f"{what}: {finding}" for what, check in checks if (finding := _looked(check))]
     if findings:
         raise PreconditionError(
             f"site {run.target.name} is not ready:\n  " + "\n  ".join(findings),
             where=f"cutover {run.run_id}",
-            fix="Nothing was changed. Mend what is named, then trigger the cutover again.",
+            fix="Nothing was changed. Mend what is named, then trigger it again.",
         )
 
 
@@ -200,22 +203,28 @@ def _looked(check: Check) -> str | None:
 
 def _checks(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> Iterator[tuple[str, Check]]:
     target = run.target
-    yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
-    yield "metadata database", partial(_database_problem, run, point)
+    yield from service_checks(run, point)
     yield "foreign keys of other schemas", partial(_foreign_references, target)
-    for node in target.config.nodes:
-        yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
-    yield "ports of the nodes", partial(unknown_ports, target)
-    yield "CMC", partial(_asked, lambda: target.cmc)
-    yield "Analytics", partial(_asked, lambda: target.analytics)
     yield "connections of the source", partial(_source_connections, run.access.site(point.source))
     if mode.loses_nothing:
         yield "source", partial(source_problem, run.access, run.access.site(point.source))
     yield "storage", target.target.check
     for doer in run.access.config.traffic:
         yield f"traffic {doer.name}", partial(traffic_problem, run, doer)
-    yield "rewrite rules", partial(_rewrite_problem, run, point)
     yield "snapshot files", partial(_snapshot_problem, run, point)
+
+
+def service_checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
+    """Yield what must be in order wherever the point is started, with its name: at the target, or in a drill."""
+    target = run.target
+    yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
+    yield "metadata database", partial(_database_problem, run, point)
+    for node in target.config.nodes:
+        yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
+    yield "ports of the nodes", partial(unknown_ports, target)
+    yield "CMC", partial(_asked, lambda: target.cmc)
+    yield "Analytics", partial(_asked, lambda: target.analytics)
+    yield "rewrite rules", partial(_rewrite_problem, run, point)
 
 
 def _asked(connection: Callable[[], object]) -> None:
@@ -225,7 +234,7 @@ def _asked(connection: Callable[[], object]) -> None:
 
 def _source_connections(source: SiteAccess) -> None:
     """The fence needs them; whether the source answers is another matter."""
-    _asked(lambda: (source.zookeeper, source.node_connections(source.config.nodes)))
+    _asked(lambda: (source.zookeeper, source.database, source.node_connections(source.config.nodes)))
 
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:

@@ -36,6 +36,7 @@ REPEATABLE = frozenset(
         StepName.START_CMC,
         StepName.START_LOADER,
         StepName.START_ANALYTICS,
+        StepName.CLEAN_DRILL,
     }
 )
 """Steps that are done again when a task is cleared, which begins a new round: what somebody started, or what died

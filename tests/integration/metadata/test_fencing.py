@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -16,8 +18,11 @@ import pytest
 from incorta_provider.dr.fence_mark import FenceMark
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata import fence_parts, rights
+from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.fencing import ensure_fence_rights, fence_mark, fence_schema, unfence_schema
+from incorta_provider.metadata.prove import prove, read_inventory
+from incorta_provider.metadata.restore import replace_schema
 from lab.servers.server import start
 from lab.supervisor import Supervisor
 
@@ -289,3 +294,20 @@ def test_a_locked_account_is_told_as_what_it_is(guarded: Guarded) -> None:
     guarded.fence()
     with pytest.raises(PreconditionError, match="the account is locked"):
         dataclasses.replace(guarded.endpoint, user=APP).connect()
+
+
+def test_a_fenced_site_is_proven_and_restored_to_by_our_own_account(guarded: Guarded, dr: Any, folder: Path) -> None:
+    """The way home: what is at the other site comes to the fenced one, and the fence stays until it is opened."""
+    dr.run("CREATE TABLE orders (id INT PRIMARY KEY, amount INT NOT NULL) ENGINE = InnoDB")
+    dr.run("INSERT INTO orders VALUES (1, 41), (2, 42)")
+    dump(dr.endpoint, folder)
+    archive, inventory = folder / DUMP_FILE, folder / INVENTORY_FILE
+    guarded.fence()
+    assert prove(guarded.endpoint, archive, inventory, scratch_key="home") == []
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    known = read_inventory(inventory)
+    assert replace_schema(guarded.endpoint, archive, known, folder / "switch", sha256=digest) == []
+    assert (guarded.may_write(APP), guarded.variable("read_only")) == (False, "1")
+    unfence_schema(guarded.endpoint, events=False)
+    assert guarded.place.run("SELECT id, amount FROM orders") == ((1, 41), (2, 42))
+    assert guarded.may_write(APP) is True

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,18 +18,24 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.inventory import Inventory
+from incorta_provider.dr.replica import problems
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.replica import advance as advance_module
 from incorta_provider.metadata.replica import set_up as set_up_module
 from incorta_provider.metadata.replica.advance import hold
+from incorta_provider.metadata.replica.channel import tables_of_schema
 from incorta_provider.metadata.replica.equal import replica_differences
 from incorta_provider.metadata.replica.opening import channel_at
 from incorta_provider.metadata.replica.point import ReplicaPair, dump_at_replica
 from incorta_provider.metadata.replica.set_up import remove, set_up
 from incorta_provider.metadata.replica.take_over import take_over
+from incorta_provider.metadata.rights import REPLICA_RIGHTS
+from lab.layout import Lab
+from lab.supervisor import Supervisor
 from lab.testbed import Pair
+from tests.integration.metadata.test_kill import start_again
 
 pytestmark = pytest.mark.lab
 
@@ -37,9 +49,7 @@ def pair(places: Pair[Any]) -> Iterator[ReplicaPair]:
     for place in places:
         with place.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE OR REPLACE USER '{USER}'@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
-            cursor.execute(
-                f"GRANT REPLICATION SLAVE, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO '{USER}'@'127.0.0.1'"
-            )
+            cursor.execute(f"GRANT {', '.join(REPLICA_RIGHTS)} ON *.* TO '{USER}'@'127.0.0.1'")
         accounts.append(replace(place.endpoint, user=USER, password=PASSWORD))
     made = ReplicaPair(places.primary.endpoint, accounts[0], places.dr.endpoint, accounts[1])
     yield made
@@ -146,7 +156,7 @@ def test_other_schemas_and_accounts_of_the_source_stay_there(
 
 def test_what_somebody_wrote_at_the_replica_voids_the_point(dr: Any, replica: ReplicaPair, folder: Path) -> None:
     dr.run("INSERT INTO empty_one VALUES (99)")
-    with pytest.raises(IntegrityError, match=r"the replica differs from its source in 1 place.*empty_one.*found 1"):
+    with pytest.raises(IntegrityError, match=r"from its source in 1 place\(s\):\n.*`empty_one`: .*found 1"):
         point(replica, folder)
     assert not (folder / INVENTORY_FILE).exists()
     assert not (folder / DUMP_FILE).exists()
@@ -163,7 +173,7 @@ def test_a_row_that_cannot_be_applied_is_told_in_the_servers_words(
     assert point(replica, folder).tables["empty_one"].rows == 1, "it goes on once that is mended"
 
 
-def test_a_replica_that_does_not_get_there_in_time_is_held_again(
+def test_a_replica_that_does_not_get_there_in_time_goes_that_far_and_no_further(
     nasty: Any, dr: Any, replica: ReplicaPair, folder: Path
 ) -> None:
     with dr.server.connect(dr.endpoint.schema) as connection, connection.cursor() as cursor:
@@ -171,12 +181,14 @@ def test_a_replica_that_does_not_get_there_in_time_is_held_again(
         nasty.run("INSERT INTO empty_one VALUES (1)", "INSERT INTO no_key VALUES (1, 'x')")
         with pytest.raises(TransientError, match=r"in time; \d+ transaction\(s\) are not applied"):
             point(replica, folder, seconds=0.5)
+        nasty.run("INSERT INTO empty_one VALUES (2)")
         cursor.execute("UNLOCK TABLES")
-    with channel_at(replica.replica_account) as channel:
-        state = channel.state()
-    assert state is not None
-    assert (state.applying, state.receiving) == (False, True)
-    assert point(replica, folder).tables["empty_one"].rows == 1
+    deadline = time.monotonic() + 20
+    while dr.run("SELECT COUNT(*) FROM no_key WHERE b = 'x'") != ((1,),):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert dr.run("SELECT a FROM empty_one") == ((1,),), "no further than that point"
+    assert point(replica, folder).tables["empty_one"].rows == 2
 
 
 def test_a_replica_at_the_point_is_taken_over_and_cut_off(
@@ -242,7 +254,7 @@ def test_a_source_that_gives_nothing_is_told_in_the_servers_words(
     if what == "password":
         pair, said = replace(pair, source_account=replace(pair.source_account, password="wrong")), "Access denied"
     else:
-        inventory, said = inventory.model_copy(update={"gtid": "0-1-999999999"}), "not in the master's binlog"
+        inventory, said = inventory.model_copy(update={"gtid": "1-1-999999999"}), "not in the master's binlog"
     with pytest.raises(TransientError, match=f"the replica cannot be used: .*{said}"):
         set_up(pair, folder / DUMP_FILE, inventory, folder / "setup", sha256=report.sha256)
 
@@ -264,3 +276,65 @@ def test_a_server_that_is_no_replica_is_told_what_to_do(pair: ReplicaPair) -> No
     with pytest.raises(PreconditionError, match=r"is no replica.*metadata replica setup"):
         hold(pair.replica_account, pair.source_account, pair.source.schema)
     assert not remove(pair.replica_account)
+
+
+PROGRAM = """
+import json, os, signal, sys
+from pathlib import Path
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.replica import advance as advance_module
+from incorta_provider.metadata.replica import point as point_module
+
+fields, folder, moment = json.loads(sys.stdin.read())
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if moment == "counted":
+    point_module.advance = die
+elif moment == "applying":
+    advance_module._wait = die
+elif moment == "applied":
+    point_module.dump = die
+else:
+    point_module._ensure_equal = die
+pair = point_module.ReplicaPair(*(Endpoint(**each) for each in fields))
+point_module.dump_at_replica(pair, Path(folder), wait_seconds=30)
+"""
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("moment", ["counted", "applying", "applied", "dumped"])
+def test_a_point_that_was_killed_is_made_again_from_wherever_the_replica_is(
+    moment: str, nasty: Any, dr: Any, replica: ReplicaPair, folder: Path
+) -> None:
+    nasty.run("INSERT INTO empty_one VALUES (1)")
+    fields = [dataclasses.asdict(getattr(replica, each.name)) for each in dataclasses.fields(replica)]
+    order = json.dumps([fields, str(folder), moment])
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], input=order, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    nasty.run("INSERT INTO empty_one VALUES (2)")
+    counted = point(replica, folder)
+    assert counted.tables["empty_one"].rows == 2
+    assert take_over(dr.endpoint, replica.replica_account, counted)
+
+
+@pytest.mark.chaos
+def test_a_server_that_was_restarted_is_held_again_by_the_next_point(
+    nasty: Any, dr: Any, replica: ReplicaPair, folder: Path, lab_layout: Lab
+) -> None:
+    """It goes on by itself, and without the filter: told by its state, and set right."""
+    supervisor = Supervisor(lab_layout)
+    supervisor.kill(dr.server.name)
+    start_again(dr.server, lab_layout)
+    nasty.run("INSERT INTO empty_one VALUES (1)")
+    with channel_at(replica.replica_account) as channel:
+        state = channel.state()
+    assert state is not None
+    source = f"{replica.source_account.host}:{replica.source_account.port}"
+    assert any("its server was restarted" in told for told in problems(state, source=source, tables="x"))
+    assert point(replica, folder).tables["empty_one"].rows == 1
+    with channel_at(replica.replica_account) as channel:
+        held = channel.state()
+    assert held is not None
+    assert (held.applying, held.tables) == (False, tables_of_schema(nasty.endpoint.schema))

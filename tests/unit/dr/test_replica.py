@@ -60,10 +60,11 @@ def test_what_is_no_position_is_refused(text: str) -> None:
 
 def test_each_thing_that_is_wrong_with_a_replica_is_told() -> None:
     assert found(WELL) == []
-    assert found(replace(WELL, receiving=False, errors=("Access denied",))) == [
+    assert found(replace(WELL, receiving=False, receive_error="Access denied")) == [
         "Access denied",
         "it is not connected to the source",
     ]
+    assert found(replace(WELL, apply_error="Duplicate entry")) == ["Duplicate entry"]
     assert found(replace(WELL, applying=True)) == [
         "it goes on applying by itself, past the recovery point: its server was restarted"
     ]

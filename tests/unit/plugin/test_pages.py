@@ -394,7 +394,7 @@ class TestCutover:
     def test_the_report_is_told_with_its_lines(self, bench: Bench, client: TestClient) -> None:
         reported(bench)
         page = text_of(client.get(self.PAGE).text)
-        assert page.startswith("Cutover of acme to newyork unplanned: berlin → newyork, run manual__1 ")
+        assert page.startswith("Cutover of acme to newyork unplanned cutover: berlin → newyork, run manual__1 ")
         for told in (
             "Outcome promoted not every part of berlin is proven stopped; keep it shut off",
             "RPO 1:00 min (60 s) to the fence, objective 5:00 min (300 s)",

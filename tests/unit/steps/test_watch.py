@@ -15,6 +15,7 @@ from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.run import CutoverRun
+from incorta_provider.steps.status import status_lines
 from incorta_provider.steps.unfence import unfence
 from incorta_provider.steps.watch import watch
 from tests.builders.fences import REPORTED, Databases, lend_databases
@@ -138,3 +139,18 @@ def test_without_a_cutover_a_registry_or_a_catalog_there_is_nothing_to_do(bench:
     shutil.rmtree(bench.access.site("berlin").catalog.root)
     with pytest.raises(NothingToDo, match="every site"):
         look(bench)
+
+
+def test_the_status_names_a_site_that_is_not_fenced_and_its_parts(bench: Bench, databases: Databases) -> None:
+    fenced_run(bench)
+    bench.nodes.down.remove("berlin_node2")
+    look(bench)
+    line = list(status_lines(bench.access))[-1]
+    assert line.startswith(
+        "    berlin is NOT FENCED since cutover manual__1: database: the database cannot be used now; "
+    )
+    assert "epoch registry: no quorum" in line
+    assert "berlin_node2" not in line
+    came_back(bench, databases)
+    look(bench)
+    assert not any("NOT FENCED" in each for each in status_lines(bench.access))

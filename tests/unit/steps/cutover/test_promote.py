@@ -86,7 +86,6 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
     report = make_report(run, plan, approval_of(run)).model_dump(mode="json")
     steps = report.pop("steps")
     assert report == {
-        "kind": "cutover",
         "outcome": "promoted",
         "group": "acme",
         "run_id": "manual__1",
@@ -114,7 +113,7 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "storage": {"equal": True, "files": 7, "bytes": 4096},
         "metadata": {"equal": True, "tables": 2, "rows": 3},
         "unfenced": True,
-        "fence": FENCED,
+        "fence": {**FENCED, "database": "locked: incorta@%; read_only on"},
         "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}, "rows": {}},
         "exceptions": ["berlin is not fenced whole: services of n1: gone"],
     }
@@ -263,9 +262,16 @@ def test_the_lock_of_another_stays_his(bench: Bench, run: CutoverRun, events: li
 
 def test_a_later_report_is_compared_with_the_earlier_ones(bench: Bench, run: CutoverRun, events: list[str]) -> None:
     earlier = promote(run)
-    for run_id, rto, kind in (("d1", 50.0, "drill"), ("d2", 70.0, "drill"), ("d3", None, "drill")):
+    for run_id, rto in (("d1", 50.0), ("d2", 70.0), ("d3", None)):
         approved = told(NOON - timedelta(days=1))
-        document = {**earlier, "kind": kind, "run_id": run_id, "rto_seconds": rto, "approved_at": approved}
+        document = {
+            **earlier,
+            "mode": "drill",
+            "service": {"ready": None},
+            "run_id": run_id,
+            "rto_seconds": rto,
+            "approved_at": approved,
+        }
         folder = bench.catalog.root / "drills" / run_id
         folder.mkdir(parents=True)
         (folder / "report.json").write_text(json.dumps(document))
@@ -276,7 +282,7 @@ def test_a_later_report_is_compared_with_the_earlier_ones(bench: Bench, run: Cut
     second.folder.freeze(later)
     report = make_report(second, later, None)
     assert [(past.run_id, past.kind) for past in report.past] == [
-        ("manual__1", "cutover"),
+        ("manual__1", "unplanned cutover"),
         ("d1", "drill"),
         ("d2", "drill"),
     ]
