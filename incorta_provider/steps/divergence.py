@@ -11,8 +11,7 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import shown
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.replication.kept_metadata import DIFFERENCES
-from incorta_provider.storage.divergence import Bundle, Bundles
+from incorta_provider.storage.divergence import DIFFERENCES, Bundle, Bundles
 from incorta_provider.storage.manifest_file import read_manifest
 
 

@@ -1,4 +1,4 @@
-"""How a site is kept: copies under way, damage, pins, the change breaker, the last compare. For people to read."""
+"""How a site is kept: copies under way, damage, pins, the change breaker, bundles, the last compare. For people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.copies import copy_lines
+from incorta_provider.steps.divergence import summary
 from incorta_provider.storage.breaker_file import BreakerFile
+from incorta_provider.storage.divergence import Bundles
 from incorta_provider.storage.drill_record import DrillPlace
 from incorta_provider.storage.pins import Pins
 from incorta_provider.storage.verified_file import last_verified
@@ -30,5 +32,7 @@ def upkeep_lines(site: SiteAccess) -> Iterator[str]:
         yield from (f"  {reason}" for reason in held.reasons)
     if (word := BreakerFile(catalog).newest_word()) is not None and word.used_at is None:
         yield f"change breaker: run {word.run_id} may go through, by {word.by}: {word.reason}"
+    for bundle in Bundles(catalog).all():
+        yield f"divergence {summary(bundle)}"
     if (last := last_verified(catalog)) is not None:
         yield f"replica compared at {last.at:%Y-%m-%d %H:%M:%S} UTC: {last.told()}"

@@ -27,6 +27,9 @@ from incorta_provider.storage.json_file import read_model, write_json
 FOLDER = "divergence"
 """The folder, in the catalog and in a vault."""
 
+DIFFERENCES = "differences.txt"
+"""In a bundle's folder: one line a difference of the metadata."""
+
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 

@@ -76,6 +76,12 @@ def test_bundles_are_listed_with_what_is_in_them(bench: Bench, capsys: pytest.Ca
     )
 
 
+def test_the_status_names_each_bundle(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(bench, "epoch-2")
+    assert main(["status"]) == 0
+    assert f"    divergence epoch-2: what berlin wrote after {POINT} apart from newyork" in capsys.readouterr().out
+
+
 def test_one_bundle_is_shown_by_file_and_by_row(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     folder = keep(bench, "epoch-2", metadata=KeptMetadata(tables=9, rows=300, sha256="0" * 64, differing={}))
     (folder / "differences.txt").write_text("table `TENANT`: row ID=1: expected a, found b\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
@@ -35,6 +36,7 @@ from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import knows_better, role_at, roles_that_answer
 from incorta_provider.steps.running import running, unknown_ports
+from incorta_provider.storage.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def proposed_plan(run: CutoverRun, request: Request) -> Plan:
     point = run.target.catalog.get(request.recovery_point or None)
     ensure_point_whole(run.target.catalog, point)
     source = _source(role, point)
+    _ensure_not_left_behind(run, request, point)
     ensure_in_order(run, _checks(run, point, request.mode))
     return _plan(run, request, role, source, point)
 
@@ -84,6 +87,24 @@ def _ensure_home(run: CutoverRun, request: Request) -> None:
             where=f"run {request.run_id}",
             fix=f"Nothing was changed; choose {home}, or the mode {Mode.PLANNED}.",
         )
+
+
+def _ensure_not_left_behind(run: CutoverRun, request: Request, point: RecoveryPoint) -> None:
+    """Refuse the newest point when the target was active itself since: it has nothing of that time, nor of any later.
+
+    It may be all that is left, so a person may choose it by its id. A planned cutover makes a point of its own.
+    """
+    if request.recovery_point or request.mode.loses_nothing:
+        return
+    for folder, plan in CutoverFolder.all(run.target.catalog.root):
+        promoted = folder.result(StepName.PROMOTE)
+        if promoted is not None and datetime.fromisoformat(promoted["finished_at"]) > point.opened_at:
+            raise PreconditionError(
+                f"the newest recovery point {point.id} is from before {request.target} was active itself, "
+                f"by cutover {plan.run_id}: it has nothing of what happened since",
+                where=f"catalog of {request.target}",
+                fix="Nothing was changed. Let replication make a point; if nothing else is left, choose it by its id.",
+            )
 
 
 def frozen(run: CutoverRun, plan: Plan) -> Plan:

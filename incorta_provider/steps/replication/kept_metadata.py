@@ -20,11 +20,9 @@ from incorta_provider.metadata.prove import restored_apart
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.divergence import KeptMetadata
+from incorta_provider.storage.divergence import DIFFERENCES, KeptMetadata
 
 log = logging.getLogger(__name__)
-
-DIFFERENCES = "differences.txt"
 
 
 def keep_metadata(run: ReplicationRun, catalog: Catalog, point: RecoveryPoint, folder: Path) -> KeptMetadata | None:

@@ -23,7 +23,7 @@ from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.storage.catalog import DROPPED
-from tests.builders.group import NOON, Bench, cutover_request, cutover_run, promoting, sealed_point
+from tests.builders.group import NOON, Bench, cutover_request, cutover_run, frozen_plan, promoting, sealed_point
 
 
 @pytest.fixture
@@ -90,6 +90,19 @@ def test_an_older_point_can_be_chosen(ready: Bench) -> None:
     (older,) = ready.catalog.points()
     sealed_point(ready.catalog, "scheduled__2", opened_at=NOON - timedelta(minutes=1))
     assert request_cutover(cutover_run(ready), cutover_request(recovery_point=older.id)).recovery_point == older.id
+
+
+def test_a_point_from_before_the_target_was_active_itself_must_be_chosen_by_its_id(ready: Bench) -> None:
+    """There and home again, and home is lost before the first run towards the other site: it has the old point only."""
+    (old,) = ready.catalog.points()
+    there = cutover_run(ready, "there")
+    frozen_plan(ready, there)
+    there.folder.record(StepName.PROMOTE, {"finished_at": (NOON - timedelta(minutes=1)).isoformat()})
+    with pytest.raises(PreconditionError, match=f"{old.id} is from before newyork was active itself, by cutover there"):
+        request_cutover(cutover_run(ready), cutover_request())
+    assert request_cutover(cutover_run(ready), cutover_request(recovery_point=old.id)).recovery_point == old.id
+    new = sealed_point(ready.catalog, "scheduled__2", opened_at=NOON - timedelta(seconds=30))
+    assert request_cutover(cutover_run(ready, "m2"), cutover_request("m2")).recovery_point == new.id
 
 
 def test_a_retried_task_keeps_the_plan_whatever_changed_since(ready: Bench, database: list[Finding]) -> None:
