@@ -41,6 +41,11 @@ def tables_of(session: Session, schema: str) -> tuple[str, ...]:
     return tuple(name for _, name in _listed(session, "TABLE", schema))
 
 
+def views_in_the_way(session: Session, schema: str, tables: Collection[str]) -> set[str]:
+    """Return the names of views that stand where tables are to come; no rename takes their place."""
+    return {name for _, name in _listed(session, "VIEW", schema)} & set(tables)
+
+
 def read_holdings(endpoint: Endpoint, session: Session) -> Holdings | None:
     """Return what the endpoint's schema holds; None when there is no such schema.
 

@@ -17,7 +17,7 @@ from incorta_provider.dr.inventory import DISABLED, ENABLED, Event
 from incorta_provider.dr.schema_switch import Holdings, moves, rename_statement
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of, unchanged
+from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of, unchanged, views_in_the_way
 from incorta_provider.metadata.ddl import definer_clause, encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
@@ -61,6 +61,7 @@ def make_live(
         drop_code(session, source, "TRIGGER")
         waiting = tables_of(session, source)
         kept = unchanged(endpoint, holdings)
+        in_the_way = views_in_the_way(session, endpoint.schema, holdings.tables)
         started = time.monotonic()
         drop_code(session, endpoint.schema, "EVENT", "TRIGGER")
         renames = moves(
@@ -72,6 +73,8 @@ def make_live(
             wanted=holdings.tables,
         )
         with session.cursor() as cursor:
+            for name in in_the_way:
+                cursor.execute(f"DROP VIEW IF EXISTS {quote(endpoint.schema)}.{quote(name)}")
             if renames:
                 cursor.execute(rename_statement(renames))
             drop_code(session, endpoint.schema, "VIEW", "ROUTINE", but=kept)

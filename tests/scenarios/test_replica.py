@@ -75,7 +75,7 @@ def test_points_come_from_the_replica_and_the_newest_is_promoted_without_a_resto
     assert unusable(stage) == 1, "nothing is set up yet, so the source is dumped"
     assert first.id in set_up_replica(stage.access, target, None, by="dana", run_id="by hand")
 
-    with stage.load_jobs():
+    with stage.load_jobs(keep_seconds=120):
         points = [one_round(stage, f"r{number}") for number in (2, 3)]
     assert unusable(stage) == 1
     stage.workload().step()  # lost with the primary

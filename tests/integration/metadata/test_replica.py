@@ -19,13 +19,14 @@ import pytest
 
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.replica import problems
-from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
+from incorta_provider.metadata.member import catch_up
 from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.replica import advance as advance_module
 from incorta_provider.metadata.replica import set_up as set_up_module
 from incorta_provider.metadata.replica.advance import hold
-from incorta_provider.metadata.replica.channel import tables_of_schema
+from incorta_provider.metadata.replica.channel import NAME, tables_of_schema
 from incorta_provider.metadata.replica.equal import replica_differences
 from incorta_provider.metadata.replica.opening import channel_at
 from incorta_provider.metadata.replica.point import ReplicaPair, dump_at_replica
@@ -276,6 +277,38 @@ def test_a_server_that_is_no_replica_is_told_what_to_do(pair: ReplicaPair) -> No
     with pytest.raises(PreconditionError, match=r"is no replica.*metadata replica setup"):
         hold(pair.replica_account, pair.source_account, pair.source.schema)
     assert not remove(pair.replica_account)
+
+
+@contextmanager
+def running_on(dr: Any) -> Iterator[None]:
+    """Let the replica be a member of a cluster: it applies all the time, and nobody writes there."""
+    with dr.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+        cursor.execute(f"START SLAVE '{NAME}' SQL_THREAD")
+        try:
+            yield
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")
+
+
+def test_a_dump_at_a_member_is_as_new_as_the_primary(nasty: Any, dr: Any, replica: ReplicaPair, folder: Path) -> None:
+    with running_on(dr):
+        for number in (1, 2, 3):
+            nasty.run(f"INSERT INTO empty_one VALUES ({number})")
+            catch_up(nasty.endpoint, dr.endpoint)
+            dump(dr.endpoint, folder)
+            assert inventory_of(folder).tables["empty_one"].rows == number
+            assert inventory_of(folder).gtid.startswith("1-1-")
+        with dr.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"STOP SLAVE '{NAME}' SQL_THREAD")
+        nasty.run("INSERT INTO empty_one VALUES (4)")
+        with pytest.raises(TransientError, match=r"the member does not get to 1-1-\d+ within 0.5 s"):
+            catch_up(nasty.endpoint, dr.endpoint, 0.5)
+
+
+def test_a_member_that_takes_writes_is_refused(primary: Any, dr: Any) -> None:
+    with pytest.raises(ConfigurationError, match="no dump is made at this member: it takes writes"):
+        catch_up(primary.endpoint, dr.endpoint)
 
 
 PROGRAM = """

@@ -78,6 +78,33 @@ def test_what_was_live_is_kept_and_comes_back_whole(dumped: Any, dr: Any, old: I
     assert dr.run("INSERT INTO parent (id) VALUES (7)", "SELECT old FROM parent WHERE id = 7") == (("by trigger",),)
 
 
+def test_a_table_takes_the_place_of_a_view_and_the_other_way_round(dumped: Any, dr: Any, tmp_path: Path) -> None:
+    dr.run(
+        "CREATE TABLE b_first (a INT PRIMARY KEY)",
+        "INSERT INTO b_first VALUES (1)",
+        "CREATE VIEW child AS SELECT a FROM b_first",
+        "CREATE VIEW a_second AS SELECT a FROM child",
+    )
+    before = take_inventory(dr.endpoint)
+    assert replace(dumped, dr, tmp_path) == []
+    assert differences(dr.endpoint, dumped.inventory) == []
+    return_schema(dr.endpoint, tmp_path)
+    assert differences(dr.endpoint, before, events="as_recorded") == []
+
+
+def test_a_view_that_stays_as_it_is_reads_the_new_tables(dumped: Any, dr: Any, tmp_path: Path) -> None:
+    assert replace(dumped, dr, tmp_path / "1") == []
+    made = (
+        "SELECT CREATED FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME = 'shout'"
+    )
+    dr.run("UPDATE parent SET b = 'changed' WHERE id = 1")
+    first = dr.run(made)
+    assert replace(dumped, dr, tmp_path / "2") == []
+    assert dr.run("SELECT loud FROM b_first WHERE id = 1") == (("ONE!",),)
+    assert dr.run(made) == first, "it was not made anew"
+    assert differences(dr.endpoint, dumped.inventory) == []
+
+
 def test_a_return_can_be_repeated_and_ends_the_restore(dumped: Any, dr: Any, old: Inventory, tmp_path: Path) -> None:
     assert replace(dumped, dr, tmp_path) == []
     for _ in range(2):
