@@ -30,7 +30,7 @@ from lab.incorta.site import stop_site
 from lab.layout import DR, PRIMARY
 from lab.ours.loop import one_round
 
-pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(600)]
 
 READY = {
     StepName.START_NODES: Part.NODES,
@@ -39,7 +39,7 @@ READY = {
     StepName.START_ANALYTICS: Part.ANALYTICS,
 }
 STEPS = [step for step in ACTIONS if step is not StepName.CLEAN_DRILL]
-READY_SECONDS = 60
+READY_SECONDS = 240
 KEEP_SECONDS = 120
 """Files of the version before stay for so long: longer than a round of replication takes beside a drill."""
 MAIL_MOMENT = 2.0
