@@ -148,6 +148,7 @@ def test_a_point_is_tried_out_while_load_jobs_and_replication_go_on(with_point) 
         ACTIONS[StepName.START_LOADER](run)
 
 
+@pytest.mark.chaos
 def test_a_drill_that_was_killed_is_taken_away_by_the_next_one_which_proves_an_older_point(with_point) -> None:
     """The bytes of the older point lie in the history by now."""
     stage = with_point
