@@ -30,7 +30,7 @@ from lab.incorta.site import stop_site
 from lab.layout import DR, PRIMARY
 from lab.ours.loop import one_round
 
-pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(600)]
 
 READY = {
     StepName.START_NODES: Part.NODES,
@@ -39,7 +39,7 @@ READY = {
     StepName.START_ANALYTICS: Part.ANALYTICS,
 }
 STEPS = [step for step in ACTIONS if step is not StepName.CLEAN_DRILL]
-READY_SECONDS = 60
+READY_SECONDS = 240
 KEEP_SECONDS = 120
 """Files of the version before stay for so long: longer than a round of replication takes beside a drill."""
 MAIL_MOMENT = 2.0
@@ -148,6 +148,7 @@ def test_a_point_is_tried_out_while_load_jobs_and_replication_go_on(with_point) 
         ACTIONS[StepName.START_LOADER](run)
 
 
+@pytest.mark.chaos
 def test_a_drill_that_was_killed_is_taken_away_by_the_next_one_which_proves_an_older_point(with_point) -> None:
     """The bytes of the older point lie in the history by now."""
     stage = with_point

@@ -148,10 +148,10 @@ def test_a_step_that_the_plan_does_not_have_never_runs(make: MakePlan) -> None:
 def test_the_plan_itself_says_what_stands_before(
     make: MakePlan, order: list[StepName], done: set[StepName], step: StepName
 ) -> None:
-    """The order is the frozen plan's, not the one that the code has by now."""
+    """The order is the frozen plan's, not the one that the code has by now. Cleaning up waits for nothing."""
     steps = tuple(PlanStep(name=name, group=number, site="x", actions=()) for number, name in enumerate(order))
     shuffled = make(Mode.PLANNED).model_copy(update={"steps": steps})
-    before = set(order[: order.index(step)])
+    before = set() if step is StepName.CLEAN_DRILL else set(order[: order.index(step)])
     assert taken(step, shuffled, Progress(done=done, approved=True)) is (before <= done)
 
 

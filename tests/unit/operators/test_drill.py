@@ -1,0 +1,83 @@
+"""The tasks of a drill find their run, and tell where its report is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from incorta_provider.dr.plan import Mode, StepName
+from incorta_provider.operators import drill as drill_operators
+from incorta_provider.operators.drill import CleanDrillOperator, DrillStepOperator, RequestDrillOperator
+from incorta_provider.sensors import site_ready
+from incorta_provider.sensors.drill_ready import DrillReadySensor
+from incorta_provider.steps.drill.actions import ACTIONS
+from tests.builders.drill import drill_document, planned_drill, with_drill
+from tests.builders.group import NOON, Bench, write_topology
+
+PLACE = {"group": "acme", "site": "newyork"}
+
+
+@pytest.fixture
+def drilled(bench: Bench) -> Bench:
+    write_topology(bench.root, drill_document(bench.root))
+    return with_drill(bench)
+
+
+def context(user: str | None = "hana") -> Any:
+    return {"dag_run": SimpleNamespace(run_id="manual__drill", triggering_user_name=user, run_after=NOON)}
+
+
+@pytest.mark.parametrize(("user", "by"), [("hana", "hana"), (None, "schedule")])
+def test_a_request_freezes_the_plan_of_a_drill(
+    drilled: Bench, monkeypatch: pytest.MonkeyPatch, user: str | None, by: str
+) -> None:
+    asked = []
+
+    def request(run: Any, request: Any) -> Any:
+        asked.append(request)
+        return planned_drill(drilled).folder.plan()
+
+    monkeypatch.setattr(drill_operators, "request_drill", request)
+    facts = RequestDrillOperator(task_id="request", recovery_point="", reason="monthly", **PLACE).execute(context(user))
+    (request_,) = asked
+    assert (request_.mode, request_.target, request_.reason) == (Mode.DRILL, "newyork", "monthly")
+    assert (request_.requested_by, request_.requested_at, request_.run_id) == (by, NOON, "manual__drill")
+    assert facts["recovery_point"] == drilled.catalog.get().id
+
+
+def test_a_task_takes_the_step_of_its_name(drilled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setitem(ACTIONS, StepName.COMPARE, lambda run: taken.append(run) or {"equal": True})  # type: ignore[index]
+    assert DrillStepOperator(task_id="compare", step="compare", **PLACE).execute(context()) == {"equal": True}
+    assert [(run.site.name, run.target.config.storage) for run in taken] == [
+        ("newyork", f"file://{drilled.root}/newyork/drill")
+    ]
+
+
+def test_cleaning_up_tells_where_the_report_is(drilled: Bench) -> None:
+    run = planned_drill(drilled)
+    facts = CleanDrillOperator(task_id="clean_drill", **PLACE).execute(context())
+    assert facts == {
+        "report": str(run.folder.root / "report.json"),
+        "group": "acme",
+        "site": "newyork",
+        "run_id": "manual__drill",
+        "outcome": "failed",
+        "rto_seconds": None,
+    }
+
+
+def test_a_site_without_a_place_for_drills_is_told(drilled: Bench) -> None:
+    task = DrillStepOperator(task_id="compare", step="compare", group="acme", site="berlin")
+    with pytest.raises(AirflowFailException, match="site berlin has no place for drills"):
+        task.execute(context())
+
+
+def test_the_sensor_looks_at_the_place_for_drills(drilled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setattr(site_ready, "not_ready", lambda site, part: looked.append(site.name) or None)
+    assert DrillReadySensor(task_id="cmc", part="cmc", group="acme", target="newyork").poke(context()) is True
+    assert looked == ["newyork (drill)"]

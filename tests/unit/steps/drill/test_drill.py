@@ -1,0 +1,164 @@
+"""A drill keeps to its own place, gives way to a cutover, and is taken away whatever became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from incorta_provider.cli import main
+from incorta_provider.dr.epoch import RoleState
+from incorta_provider.dr.plan import StepName
+from incorta_provider.exceptions import FencingError, PreconditionError, TransientError
+from incorta_provider.metadata.switch_journal import begin_switch
+from incorta_provider.services.node import AGENT
+from incorta_provider.services.ports import Port
+from incorta_provider.steps.cutover.abort import abort
+from incorta_provider.steps.cutover.start import start_nodes
+from incorta_provider.steps.drill import clean, prove
+from incorta_provider.steps.drill.clean import clean_drill, clean_site
+from incorta_provider.steps.drill.prove import prove_point
+from incorta_provider.steps.drill.run import DrillRun
+from incorta_provider.steps.drill.status import drill_lines
+from incorta_provider.steps.status import status_lines
+from incorta_provider.storage.drill_record import Occupied, Proofs
+from incorta_provider.storage.in_use import points_in_use
+from tests.builders.drill import drill_document, planned_drill, with_drill
+from tests.builders.group import Bench, cutover_run, promoting, use_at_command_line
+
+NODE = "newyork_drill_node1"
+
+
+@pytest.fixture
+def dropped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is dropped, without a server."""
+    found: list[str] = []
+
+    @contextmanager
+    def holding(*_: object) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(clean, "holding", holding)
+    monkeypatch.setattr(clean, "drop", lambda _, schema: found.append(schema))
+    return found
+
+
+@pytest.fixture
+def drilled(bench: Bench, dropped: list[str]) -> Bench:
+    return with_drill(bench)
+
+
+def in_place(bench: Bench, run: DrillRun) -> DrillRun:
+    """Let a drill be where it is when its files were brought."""
+    folder = bench.root / "newyork" / "drill"
+    (folder / "acme").mkdir(parents=True)
+    (folder / "acme" / "file").touch()
+    run.place.take(Occupied(run_id=run.run_id, storage=folder, schema_name="_dr_drill_incorta", at=bench.clock.now))
+    begun = {"step": "prepare_drill", "started_at": bench.clock.now.isoformat(), "seconds": 2.5}
+    run.folder.record(StepName.PREPARE_DRILL, {**begun, "finished_at": bench.clock.go_on(3).isoformat()})
+    return run
+
+
+def test_what_a_drill_left_is_removed_and_nothing_else(drilled: Bench, dropped: list[str]) -> None:
+    run = in_place(drilled, planned_drill(drilled))
+    switch = begin_switch(run.folder.schema_switch, "_dr_drill_incorta", "0" * 64)
+    drilled.nodes.ports[NODE, AGENT] = Port.OPEN
+    assert points_in_use(drilled.catalog, drilled.clock.now) == {run.point().id: f"drill {run.run_id} is open"}
+
+    assert clean_site(drilled.access, "newyork", by="omar") == run.run_id
+    assert dropped == ["_dr_drill_incorta", switch.next, switch.previous]
+    assert not (drilled.root / "newyork" / "drill").exists()
+    assert drilled.nodes.told(NODE) == ["stop analyticsService", "stop loaderService", "stop cmc", "stop node"]
+    assert drilled.nodes.told("newyork_node1") == []
+    assert points_in_use(drilled.catalog, drilled.clock.now) == {}
+    report = run.folder.report()
+    assert report is not None
+    assert (report["outcome"], report["rto_seconds"], report["not_done"][0]) == ("failed", None, "restore_metadata")
+    assert drilled.events()[-1] == "drill.done"
+    assert clean_site(drilled.access, "newyork", by="omar") is None
+
+
+def test_a_part_that_cannot_be_removed_holds_up_no_other_and_is_tried_again(drilled: Bench, dropped: list[str]) -> None:
+    run = in_place(drilled, planned_drill(drilled))
+    drilled.nodes.down.add(NODE)
+    with pytest.raises(TransientError, match="left of the drill: services: the node cannot be reached"):
+        clean_drill(run)
+    assert dropped == ["_dr_drill_incorta"]
+    assert not (drilled.root / "newyork" / "drill").exists()
+    assert run.place.taken() is not None
+    drilled.nodes.down.clear()
+    assert clean_drill(run)["removed"][0] == "services"
+    assert run.place.taken() is None
+
+
+def test_the_schema_that_a_record_names_is_dropped_only_if_a_drill_may_have_made_it(
+    drilled: Bench, dropped: list[str]
+) -> None:
+    run = planned_drill(drilled)
+    run.place.take(
+        Occupied(run_id=run.run_id, storage=drilled.root / "absent", schema_name="incorta", at=drilled.clock.now)
+    )
+    clean_drill(run)
+    assert dropped == []
+
+
+def test_a_drill_that_took_nothing_leaves_the_place_alone(drilled: Bench, dropped: list[str]) -> None:
+    other = in_place(drilled, planned_drill(drilled, "manual__other"))
+    assert clean_drill(planned_drill(drilled))["outcome"] == "failed"
+    assert dropped == []
+    assert other.place.taken() is not None
+
+
+def test_a_step_of_a_drill_whose_place_is_another_ones_or_that_was_cleaned_up_is_refused(drilled: Bench) -> None:
+    run = planned_drill(drilled)
+    in_place(drilled, planned_drill(drilled, "manual__other"))
+    run.folder.record(StepName.PREPARE_DRILL, {"finished_at": drilled.clock.now.isoformat(), "seconds": 1.0})
+    with pytest.raises(PreconditionError, match="its files and metadata are not there any more"):
+        run.perform(StepName.RESTORE, lambda _: {})
+    clean_drill(run)
+    with pytest.raises(PreconditionError, match="it was cleaned up"):
+        run.perform(StepName.PREPARE_DRILL, lambda _: {})
+
+
+def test_a_drill_gives_way_to_a_cutover_but_is_cleaned_up(drilled: Bench) -> None:
+    run = in_place(drilled, planned_drill(drilled))
+    promoting(drilled)
+    with pytest.raises(PreconditionError, match="newyork is active or being promoted: no drill at newyork"):
+        run.perform(StepName.RESTORE, lambda _: {})
+    assert clean_drill(run)["removed"]
+
+
+def test_the_journal_of_a_cutover_is_no_drills_and_a_drill_is_not_given_up_as_a_cutover(drilled: Bench) -> None:
+    run = planned_drill(drilled)
+    with pytest.raises(FencingError, match="is not promoting any site"):
+        abort(drilled.access, run.run_id, by="dana")
+    assert drilled.ensembles.role("newyork").state is RoleState.STEADY
+    with pytest.raises(PreconditionError, match="must not run: prepare_drill is not done"):
+        start_nodes(cutover_run(drilled, run.run_id))
+
+
+def test_a_proven_point_says_so_wherever_it_is_shown(
+    drilled: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = in_place(drilled, planned_drill(drilled))
+    verified = {"finished_at": drilled.clock.go_on(42).isoformat(), "seconds": 1.0}
+    monkeypatch.setattr(prove, "verify_service", lambda _: verified)
+    prove_point(run)
+    run.folder.record(StepName.VERIFY, verified)
+    assert clean_drill(run)["rto_seconds"] == 42.0
+    point = run.point().id
+    proof = Proofs(drilled.catalog).of(point)
+    assert proof is not None
+    assert (proof.run_id, proof.rto_seconds) == (run.run_id, 42.0)
+    assert [line for line in status_lines(drilled.access) if point in line and "proven by a drill" in line]
+    lines = list(drill_lines(drilled.access.site("newyork")))
+    assert lines[0] == "no drill is in place"
+    assert lines[1].endswith(f"{run.run_id} of {point}: proven, verified 42 s after its files were in place")
+    assert lines[2].startswith(f"proven {point} at ")
+
+    use_at_command_line(drilled, drill_document(drilled.root), monkeypatch)
+    assert main(["drill", "status", "--group", "acme", "--site", "newyork"]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
+    assert main(["drill", "clean", "--group", "acme", "--site", "newyork"]) == 0
+    assert capsys.readouterr().out == "newyork: no drill is in place\n"
