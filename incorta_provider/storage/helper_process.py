@@ -25,13 +25,14 @@ def main() -> None:
     parent, *handles = map(int, sys.argv[1:])
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    first, *others = map(Connection, handles)
+    pipes: list[Connection[Any, Any]] = [Connection(handle) for handle in handles]
+    first, *others = pipes
     try:
         packed = first.recv_bytes()
     except (EOFError, OSError):
         return
-    work = pickle.loads(packed)
-    children = [_forked(pipe, [first, *others], packed) for pipe in others]
+    work = _unpacked(packed)
+    children = [_forked(pipe, pipes, packed) for pipe in others]
     for pipe in others:
         pipe.close()
     _serve(first, work)
@@ -53,10 +54,15 @@ def _forked(pipe: Connection[Any, Any], everyones: Sequence[Connection[Any, Any]
         for other in everyones:
             if other is not pipe:
                 other.close()
-        _serve(pipe, pickle.loads(packed))
+        _serve(pipe, _unpacked(packed))
         status = 0
     finally:
         os._exit(status)
+
+
+def _unpacked(packed: bytes) -> Callable[[Any], Any]:
+    work: Callable[[Any], Any] = pickle.loads(packed)  # noqa: S301 - the parent's, by a pipe that only it has
+    return work
 
 
 def _serve(pipe: Connection[Any, Any], work: Callable[[Any], Any]) -> None:

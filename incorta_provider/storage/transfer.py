@@ -186,9 +186,7 @@ class Done:
                 self.unsettled.append(path)
 
 
-def copy_pending(
-    copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight
-) -> Done:
+def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight) -> Done:
     """Copy files in the order of their paths; a batch's lines are written to the index behind its files.
 
     :param total: how much is pending.

@@ -38,7 +38,7 @@ class Limits:
 
     :param workers: how many calls at once pay.
     :param batch_files: a batch has at most so many files, and ends with the file that fills ``batch_bytes``.
-    :param least_files: with fewer files in a batch, handing it over costs more than it saves; ``least_bytes``: the same.
+    :param least_files: in smaller batches, handing one over costs more than it saves; ``least_bytes``: the same.
     :param helpers: many files go faster in processes than in threads, and the work can be pickled.
     """
 
