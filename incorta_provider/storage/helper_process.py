@@ -56,6 +56,9 @@ def _forked(pipe: Connection[Any, Any], everyones: Sequence[Connection[Any, Any]
                 other.close()
         _serve(pipe, _unpacked(packed))
         status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os._exit(status)
 

@@ -46,13 +46,14 @@ class Helpers(Generic[T, R]):
         self._all: list[Connection[Any, Any]] = []
 
     def __enter__(self) -> Self:
+        packed = ForkingPickler.dumps(self._work)
         pairs = [Pipe() for _ in range(self._count)]
         self._all = [ours for ours, _ in pairs]
         self._first = _start([theirs.fileno() for _, theirs in pairs])
         for _, theirs in pairs:
             theirs.close()
         with suppress(OSError):  # it died at once: the first call says so
-            self._all[0].send_bytes(ForkingPickler.dumps(self._work))
+            self._all[0].send_bytes(packed)
         for ours in self._all:
             self._idle.put(ours)
         return self
