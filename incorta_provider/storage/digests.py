@@ -14,18 +14,22 @@ from incorta_provider.storage.parquet_framing import framing_fault, is_parquet
 from incorta_provider.storage.work_pool import LIMITS
 
 BUFFER_BYTES = 1024 * 1024
+PART_BYTES = 128 * 1024
+"""So much of a large file is read, hashed, written and compared before the next part is. It stays in the processor's
+second cache meanwhile, which a megabyte does not: that saves a third of the time, see ``docs/decisions/0026``."""
+
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Buffer(threading.local):
     """One buffer for each thread: allocating a megabyte for each small file would cost more than reading it."""
 
-    def __init__(self) -> None:
-        self.data = bytearray(BUFFER_BYTES)
+    def __init__(self, size: int = BUFFER_BYTES) -> None:
+        self.data = bytearray(size)
         self.view = memoryview(self.data)
 
 
-buffer = Buffer()
+part = Buffer(PART_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def read(path: bytes, *, framing: bool = False) -> Reading:
 
 def _digest(handle: int) -> tuple[int, bytes]:
     sha, size = hashlib.sha256(), 0
-    while count := os.readv(handle, [buffer.view]):
-        sha.update(buffer.view[:count])
+    while count := os.readv(handle, [part.view]):
+        sha.update(part.view[:count])
         size += count
     return size, sha.digest()

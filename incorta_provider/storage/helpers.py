@@ -1,7 +1,9 @@
 """Helper processes that do one kind of work on batches: one Python each, so that small files use every processor.
 
-They are started with a fresh interpreter and not forked, because a task of Airflow has threads. The kernel kills them
-when the process that started them dies, so none goes on writing behind a run that was killed.
+The first is started with a fresh interpreter and not forked, because a task of Airflow has threads. The others it forks
+from itself, once it has imported what the work needs and while it has no thread: an import that takes a quarter of a
+second is paid once and its memory is shared. The kernel kills them when the process that started them dies, so none
+goes on writing behind a run that was killed.
 
 :raises TransientError: a helper ended by itself; the operating system may have killed it for its memory.
 """
@@ -12,9 +14,10 @@ import os
 import queue
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -38,26 +41,38 @@ class Helpers(Generic[T, R]):
     def __init__(self, work: Callable[[T], R], count: int) -> None:
         self._work = work
         self._count = count
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._first: subprocess.Popen[bytes] | None = None
         self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
         self._all: list[Connection[Any, Any]] = []
 
     def __enter__(self) -> Self:
-        for _ in range(self._count):
-            self._start()
+        packed = ForkingPickler.dumps(self._work)
+        pairs = [Pipe() for _ in range(self._count)]
+        self._all = [ours for ours, _ in pairs]
+        self._first = _start([theirs.fileno() for _, theirs in pairs])
+        for _, theirs in pairs:
+            theirs.close()
+        with suppress(OSError):  # it died at once: the first call says so
+            self._all[0].send_bytes(packed)
+        for ours in self._all:
+            self._idle.put(ours)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the helpers: they are idle, unless an error left some in a call that may never return."""
+        """End the helpers: they are idle, unless an error left some in a call that may never return.
+
+        The first waits for those that it forked; when it is killed, they are killed with it.
+        """
         for connection in self._all:
             connection.close()
-        for process in self._processes:
-            if kind is not None:
-                process.kill()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(END_SECONDS)
+        if self._first is None:
+            return
+        if kind is not None:
+            self._first.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._first.wait(END_SECONDS)
 
     def __call__(self, item: T) -> R:
         """Return ``work(item)``, or raise what it raised."""
@@ -78,18 +93,11 @@ class Helpers(Generic[T, R]):
             raise kind(what, where=where, fix=fix)
         return cast("R", result)
 
-    def _start(self) -> None:
-        ours, theirs = Pipe()
-        arguments = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid())]
-        paths = os.pathsep.join(path for path in sys.path if path)
-        process = subprocess.Popen(
-            arguments,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-        theirs.close()
-        self._processes.append(process)
-        self._all.append(ours)
-        ours.send(self._work)
-        self._idle.put(ours)
+
+def _start(handles: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start the first helper, with the other end of each pipe."""
+    arguments = [sys.executable, "-c", _PROGRAM, str(os.getpid()), *map(str, handles)]
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(
+        arguments, pass_fds=handles, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths}
+    )

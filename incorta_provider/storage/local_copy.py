@@ -16,10 +16,11 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind
 from incorta_provider.exceptions import TransientError
-from incorta_provider.storage.digests import BUFFER_BYTES, Buffer, buffer
+from incorta_provider.storage.digests import BUFFER_BYTES, PART_BYTES, Buffer, part
 from incorta_provider.storage.durable import start_write_back
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_fault
 from incorta_provider.storage.flow.throttle import moved
@@ -34,11 +35,14 @@ _PAUSES = (0.05, 0.25)
 _OPEN_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_TARGET = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _STAT_BLOCK = 512
-_WRITE_BACK_BYTES = 8 * BUFFER_BYTES
+_WRITE_BACK_BYTES = 8 * 1024 * 1024
 """After so much of a large file the disk is told to begin: the flush at the seal waits for what is left."""
-_ZEROS = bytes(BUFFER_BYTES)
+_ZEROS = bytes(PART_BYTES)
 
-_back = Buffer()
+T = TypeVar("T")
+
+_whole = Buffer(BUFFER_BYTES)
+_back = Buffer(PART_BYTES)
 
 
 def copy_file(root: bytes, entry: Entry, into: bytes) -> Entry | Missed:
@@ -56,16 +60,30 @@ def copy_file(root: bytes, entry: Entry, into: bytes) -> Entry | Missed:
 
 def copy_proven(root: bytes, entry: Entry, into: bytes) -> Proven | Missed:
     """Do the same, and return the copy with its proof."""
-    copied = _try(root, entry.path, into)
+    return _patiently(root, entry.path, lambda source: source.to(into))
+
+
+def read_small(root: bytes, entry: Entry, most: int) -> tuple[Entry, bytes] | Missed | None:
+    """Read ``entry`` below ``root`` into memory, with its digest; None when it has more than ``most`` bytes by now.
+
+    :returns: as :func:`copy_file` does, with the content.
+    :raises IntegrityError: the file may not be read.
+    :raises TransientError: reading failed.
+    """
+    return _patiently(root, entry.path, lambda source: source.content(most))
+
+
+def _patiently(root: bytes, path: bytes, use: Callable[[_Copy], T | Missed]) -> T | Missed:
+    done = _try(root, path, use)
     for pause in _PAUSES:
-        if copied is not Missed.UNSETTLED:
+        if done is not Missed.UNSETTLED:
             break
         time.sleep(pause)
-        copied = _try(root, entry.path, into)
-    return copied
+        done = _try(root, path, use)
+    return done
 
 
-def _try(root: bytes, path: bytes, into: bytes) -> Proven | Missed:
+def _try(root: bytes, path: bytes, use: Callable[[_Copy], T | Missed]) -> T | Missed:
     try:
         source = os.open(root + b"/" + path, _OPEN_SOURCE)
     except OSError as error:
@@ -78,7 +96,7 @@ def _try(root: bytes, path: bytes, into: bytes) -> Proven | Missed:
         facts = _rested(source)
         if not stat.S_ISREG(facts.st_mode):
             return Missed.UNSETTLED
-        return _Copy(source, facts, path, root).to(into)
+        return use(_Copy(source, facts, path, root))
     finally:
         os.close(source)
 
@@ -102,15 +120,29 @@ class _Copy:
         facts = self._facts
         if facts.st_size > BUFFER_BYTES or facts.st_blocks * _STAT_BLOCK < facts.st_size:
             return self._in_parts(into)
-        content = bytes(buffer.view[: self._read()])
+        content = bytes(_whole.view[: self._read(_whole)])
         if len(content) != facts.st_size or not self._is_unchanged():
             return Missed.UNSETTLED
         changed_ns = self._made(into, lambda target: _write_whole(target, content))
         moved(len(content))
         return self._proven(changed_ns, content)
 
+    def content(self, most: int) -> tuple[Entry, bytes] | Missed | None:
+        """Return the whole content; None when that is more than ``most`` bytes."""
+        size = self._facts.st_size
+        if size > most:
+            return None
+        try:
+            content = os.read(self._source, size + 1)
+        except OSError as error:
+            raise source_fault(error, self._path, os.fsdecode(self._root)) from None
+        if len(content) != size or not self._is_unchanged():
+            return Missed.UNSETTLED
+        moved(size)
+        return self._entry(hashlib.sha256(content).digest()), content
+
     def _in_parts(self, into: bytes) -> Proven | Missed:
-        parts = _Parts(self._facts, self._read)
+        parts = _Parts(self._facts, lambda: self._read(part))
         framing: list[str] = []
 
         def write(target: int) -> None:
@@ -156,9 +188,9 @@ class _Copy:
         facts = self._facts
         return Entry(self._path, Kind.FILE, facts.st_size, facts.st_mtime_ns, facts.st_mode & MODE_BITS, digest)
 
-    def _read(self) -> int:
+    def _read(self, into: Buffer) -> int:
         try:
-            return os.readv(self._source, [buffer.view])
+            return os.readv(self._source, [into.view])
         except OSError as error:
             raise source_fault(error, self._path, os.fsdecode(self._root)) from None
 
@@ -202,11 +234,11 @@ class _Parts:
         has_holes = self._facts.st_blocks * _STAT_BLOCK < self._facts.st_size
         begun = 0
         while self.size < self._facts.st_size and (count := self._read()):
-            self._sha.update(buffer.view[:count])
-            if has_holes and buffer.data.startswith(_ZEROS[:count]):
+            self._sha.update(part.view[:count])
+            if has_holes and part.data.startswith(_ZEROS[:count]):
                 os.lseek(target, count, os.SEEK_CUR)
             else:
-                write_all(target, buffer.view[:count])
+                write_all(target, part.view[:count])
                 _ensure_arrived(target, self.size, count)
             self.size += count
             if self.size - begun >= _WRITE_BACK_BYTES:
@@ -220,7 +252,7 @@ class _Parts:
 def _ensure_arrived(target: int, offset: int, count: int) -> None:
     """Compare what was written with what can be read there."""
     read = os.preadv(target, [_back.view[:count]], offset)
-    same = _back.data == buffer.data if count == BUFFER_BYTES else _back.data[:count] == buffer.data[:count]
+    same = _back.data == part.data if count == PART_BYTES else _back.data[:count] == part.data[:count]
     if read != count or not same:
         raise _damaged()
 

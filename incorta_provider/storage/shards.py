@@ -69,7 +69,8 @@ def _copy(
     target.ensure_room(size=left.size, files=left.files)
     pending = dropwhile(lambda entry: entry.path <= last, read_manifest(shard.pending))
     with Oversight(left, controls, workspace, source.label, shard=number) as oversight, shard.index.open("ab") as index:
-        done = copy_pending(copier_for(source, target, workspace, alone=False), pending, index, oversight)
+        copier = copier_for(source, target, workspace, alone=False)
+        done = copy_pending(copier, pending, left, index, oversight)
     missed = len(done.vanished) + len(done.unsettled)
     return ShardReport(done.files, done.size, before, missed, time.monotonic() - started)
 

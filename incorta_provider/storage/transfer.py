@@ -134,7 +134,7 @@ def _copy_delta(
     else:
         with Oversight(total, controls, workspace, source.label) as oversight, files.index.open("wb") as index:
             copier = copier_for(source, target, workspace)
-            done = copy_pending(copier, read_manifest(files.pending), index, oversight)
+            done = copy_pending(copier, read_manifest(files.pending), total, index, oversight)
     vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
     if final:
         workspace.save_left_out(unsettled)
@@ -186,11 +186,15 @@ class Done:
                 self.unsettled.append(path)
 
 
-def copy_pending(copier: Copier, pending: Iterable[Entry], index: BinaryIO, oversight: Oversight) -> Done:
-    """Copy files in the order of their paths; a batch's lines are written to the index behind its files."""
+def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight) -> Done:
+    """Copy files in the order of their paths; a batch's lines are written to the index behind its files.
+
+    :param total: how much is pending.
+    """
     done = Done()
     work = Recorded(Persistent(copier, oversight.throttle))
-    for _, record in in_order(work, pending, copier.limits, oversight.tick):
+    limits = copier.limits.for_total(total.files, total.size)
+    for _, record in in_order(work, pending, limits, oversight.tick):
         done.add(record)
         index.write(record.lines)
         index.flush()

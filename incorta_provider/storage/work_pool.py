@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -38,17 +38,34 @@ class Limits:
 
     :param workers: how many calls at once pay.
     :param batch_files: a batch has at most so many files, and ends with the file that fills ``batch_bytes``.
+    :param least_files: in smaller batches, handing one over costs more than it saves; ``least_bytes``: the same.
     :param helpers: many files go faster in processes than in threads, and the work can be pickled.
     """
 
     workers: int = WORKERS
     batch_files: int = 64
     batch_bytes: int = 4 * 1024 * 1024
+    least_files: int = 16
+    least_bytes: int = 1024 * 1024
     helpers: bool = True
+
+    def for_total(self, files: int, size: int) -> Limits:
+        """Return the same for work of which all is known, with batches so small that every worker gets some.
+
+        The last batch is waited for by all, so each worker gets :data:`SHARES` of them if there is so much to do.
+        """
+        shares = self.workers * SHARES
+        return replace(
+            self,
+            batch_files=min(self.batch_files, max(self.least_files, -(-files // shares))),
+            batch_bytes=min(self.batch_bytes, max(self.least_bytes, -(-size // shares))),
+        )
 
 
 LIMITS = Limits()
 """What does for files of a mounted file system."""
+
+SHARES = 2
 
 _AHEAD = 512
 """How many batches may be unfinished behind a slow one; bounds memory."""

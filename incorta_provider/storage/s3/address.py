@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from incorta_provider.connection import Connections
@@ -15,7 +14,7 @@ from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.foldered import FolderedTree
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.place import parse_place
-from incorta_provider.storage.s3.session import open_access
+from incorta_provider.storage.s3.session import facts_of, open_access
 from incorta_provider.storage.s3.target import S3Target
 
 _known: dict[tuple[str, ...], Access] = {}
@@ -39,8 +38,7 @@ def open_bucket(url: str, connections: Connections) -> Bucket:
     """
     place = parse_place(url)
     info = connections(place.conn_id)
-    facts = (info.conn_id, info.login, info.password, json.dumps(dict(info.extra), sort_keys=True, default=str))
-    key = (*facts, place.bucket)
+    key = (*facts_of(info), place.bucket)
     if key not in _known:
         _known[key] = open_access(info, place.bucket)
     return Bucket(place, _known[key])

@@ -18,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.parquet_framing import framing_fault, is_parquet
+from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local_copy import read_small
+from incorta_provider.storage.parquet_framing import framing_fault, framing_fault_of, is_parquet
 from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
@@ -72,13 +74,12 @@ class Staging(ABC):
     def _copy(self, entry: Entry) -> Proven | Missed:
         """Copy one file."""
 
-    def _put_bytes(self, entry: Entry, data: bytes, headers: Mapping[str, str]) -> Proven:
-        """Write a small file whose digest is known."""
+    def _put_bytes(self, entry: Entry, data: bytes, md5: bytes, headers: Mapping[str, str]) -> Proven:
+        """Write a small file whose digests are known."""
         assert entry.sha256 is not None  # noqa: S101 - for the type
-        md5 = md5_of(data)
         own = {**headers, **of_entry(entry, entry.sha256, md5.hex()), **self._protection()}
         written = put(self._target, self._target.place.key(entry.path), data, md5, entry.sha256, own)
-        return _proven(entry, written.version, framing_of_bytes(data) if is_parquet(entry.path) else None)
+        return _proven(entry, written.version, framing_fault_of(data) if is_parquet(entry.path) else None)
 
     def _protection(self) -> dict[str, str]:
         return self._lock.headers() if self._lock else {}
@@ -101,13 +102,36 @@ class PutCopier(Staging):
     def _put_file(self, entry: Entry, path: bytes, headers: Mapping[str, str]) -> Proven:
         with open(path, "rb") as file:  # noqa: PTH123 - names are bytes
             if entry.size <= SINGLE_BYTES:
-                return self._put_bytes(entry, file.read(), headers)
+                data = file.read()
+                return self._put_bytes(entry, data, md5_of(data), headers)
             assert entry.sha256 is not None  # noqa: S101 - for the type
             own = {**headers, **of_entry(entry, entry.sha256, None), **self._protection()}
             written = put_in_parts(
                 self._target, self._target.place.key(entry.path), file, entry.size, entry.sha256, own
             )
             return _proven(entry, written.version, framing_fault(file.fileno()) if is_parquet(entry.path) else None)
+
+
+class FolderCopier(PutCopier):
+    """From a folder that is mounted here: small files go from memory, without a file between.
+
+    :param source: lists the folder.
+    """
+
+    def __init__(
+        self, source: LocalTree, target: Bucket, log: StagingLog, workspace: Workspace, lock: ObjectLock | None
+    ) -> None:
+        super().__init__(source, target, log, workspace, lock)
+        self._root = os.fsencode(source.root)
+
+    def _copy(self, entry: Entry) -> Proven | Missed:
+        found = read_small(self._root, entry, SMALL_BYTES) if entry.size <= SMALL_BYTES else None
+        if found is None:
+            return super()._copy(entry)
+        if isinstance(found, Missed):
+            return found
+        settled, data = found
+        return self._put_bytes(settled, data, md5_of(data), {})
 
 
 class BucketCopier(PutCopier):
@@ -136,7 +160,7 @@ class BucketCopier(PutCopier):
             if isinstance(found, Missed):
                 return found
             fetched, data = found
-            return self._put_bytes(fetched.entry, data, self._carried(fetched))
+            return self._put_bytes(fetched.entry, data, fetched.md5, self._carried(fetched))
         return self._on_the_server(entry) if self._on_server else self._through_here(entry)
 
     def _through_here(self, entry: Entry) -> Proven | Missed:
@@ -197,14 +221,6 @@ class BucketCopier(PutCopier):
 def _proven(entry: Entry, version: bytes, framing: str | None) -> Proven:
     """Return the proof of a new version, which nothing can change: its time stands for that."""
     return Proven(entry._replace(version=version), changed_ns=1, framing=framing or "")
-
-
-def framing_of_bytes(data: bytes) -> str | None:
-    """Return what is wrong with the frame of a Parquet file in memory."""
-    with os.fdopen(os.memfd_create("frame"), "wb") as file:
-        file.write(data)
-        file.flush()
-        return framing_fault(file.fileno())
 
 
 class _Spool:

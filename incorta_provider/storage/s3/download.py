@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError, TransientError
@@ -52,11 +52,13 @@ class Fetched:
 
     :ivar entry: with its digest.
     :ivar headers: of the answer.
+    :ivar md5: of what arrived; empty where it was not read here.
     """
 
     entry: Entry
     headers: Mapping[str, str]
     etag: str
+    md5: bytes = b""
 
 
 def download(bucket: Bucket, entry: Entry, into: bytes) -> Entry | Missed:
@@ -196,7 +198,7 @@ def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) ->
             where=bucket.label,
             fix="Retry; if it happens again, restore the object from its version before.",
         )
-    return Fetched(fetched.entry._replace(sha256=sha256), fetched.headers, fetched.etag)
+    return replace(fetched, entry=fetched.entry._replace(sha256=sha256), md5=digests.md5.digest())
 
 
 def _stored(handle: int) -> Iterator[bytes]:

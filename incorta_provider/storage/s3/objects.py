@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 from urllib.parse import quote, unquote
-from xml.sax.saxutils import escape
 
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.s3.bucket import Answer, Body, Bucket, Request
 from incorta_provider.storage.s3.facts import plain_md5
-from incorta_provider.storage.s3.markup import unescaped
+from incorta_provider.storage.s3.markup import escaped, unescaped
 
 PART_BYTES = 16 * 1024 * 1024
 SINGLE_BYTES = 64 * 1024 * 1024
@@ -185,7 +184,7 @@ def _in_parts(
 def _tag(bucket: Bucket, key: bytes, version: bytes, tagging: str) -> None:
     pairs = (pair.partition("=") for pair in tagging.split("&"))
     tagged = "".join(
-        f"<Tag><Key>{escape(unquote(name))}</Key><Value>{escape(unquote(value))}</Value></Tag>"
+        f"<Tag><Key>{escaped(unquote(name))}</Key><Value>{escaped(unquote(value))}</Value></Tag>"
         for name, _, value in pairs
     )
     body = f"<Tagging><TagSet>{tagged}</TagSet></Tagging>".encode()
@@ -232,7 +231,7 @@ class _ChangedSourceError(Exception):
 
 def _delete(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> list[str]:
     objects = "".join(
-        f"<Object><Key>{escape(key.decode())}</Key>"
+        f"<Object><Key>{escaped(key.decode())}</Key>"
         + (f"<VersionId>{version.decode()}</VersionId>" if version else "")
         + "</Object>"
         for key, version in versions

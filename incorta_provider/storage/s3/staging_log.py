@@ -13,12 +13,14 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.staged_index import from_text, quoted
-from incorta_provider.storage.workspace import Workspace
+
+if TYPE_CHECKING:  # heavy, and of no use to a helper process
+    from incorta_provider.storage.catalog import Catalog
+    from incorta_provider.storage.workspace import Workspace
 
 
 class StagingLog:

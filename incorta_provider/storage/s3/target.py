@@ -16,10 +16,11 @@ from pathlib import Path
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import ManifestWriter, select
 from incorta_provider.storage.s3.apply import S3Apply, rehearse
 from incorta_provider.storage.s3.bucket import Bucket
-from incorta_provider.storage.s3.copiers import BucketCopier, PutCopier
+from incorta_provider.storage.s3.copiers import BucketCopier, FolderCopier, PutCopier
 from incorta_provider.storage.s3.leftovers import forget, leftovers
 from incorta_provider.storage.s3.live import LiveTree, live_entries
 from incorta_provider.storage.s3.lock import ObjectLock
@@ -69,6 +70,8 @@ class S3Target:
         if isinstance(source, S3Tree):
             on_server = source.bucket.access.is_same_identity(self.bucket.access)
             return BucketCopier(source.bucket, self.bucket, log_file, workspace, self._lock, on_server=on_server)
+        if isinstance(source, LocalTree) and type(source).fetch is LocalTree.fetch:
+            return FolderCopier(source, self.bucket, log_file, workspace, self._lock)
         return PutCopier(source, self.bucket, log_file, workspace, self._lock)
 
     def staged_reader(self, workspace: Workspace) -> AreaReader:

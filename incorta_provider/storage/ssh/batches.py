@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry, Kind, shown
@@ -32,9 +33,8 @@ _RETRY_PAUSES = (1.0, 5.0)
 _BESIDE = 2
 """Batches that are looked at, or read at the target, while others have all the lines."""
 
-FILES = 2_000
-BYTES = 16 * 1024 * 1024
-"""A login and a start of rsync take about 0.4 s on a line of 20 ms; a batch should take several seconds."""
+LIMITS = Limits(batch_files=2_000, batch_bytes=16 * 1024 * 1024, least_files=200, helpers=False)
+"""A start of rsync takes some round trips; a batch should take longer, and yet there should be one for each line."""
 
 
 class Source(Protocol):
@@ -69,7 +69,7 @@ class BatchCopier:
     """
 
     def __init__(self, source: Source, carrier: Carrier, streams: int) -> None:
-        self.limits = Limits(workers=streams + _BESIDE, batch_files=FILES, batch_bytes=BYTES, helpers=False)
+        self.limits = replace(LIMITS, workers=streams + _BESIDE)
         self._lines = threading.Semaphore(streams)
         self._source = source
         self._carrier = carrier

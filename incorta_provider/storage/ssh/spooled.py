@@ -6,17 +6,18 @@ import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh import rsync
-from incorta_provider.storage.ssh.batches import BYTES, FILES
+from incorta_provider.storage.ssh.batches import LIMITS
 from incorta_provider.storage.ssh.carriers import PushThere
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.tree import Missed, Tree
-from incorta_provider.storage.work_pool import Batch, Limits
+from incorta_provider.storage.work_pool import Batch
 from incorta_provider.storage.workspace import Workspace
 
 _FETCHES = 8
@@ -27,7 +28,7 @@ class SpooledBatches:
     """Copies batches of any source; what arrives must have the digest that it was fetched with."""
 
     def __init__(self, source: Tree, volume: RemoteVolume, area: bytes, workspace: Workspace) -> None:
-        self.limits = Limits(workers=volume.node.streams, batch_files=FILES, batch_bytes=BYTES, helpers=False)
+        self.limits = replace(LIMITS, workers=volume.node.streams)
         self._source = source
         self._name = volume.node.name.encode()
         self._home = os.fsencode(workspace.partial)

@@ -14,8 +14,8 @@ import pytest
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage import local_copy
-from incorta_provider.storage.digests import BUFFER_BYTES
-from incorta_provider.storage.local_copy import copy_file, copy_proven
+from incorta_provider.storage.digests import BUFFER_BYTES, PART_BYTES
+from incorta_provider.storage.local_copy import copy_file, copy_proven, read_small
 from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.tree import Missed
 from tests.builders.storage import NS, file, put
@@ -50,7 +50,10 @@ def while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None]) -
     monkeypatch.setattr(os, "readv", read)
 
 
-@pytest.mark.parametrize("size", [0, 1, BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1, 3 * BUFFER_BYTES])
+EDGES = [BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1, BUFFER_BYTES + PART_BYTES, BUFFER_BYTES + PART_BYTES + 1]
+
+
+@pytest.mark.parametrize("size", [0, 1, *EDGES, 3 * BUFFER_BYTES])
 def test_a_copy_has_content_time_mode_and_digest(root: Path, size: int) -> None:
     content = os.urandom(size)
     source = root / "source" / "a"
@@ -281,3 +284,57 @@ def test_the_mode_is_kept_whatever_the_process_masks(root: Path, mask: int) -> N
     finally:
         os.umask(before)
     assert (root / "target" / "copy").stat().st_mode & 0o777 == 0o664
+
+
+def read_here(root: Path, most: int = 1000) -> tuple[Entry, bytes] | Missed | None:
+    return read_small(os.fsencode(root / "source"), file(b"a"), most)
+
+
+def test_a_small_file_is_read_with_its_facts_and_digest(root: Path) -> None:
+    (root / "source" / "a").chmod(0o640)
+    expected = Entry(b"a", Kind.FILE, 5, NS, 0o640, hashlib.sha256(b"hello").digest())
+    assert read_here(root) == (expected, b"hello")
+    assert read_here(root, most=5) == (expected, b"hello")
+
+
+def test_a_file_that_grew_beyond_what_memory_holds_is_left_to_others(root: Path) -> None:
+    assert read_here(root, most=4) is None
+
+
+def test_a_file_that_vanished_or_is_none_is_missed(root: Path) -> None:
+    path = root / "source" / "a"
+    path.unlink()
+    assert read_here(root) is Missed.VANISHED
+    path.mkdir()
+    assert read_here(root) is Missed.UNSETTLED
+
+
+@pytest.mark.parametrize("change", [b"", b"hell", b"HELLO", b"hello, you"], ids=["emptied", "cut", "changed", "grown"])
+def test_a_file_that_changes_while_it_is_read_is_unsettled(
+    root: Path, monkeypatch: pytest.MonkeyPatch, change: bytes
+) -> None:
+    read = os.read
+
+    def reading(handle: int, size: int) -> bytes:
+        data = read(handle, size)
+        (root / "source" / "a").write_bytes(change)
+        return data
+
+    monkeypatch.setattr(os, "read", reading)
+    assert read_here(root) is Missed.UNSETTLED
+
+
+def test_a_file_that_changed_once_is_read_as_it_is_then(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, calls = os.read, []
+
+    def reading(handle: int, size: int) -> bytes:
+        calls.append(size)
+        data = read(handle, size)
+        if len(calls) == 1:
+            (root / "source" / "a").write_bytes(b"newer")
+        return data
+
+    monkeypatch.setattr(os, "read", reading)
+    found = read_here(root)
+    assert isinstance(found, tuple)
+    assert (found[1], found[0].sha256) == (b"newer", hashlib.sha256(b"newer").digest())

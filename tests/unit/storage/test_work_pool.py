@@ -98,6 +98,25 @@ def test_a_batch_is_bounded_by_files_and_by_bytes() -> None:
     assert [len(batch) for batch in batches([large, large, *entries(few + 1)], LIMITS)] == [1, 1, few, 1]
 
 
+@pytest.mark.parametrize(
+    ("files", "size", "batch_files", "batch_bytes"),
+    [
+        (1_000_000, 1 << 40, 200, 1 << 20),
+        (800, 1 << 20, 100, 1 << 17),
+        (801, 0, 101, 1 << 10),
+        (7, 1 << 22, 10, 1 << 19),
+        (0, 0, 10, 1 << 10),
+    ],
+    ids=["much", "as many shares as twice the workers", "rounded up", "few large ones", "nothing"],
+)
+def test_batches_are_so_small_that_every_worker_gets_some(
+    files: int, size: int, batch_files: int, batch_bytes: int
+) -> None:
+    limits = Limits(workers=4, batch_files=200, batch_bytes=1 << 20, least_files=10, least_bytes=1 << 10)
+    fitted = limits.for_total(files, size)
+    assert (fitted.batch_files, fitted.batch_bytes) == (batch_files, batch_bytes)
+
+
 def test_errors_of_a_helper_arrive_whole() -> None:
     with Helpers(Trouble(), 1) as work:
         with pytest.raises(IntegrityError) as caught:
@@ -117,10 +136,20 @@ def test_a_helper_that_is_killed_is_an_error_and_not_a_hang() -> None:
 def test_helpers_and_their_pipes_are_gone_in_the_end() -> None:
     before = open_pipes()
     with Helpers(Sizes(), 3) as work:
-        pid = work([file(b"a")])[0][1]
+        pids = [work([file(b"a")])[0][1] for _ in range(3)]
+    assert len(set(pids)) == 3
     assert open_pipes() == before
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_helper_that_is_killed_does_not_hang_the_others() -> None:
+    """Were one of its pipe's ends open in another helper, the call would wait for ever."""
+    with Helpers(Trouble(), 3) as work:
+        for _ in range(3):
+            with pytest.raises(TransientError, match="ended in the middle of its work"):
+                work([file(b"killed")])
 
 
 def test_helpers_die_with_the_process_that_started_them() -> None:
@@ -130,8 +159,8 @@ def test_helpers_die_with_the_process_that_started_them() -> None:
         "from incorta_provider.storage.helpers import Helpers\n"
         "from tests.unit.storage.test_work_pool import Sizes\n"
         "from tests.builders.storage import file\n"
-        "helpers = Helpers(Sizes(), 1).__enter__()\n"
-        "print(helpers([file(b'a')])[0][1], flush=True)\n"
+        "helpers = Helpers(Sizes(), 3).__enter__()\n"
+        "print(*[helpers([file(b'a')])[0][1] for _ in range(3)], flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     ended = subprocess.run(
@@ -143,8 +172,17 @@ def test_helpers_die_with_the_process_that_started_them() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    helper = Path("/proc") / ended.stdout.strip() / "stat"
+    running = [Path("/proc") / pid / "stat" for pid in ended.stdout.split()]
+    assert len(running) == 3
     deadline = time.monotonic() + 10
-    while helper.exists() and " Z " not in helper.read_text() and time.monotonic() < deadline:
+    while any(map(is_running, running)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not helper.exists() or " Z " in helper.read_text()
+    assert not any(map(is_running, running))
+
+
+def is_running(stat: Path) -> bool:
+    """Tell whether a process is more than its entry in the table."""
+    try:
+        return " Z " not in stat.read_text()
+    except OSError:
+        return False

@@ -47,6 +47,13 @@ def test_an_endpoint_gives_a_path_and_amazon_a_host() -> None:
     assert by_path.base == "https://s3.eu-west-1.amazonaws.com/bucket"
 
 
+def test_buckets_of_one_connection_have_their_own_addresses() -> None:
+    """They share a client, which must not go on answering for the bucket before."""
+    info = aws(region_name="eu-west-1")
+    bases = [open_access(info, name).base for name in ("one", "two", "one")]
+    assert bases == [f"https://{name}.s3.eu-west-1.amazonaws.com" for name in ("one", "two", "one")]
+
+
 def test_keys_token_tls_and_proxy_are_taken_from_the_connection() -> None:
     info = aws(
         aws_session_token="token",
