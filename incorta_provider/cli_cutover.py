@@ -40,9 +40,7 @@ def add_cutover(
     _add_plan(add(commands, "plan", "print the plan of a cutover, with each command that it would run", _plan))
     actions = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
     reporting = add(actions, "report", "print its report as it is by now, as JSON or as a page", _report)
-    reporting.add_argument(
-        "--page", action="store_true", help="as one HTML page that needs nothing else"
-    )
+    reporting.add_argument("--page", action="store_true", help="as one HTML page that needs nothing else")
     skipping = add(actions, "skip", "leave an optional step out, for a reason", _skip)
     for parser in (
         add(actions, "show", "print its plan, what is done, and what comes next", _show),
