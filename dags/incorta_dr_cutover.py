@@ -10,7 +10,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, BaseOperator, Param, TriggerRule, chain, cross_downstream
 from airflow.utils.types import DagRunType
 
-from incorta_provider.dr.plan import Mode
+from incorta_provider.dr.plan import CUTOVERS, Mode
 from incorta_provider.dr.topology import Group
 from incorta_provider.operators.approval import CutoverApprovalOperator
 from incorta_provider.operators.base import topology_path
@@ -65,7 +65,7 @@ def cutover_params(group: Group) -> dict[str, Param]:
         "mode": Param(
             Mode.UNPLANNED.value,
             type="string",
-            enum=[mode.value for mode in Mode],
+            enum=[mode.value for mode in CUTOVERS],
             title="Mode",
             description_md="**planned**: the active site is there; it is stopped, replicated once more, and nothing is "
             "lost. **failback**: the same, home. **unplanned**: the active site is gone; what it did after the point "

@@ -1,6 +1,7 @@
-"""Maintenance: one DAG for each DR site of each protection group in the topology.
+"""Maintenance: one DAG for each site of each protection group in the topology.
 
-Wiring only. It prunes recovery points, then compares the live replica with the point that it is.
+Wiring only. It prunes recovery points, then compares the live replica with the point that it is. The active site is
+left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from incorta_provider.operators.maintenance import PruneRecoveryPointsOperator, 
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
-Keeps **{site}**, a DR site of `{group}`, in order.
+Keeps **{site}** of `{group}` in order, as long as it is not the active site.
 
 1. *prune* drops the recovery points that the retention in the topology does not keep. Without a retention there it only
    reports what the defaults would drop.
@@ -27,7 +28,7 @@ Neither stops replication. Each fails by itself: a prune that fails does not kee
 
 
 def maintenance_dag(name: str, group: Group, site: str) -> DAG:
-    """Return the DAG that looks after one DR site: one task at a time, the prune first."""
+    """Return the DAG that looks after one site: one task at a time, the prune first."""
     with DAG(
         dag_id=f"incorta_maintenance__{name}__{site}",
         description=f"Retention and drift of {name} at {site}",
@@ -46,6 +47,6 @@ def maintenance_dag(name: str, group: Group, site: str) -> DAG:
 
 
 for group_name, protection_group in read_topology(topology_path()).groups.items():
-    for dr_site in protection_group.dr_sites:
-        made = maintenance_dag(group_name, protection_group, dr_site)
+    for site_name in protection_group.sites:
+        made = maintenance_dag(group_name, protection_group, site_name)
         globals()[made.dag_id] = made

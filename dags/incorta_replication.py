@@ -1,4 +1,4 @@
-"""Replication: one DAG for each DR site of each protection group in the topology.
+"""Replication: one DAG for each site of each protection group in the topology, to replicate the active site to it.
 
 Wiring only: the order of the recovery point protocol. The work is in :mod:`incorta_provider.steps.replication`.
 """
@@ -28,8 +28,10 @@ from incorta_provider.operators.replication import (
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
-Makes one **recovery point** of `{group}` at `{target}`: files and metadata of `{source}` in one joint state, proven by
-comparison and published by one atomic write.
+Makes one **recovery point** of `{group}` at `{target}`: files and metadata of the active site in one joint state,
+proven by comparison and published by one atomic write. Which site is active is asked of the epoch registry when a run
+begins. While it is `{target}` itself, the runs are skipped, so leave this DAG unpaused: after a cutover it goes on by
+itself, in the other direction.
 
 A failed run publishes nothing; the last sealed recovery point stays good, and the next run starts over.
 """
@@ -39,13 +41,12 @@ WITHOUT_PAUSE = "@continuous"
 
 
 def replication_dag(name: str, group: Group, target: str) -> DAG:
-    """Return the DAG that replicates the group's primary to ``target``."""
-    source = group.primary
-    site = {"group": name, "source": source, "target": target}
+    """Return the DAG that replicates the active site to ``target``."""
+    site = {"group": name, "target": target}
     with DAG(
         dag_id=f"incorta_replication__{name}__{target}",
-        description=f"Recovery points of {name}: {source} to {target}",
-        doc_md=DOC.format(group=name, source=source, target=target),
+        description=f"Recovery points of {name} at {target}",
+        doc_md=DOC.format(group=name, target=target),
         schedule=group.replication.schedule,
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
@@ -88,6 +89,6 @@ def one_task_a_step(asset: Asset, site: dict[str, str]) -> None:
 
 
 for group_name, protection_group in read_topology(topology_path()).groups.items():
-    for dr_site in protection_group.dr_sites:
-        made = replication_dag(group_name, protection_group, dr_site)
+    for site_name in protection_group.sites:
+        made = replication_dag(group_name, protection_group, site_name)
         globals()[made.dag_id] = made

@@ -16,9 +16,13 @@ from typing import TypeAlias
 
 from incorta_provider import __version__
 from incorta_provider.cli_cutover import add_cutover
+from incorta_provider.cli_divergence import add_divergence
+from incorta_provider.cli_drill import add_drill
+from incorta_provider.cli_fence import add_fence
 from incorta_provider.cli_maintenance import add_maintenance
 from incorta_provider.cli_metadata import add_metadata
 from incorta_provider.cli_readiness import add_readiness
+from incorta_provider.cli_roles import add_roles
 from incorta_provider.connection import ConnectionInfo, Connections, connections_from_file
 from incorta_provider.dr.sizes import parse_size
 from incorta_provider.dr.topology import Topology
@@ -180,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     metadata = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
     add_readiness(metadata, _group)
     add_metadata(metadata, _group, _user)
+    add_divergence(commands, _group, _user)
     add_cutover(commands, _group, _user)
+    add_fence(commands, _group, _user)
+    add_roles(commands, _topology)
+    add_drill(commands, _group, _user)
     _add_bandwidth(commands)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")
     release = lock.add_parser("release", help="release the lock of a run that is known to be dead")

@@ -15,6 +15,8 @@ from incorta_provider.steps.cutover.commit import commit
 from incorta_provider.steps.cutover.report import ledger_lines, report_so_far
 from incorta_provider.steps.cutover.request import proposed_plan
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
+from incorta_provider.steps.drill.request import proposed_drill
+from incorta_provider.steps.drill.run import drill_run
 from incorta_provider.steps.report_page import report_page
 
 DRY_RUN = "dry run"
@@ -37,7 +39,7 @@ def add_cutover(
         parser.set_defaults(command=lambda arguments: command(group(arguments), arguments, user()))
         return parser
 
-    _add_plan(add(commands, "plan", "print the plan of a cutover, with each command that it would run", _plan))
+    _add_plan(add(commands, "plan", "print the plan of a cutover or drill, with each command that it would run", _plan))
     actions = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
     reporting = add(actions, "report", "print its report as it is by now, as JSON or as a page", _report)
     reporting.add_argument("--page", action="store_true", help="as one HTML page that needs nothing else")
@@ -75,11 +77,17 @@ def _plan(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
         requested_at=now,
         created_at=now,
     )
-    run = CutoverRun(access=access, target=access.site(arguments.site), run_id=DRY_RUN, actor=user)
-    plan = proposed_plan(run, request)
+    plan = _proposed(access, request, user)
     print(plan.to_markdown())
     _print_commands(plan)
     return 0
+
+
+def _proposed(access: GroupAccess, request: Request, user: str) -> Plan:
+    if request.mode.is_cutover:
+        run = CutoverRun(access=access, target=access.site(request.target), run_id=DRY_RUN, actor=user)
+        return proposed_plan(run, request)
+    return proposed_drill(drill_run(access, request.target, DRY_RUN, user), request)
 
 
 def _print_commands(plan: Plan) -> None:
@@ -136,11 +144,14 @@ def _abort(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int
         print(done.metadata)
     if done.metadata_left:
         print(f"the metadata of {done.target} are not given back: {done.metadata_left} Repeat this command then")
+    for left in done.fences_left:
+        print(f"{left} Repeat this command then")
     if done.traffic:
         print(f"traffic is sent back: {', '.join(done.traffic)}")
     for name, reason in done.traffic_left.items():
         print(f"traffic {name} is not sent back: {reason}; repeat this command when it answers")
-    return 1 if done.not_told or done.metadata_left or done.start_left or done.traffic_left else 0
+    undone = (done.not_told, done.metadata_left, done.fences_left, done.start_left, done.traffic_left)
+    return 1 if any(undone) else 0
 
 
 def _commit(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
+from incorta_provider.cli_replica import add_replica
 from incorta_provider.cli_site_commands import RUN, Commands, SiteCommands
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
@@ -38,6 +39,7 @@ def add_metadata(
     how.add_argument("--execute", metavar="DIGEST", help="do what --dry-run showed under this digest, and nothing else")
     undoing = add("undo", "take a rewrite back: each value becomes what it was", _undo)
     undoing.add_argument("--digest", required=True, help="of the rewrite")
+    add_replica(actions, group, user)
     named = add("references", "list files that a recovery point's metadata name and lack, and orphans", _references)
     named.add_argument("--point", metavar="ID", help="in the site's catalog; else the newest")
 

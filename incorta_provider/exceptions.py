@@ -65,3 +65,7 @@ class ApprovalError(DrError):
 
 class NothingToDo(Exception):  # noqa: N818 - not an error: control flow that ends in a skipped task
     """No work is due."""
+
+
+class SiteIsActive(NothingToDo):
+    """No work is due as long as the site is the active one: only a change of roles makes some."""

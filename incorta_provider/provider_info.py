@@ -31,15 +31,22 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": _modules("hooks.analytics", "hooks.cmc", "hooks.incorta_node", "hooks.metadata", "hooks.zookeeper"),
         "operators": _modules(
-            "operators.approval", "operators.cutover", "operators.maintenance", "operators.replication"
+            "operators.approval",
+            "operators.cutover",
+            "operators.drill",
+            "operators.maintenance",
+            "operators.replication",
+            "operators.watch",
         ),
         "sensors": _modules(
             "sensors.cmc",
+            "sensors.drill_ready",
             "sensors.incorta_node",
             "sensors.incorta_service",
             "sensors.site_ready",
             "sensors.zookeeper",
         ),
+        "notifications": ["incorta_provider.notifications.webhook.WebhookNotifier"],
         "extra-links": [
             "incorta_provider.operators.links.RecoveryPointLink",
             "incorta_provider.operators.links.CutoverReportLink",

@@ -15,7 +15,6 @@ from lab.files import write
 from lab.incorta.scripts import SERVICES, ScriptFacts, guid, render
 from lab.layout import GROUP, Node, SiteKind
 from lab.passwords import SitePasswords
-from lab.servers.mariadb import SCHEMA
 from lab.supervisor import markers
 from lab.topology import ADMINISTRATOR, site_values
 
@@ -56,7 +55,7 @@ def node_settings(node: Node, drawn: SitePasswords) -> dict[str, Any]:
         "site": site.name,
         "node": node.name,
         "release": RELEASE,
-        "cluster": GROUP,
+        "cluster": site.cluster,
         "tenant": GROUP,
         "storage": str(site.storage),
         "outbox": str(site.outbox),
@@ -66,7 +65,7 @@ def node_settings(node: Node, drawn: SitePasswords) -> dict[str, Any]:
             "port": site.port("mysql"),
             "user": "incorta",
             "password": drawn.mysql_incorta,
-            "schema": SCHEMA,
+            "schema": site.schema,
         },
         "ports": {kind: node.port(kind) for kind in _NODE_PORTS},
         "cmc": {"port": site.port("cmc"), "login": ADMINISTRATOR, "password": drawn.cmc_admin},

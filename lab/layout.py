@@ -15,6 +15,7 @@ from typing import Literal
 GROUP = "acme"
 SITES = ("berlin", "newyork")
 PRIMARY, DR = SITES
+SCHEMA = "incorta"
 NODES = (1, 2)
 ENSEMBLE = (1, 2, 3)
 DEMO_BASE = 20000
@@ -53,6 +54,16 @@ _OFFSETS: dict[SiteKind, tuple[int, int]] = {
 }
 """First offset in the site's hundred, and how many members the kind has."""
 
+_DRILL_OFFSETS: dict[SiteKind, int] = {
+    "agent": 44,
+    "analytics": 45,
+    "loader": 46,
+    "analytics_status": 47,
+    "loader_status": 48,
+    "cmc": 49,
+}
+"""Of the one node of the place for drills, in the site's hundred too."""
+
 _LAB_OFFSETS: dict[LabKind, int] = {"airflow": 200, "redis": 201, "s3": 210, "ceph_mon": 211, "ceph_osd": 220}
 _ZONES = {"berlin": ("Europe/Berlin", "+01:00"), "newyork": ("America/New_York", "-05:00")}
 
@@ -90,6 +101,7 @@ class Lab:
             for kind, (_, members) in _OFFSETS.items():
                 for member in range(1, members + 1):
                     uses[site.port(kind, member)] = f"{kind} {member} of {site.name}"
+            uses |= {site.drill.port(kind): f"{kind} of {site.drill.label}" for kind in _DRILL_OFFSETS}
         return uses
 
     def worker(self, name: str) -> Path:
@@ -143,6 +155,26 @@ class Site:
 
     lab: Lab
     name: str
+
+    @property
+    def label(self) -> str:
+        """Return what the ids of connections begin with."""
+        return self.name
+
+    @property
+    def cluster(self) -> str:
+        """Return the cluster's name at the CMC, by which Incorta's processes find each other in ZooKeeper, too."""
+        return GROUP
+
+    @property
+    def schema(self) -> str:
+        """Return the name of the metadata schema."""
+        return SCHEMA
+
+    @property
+    def drill(self) -> DrillSite:
+        """Return the place where recovery points are tried out beside the replica."""
+        return DrillSite(self.lab, self.name)
 
     @property
     def root(self) -> Path:
@@ -212,6 +244,43 @@ class Site:
         return self.root / "outbox.jsonl"
 
 
+class DrillSite(Site):
+    """A second Incorta of a site, of one node: its own home, ports, files and schema; the servers are the site's."""
+
+    __slots__ = ()
+
+    @property
+    def label(self) -> str:
+        """Return what the ids of connections begin with."""
+        return f"{self.name}_drill"
+
+    @property
+    def cluster(self) -> str:
+        """Return a name of its own, so that its processes do not meet the site's in ZooKeeper."""
+        return f"{GROUP}_drill"
+
+    @property
+    def schema(self) -> str:
+        """Return the name of the scratch schema."""
+        return f"_dr_drill_{SCHEMA}"
+
+    @property
+    def root(self) -> Path:
+        """Return the folder of everything that is the drill's."""
+        return self.lab.root / self.name / "drill"
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the one node; its machine is that of the site's first one."""
+        return (Node(self, NODES[0]),)
+
+    def port(self, kind: SiteKind, node: int = 1) -> int:
+        """Return the port of a kind: its own where it runs beside the site's."""
+        if kind in _DRILL_OFFSETS:
+            return self.lab.base + 100 * SITES.index(self.name) + _DRILL_OFFSETS[kind]
+        return Site.port(self, kind, node)
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One Incorta node: a machine with its own sshd and its own Incorta home."""
@@ -227,7 +296,7 @@ class Node:
     @property
     def conn_id(self) -> str:
         """Return the id of the Airflow connection."""
-        return f"{self.site.name}_{self.name}"
+        return f"{self.site.label}_{self.name}"
 
     @property
     def root(self) -> Path:

@@ -10,7 +10,6 @@ import yaml
 from lab.files import write
 from lab.layout import GROUP, PRIMARY, Lab, Node, Site, SiteKind
 from lab.passwords import Passwords, SitePasswords
-from lab.servers.mariadb import SCHEMA
 from lab.servers.sshd import Sshd
 
 SERVICES = ("loaderService", "analyticsService")
@@ -24,6 +23,9 @@ _NODE_PARTS: tuple[SiteKind, ...] = ("agent", "loader", "analytics")
 _REFERENCES = tuple(
     f"SELECT PATH AS path, SIZE AS size, SHA256 AS sha256 FROM {table}" for table in ("TABLE_FILE", "DATA_FILE")
 )
+_QUERIED = ("NYC_FLIGHTS.FLIGHTS", "NYC_PLACES.WEATHER")
+"""Tables that a promoted site must answer about."""
+_DRILL = ({"table": "SCHEDULED_JOB", "column": "STATUS", "to": "DISABLED"},)
 _REWRITE = (
     {"table": "TENANT", "column": "PATH", "value": "tenants_path"},
     {"table": "SERVER_CONFIG", "column": "VALUE", "value": "cmc_url"},
@@ -51,7 +53,11 @@ def topology(lab: Lab) -> dict[str, Any]:
         "primary": PRIMARY,
         "sites": {site.name: _site(site) for site in lab.sites},
         "replication": {"schedule": "* * * * *", "exclude": ["*/.tmp/*"]},
-        "metadata": {"references": list(_REFERENCES), "rewrite": [dict(rule) for rule in _REWRITE]},
+        "metadata": {
+            "references": list(_REFERENCES),
+            "rewrite": [dict(rule) for rule in _REWRITE],
+            "drill": [dict(rule) for rule in _DRILL],
+        },
         "objectives": {"rpo_seconds": 300, "rto_seconds": 900},
         "approval": {"conn_id": f"{GROUP}_approval", "timeout_seconds": 3600},
     }
@@ -62,11 +68,23 @@ def _site(site: Site) -> dict[str, Any]:
     return {
         "storage": site.storage.as_uri(),
         "catalog": site.catalog.as_uri(),
-        "metadata": {"conn_id": f"{site.name}_metadata", "schema": SCHEMA},
+        "metadata": {
+            "conn_id": f"{site.name}_metadata",
+            "fence_conn_id": f"{site.name}_metadata_fence",
+            "schema": site.schema,
+        },
+        **_services(site),
+        "drill": {"storage": site.drill.storage.as_uri(), "schema": site.drill.schema, **_services(site.drill)},
+    }
+
+
+def _services(site: Site) -> dict[str, Any]:
+    """Return what a site and its place for drills have each."""
+    return {
         "zookeeper": {"conn_id": f"{site.name}_zookeeper"},
         "nodes": [{"conn_id": node.conn_id, "services": list(SERVICES)} for node in site.nodes],
-        "cmc": {"conn_id": f"{site.name}_cmc", "cluster": GROUP, "node": site.node(1).conn_id},
-        "analytics": {"conn_id": f"{site.name}_analytics", "tenant": GROUP},
+        "cmc": {"conn_id": f"{site.label}_cmc", "cluster": site.cluster, "node": site.node(1).conn_id},
+        "analytics": {"conn_id": f"{site.label}_analytics", "tenant": GROUP, "tables": list(_QUERIED)},
         "values": site_values(site),
     }
 
@@ -85,15 +103,22 @@ def connections(lab: Lab, drawn: Passwords) -> dict[str, dict[str, Any]]:
 
 
 def _site_connections(site: Site, drawn: SitePasswords) -> dict[str, dict[str, Any]]:
-    database: dict[str, Any] = {"host": "127.0.0.1", "port": site.port("mysql"), "schema": SCHEMA}
-    console: dict[str, Any] = {"host": "127.0.0.1", "login": ADMINISTRATOR, "extra": {"scheme": "http"}}
+    database: dict[str, Any] = {"host": "127.0.0.1", "port": site.port("mysql"), "schema": site.schema}
     name = site.name
     return {
         f"{name}_metadata": _connection("mysql", **database, login="incorta", password=drawn.mysql_incorta),
         f"{name}_metadata_fence": _connection("mysql", **database, login="incorta_dr", password=drawn.mysql_dr),
         f"{name}_zookeeper": _connection("incorta_zookeeper", host=site.zookeeper_hosts),
-        f"{name}_cmc": _connection("incorta_cmc", **console, port=site.port("cmc"), password=drawn.cmc_admin),
-        f"{name}_analytics": _connection(
+        **_service_connections(site, drawn),
+        **_service_connections(site.drill, drawn),
+    }
+
+
+def _service_connections(site: Site, drawn: SitePasswords) -> dict[str, dict[str, Any]]:
+    console: dict[str, Any] = {"host": "127.0.0.1", "login": ADMINISTRATOR, "extra": {"scheme": "http"}}
+    return {
+        f"{site.label}_cmc": _connection("incorta_cmc", **console, port=site.port("cmc"), password=drawn.cmc_admin),
+        f"{site.label}_analytics": _connection(
             "incorta_analytics", **console, port=site.port("analytics"), password=drawn.analytics_admin
         ),
         **{node.conn_id: _node_connection(node) for node in site.nodes},

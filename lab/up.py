@@ -67,7 +67,8 @@ def prepare(lab: Lab, drawn: Passwords) -> None:
     for site in lab.sites:
         site.tenant.mkdir(parents=True, exist_ok=True)
         site.catalog.mkdir(parents=True, exist_ok=True)
-        for node in site.nodes:
+        site.drill.storage.parent.mkdir(parents=True, exist_ok=True)
+        for node in (*site.nodes, *site.drill.nodes):
             write_home(node, drawn.sites[site.name])
     write_topology(lab)
     write_connections(lab, drawn)

@@ -1,8 +1,12 @@
-"""The approval of a cutover: two persons, signed, good for one run and one plan only.
+"""The approval of a cutover: two persons, signed, good for one use, of one plan, in one round of one run.
 
 The state of an upstream task or a value passed between tasks proves nothing: both can be set through Airflow's API by
 anyone who may edit a run. So the gate signs what was approved with a key that only the workers can read, and the steps
 that cannot be undone (fence, promote) verify the signature themselves.
+
+Airflow counts how often a run was cleared. An approval opens the fence in the round in which it was given: a task that
+is cleared before the fence took the role needs another answer, and one that is cleared behind it goes on under the use
+that the fence made of the approval.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from incorta_provider.exceptions import ApprovalError
 
@@ -25,6 +29,7 @@ REJECT = "Reject"
 class Approval(BaseModel):
     """What one person approved for another.
 
+    :ivar clear_number: how often the run had been cleared when the answer came.
     :ivar nonce: random, so that two approvals never look alike.
     :ivar expires_at: until when the fence may begin; a cutover that has begun may finish later.
     :ivar signature: HMAC-SHA-256 in hex over all other fields.
@@ -37,6 +42,7 @@ class Approval(BaseModel):
     plan_sha256: str
     recovery_point: str
     target: str
+    clear_number: int = Field(default=0, ge=0)
     requested_by: str
     approved_by: str
     approved_at: AwareDatetime
@@ -52,8 +58,8 @@ class Approval(BaseModel):
         fields = self.model_dump(mode="json", exclude={"signature"})
         return hmac.new(key, json.dumps(fields, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
-    def verify(self, key: bytes, *, run_id: str, plan_sha256: str) -> None:
-        """Refuse an approval that is not for this run and this plan, or whose signature is not ours.
+    def verify(self, key: bytes, *, run_id: str, plan_sha256: str, recovery_point: str) -> None:
+        """Refuse an approval that is not for this run, plan and point, or whose signature is not ours.
 
         :raises ApprovalError: says which.
         """
@@ -63,8 +69,22 @@ class Approval(BaseModel):
             raise _refused(f"the approval is for run {self.run_id}, not for {run_id}", run_id)
         if self.plan_sha256 != plan_sha256:
             raise _refused("the plan changed after it was approved", run_id)
+        if self.recovery_point != recovery_point:
+            raise _refused(f"the approval is for point {self.recovery_point}, not for {recovery_point}", run_id)
         if same_person(self.requested_by, self.approved_by):
             raise _refused(f"{self.approved_by} approved the own request", run_id)
+
+    def ensure_round(self, clear_number: int) -> None:
+        """Refuse an approval that was given before the run was cleared.
+
+        :raises ApprovalError: says so.
+        """
+        if self.clear_number != clear_number:
+            raise ApprovalError(
+                f"the run was cleared since it was approved (then {self.clear_number} times, now {clear_number})",
+                where=f"run {self.run_id}",
+                fix="Nothing was changed. Clear the task of the approval as well, and let it be answered again.",
+            )
 
     def ensure_fresh(self, now: datetime) -> None:
         """Refuse to begin with an approval that is too old.
@@ -74,6 +94,19 @@ class Approval(BaseModel):
         if now > self.expires_at:
             expired = self.expires_at.astimezone(UTC)
             raise _refused(f"the approval expired at {expired:%Y-%m-%d %H:%M:%S} UTC", self.run_id)
+
+
+class ApprovalUse(BaseModel):
+    """The one use of an approval, written down before the role changes.
+
+    :ivar clear_number: the round in which it was used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nonce: str
+    clear_number: int = Field(ge=0)
+    used_at: AwareDatetime
 
 
 def ensure_second_person(requested_by: str | None, answered_by: str | None, chosen: list[str], *, run_id: str) -> str:

@@ -6,12 +6,13 @@ that carries an old epoch is refused. The two copies are compared before every w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from incorta_provider.exceptions import FencingError, PreconditionError
+from incorta_provider.exceptions import FencingError, PreconditionError, SiteIsActive
 
 
 class RoleState(StrEnum):
@@ -127,6 +128,37 @@ def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role
         run_id=given_up,
         changed_at=at,
     )
+
+
+def site_to_replicate(target: str, role: Role | None) -> str:
+    """Return the site that is replicated to ``target``, by what the registry of ``target`` says.
+
+    :raises SiteIsActive: the target is the active site: nothing is replicated to it.
+    :raises PreconditionError: the registry was never initialised.
+    :raises FencingError: a promotion is under way.
+    """
+    if role is None:
+        raise registry_empty(target)
+    if role.active == target and role.state is RoleState.STEADY:
+        raise SiteIsActive(f"{target} is the active site (epoch {role.epoch}): nothing is replicated to it")
+    ensure_active(role.active, target, role)
+    return role.active
+
+
+def ensure_not_overtaken(site: str, role: Role, others: Mapping[str, Role]) -> None:
+    """Refuse to believe a registry when that of another site is ahead: its site was not told that it lost the role.
+
+    :param others: what the registries of all sites that answer say.
+    :raises FencingError: names the registry that is ahead.
+    """
+    for name, other in others.items():
+        if other.epoch > role.epoch:
+            raise FencingError(
+                f"the registry of {site} says that {role.active} is active (epoch {role.epoch}), "
+                f"that of {name} says {other.active} (epoch {other.epoch})",
+                where=f"ZooKeeper of site {site}",
+                fix=f"{site} is not fenced: clear the task `fence` of cutover {other.run_id}.",
+            )
 
 
 def replication_epoch(source: str, at_source: Role | None, target: str, at_target: Role | None) -> int:

@@ -85,6 +85,7 @@ class Inventory(_Part):
 
     :ivar position: the binary log position of the snapshot that counts and checksums come from, ``file:offset``; empty
         when they come from no snapshot.
+    :ivar gtid: the same position as a replica names it; empty when the engine cannot tell.
     :ivar rows_only: the dump is another engine's: its rows are taken from it, the definitions from here.
     """
 
@@ -94,6 +95,7 @@ class Inventory(_Part):
     character_set: str
     collation: str
     position: str = ""
+    gtid: str = ""
     rows_only: bool = False
     tables: dict[str, Table]
     views: dict[str, Code]

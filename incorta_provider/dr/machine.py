@@ -76,9 +76,9 @@ def ensure_may_skip(step: StepName, plan: Plan, progress: Progress) -> None:
     """
     known = plan.step(step)
     if known is None or not known.optional:
-        raise _blocked(step, plan, "it is not an optional step of this plan", "Mend the cause and clear its task.")
+        raise _needed(step, plan, "it is not an optional step of this plan", "Mend the cause and clear its task.")
     if step in progress.done:
-        raise _blocked(step, plan, "it is done", "Nothing is to be skipped.")
+        raise _needed(step, plan, "it is done", "Nothing is to be skipped.")
 
 
 def _is_behind(step: PlanStep, progress: Progress) -> bool:
@@ -95,3 +95,7 @@ def _is_turn(step: PlanStep, plan: Plan, progress: Progress) -> bool:
 
 def _blocked(step: StepName, plan: Plan, what: str, fix: str) -> PreconditionError:
     return PreconditionError(f"step {step} must not run: {what}", where=f"cutover {plan.run_id}", fix=fix)
+
+
+def _needed(step: StepName, plan: Plan, what: str, fix: str) -> PreconditionError:
+    return PreconditionError(f"step {step} cannot be skipped: {what}", where=f"cutover {plan.run_id}", fix=fix)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from incorta_provider.dr.definers import parse_account
 
@@ -75,6 +75,16 @@ class EngineMapping(_Part):
     collations: dict[Text, Text] = Field(default_factory=dict)
 
 
+class ReplicaRules(_Part):
+    """The second way: the target's server replicates the source's, and is stopped at each recovery point.
+
+    :ivar wait_seconds: how long it may take to get to a point's position. After that the metadata are dumped at the
+        source, as without a replica.
+    """
+
+    wait_seconds: int = Field(default=300, ge=1)
+
+
 class MetadataRules(_Part):
     """Queries for files, and rules for values.
 
@@ -86,6 +96,7 @@ class MetadataRules(_Part):
         the relative path.
     :ivar drill: what to switch off in a copy that is tried out.
     :ivar mapping: allows sites whose servers are of unlike engines; without it, a restore there is refused.
+    :ivar replica: takes the points from a replica at the target; without it each is a dump of the source.
     """
 
     references: tuple[Text, ...] = ()
@@ -95,3 +106,10 @@ class MetadataRules(_Part):
     drill: tuple[DrillRule, ...] = ()
     scan: ScanRules = ScanRules()
     mapping: EngineMapping | None = None
+    replica: ReplicaRules | None = None
+
+    @model_validator(mode="after")
+    def _replica_as_it_is(self) -> Self:
+        if self.replica is not None and (self.mapping is not None or self.definers):
+            raise ValueError("a replica is what the source is: metadata.replica goes with neither mapping nor definers")
+        return self

@@ -24,17 +24,28 @@ class Mode(StrEnum):
     """What kind of cutover.
 
     A planned one loses nothing, or stops: the primary is quiesced and replicated once more. A failback is a planned one
-    to the group's home. An unplanned one is made with the primary gone, and loses at most the RPO.
+    to the group's home. An unplanned one is made with the primary gone, and loses at most the RPO. A drill is no
+    cutover: it tries the plan out beside the replica and moves nothing.
     """
 
     PLANNED = "planned"
     UNPLANNED = "unplanned"
     FAILBACK = "failback"
+    DRILL = "drill"
 
     @property
     def loses_nothing(self) -> bool:
         """Tell whether the source is there and is replicated once more, after its last write."""
-        return self is not Mode.UNPLANNED
+        return self in (Mode.PLANNED, Mode.FAILBACK)
+
+    @property
+    def is_cutover(self) -> bool:
+        """Tell whether the business is moved."""
+        return self is not Mode.DRILL
+
+
+CUTOVERS = tuple(mode for mode in Mode if mode.is_cutover)
+"""The modes that the form of a cutover offers."""
 
 
 class StepName(StrEnum):
@@ -44,6 +55,7 @@ class StepName(StrEnum):
     FINAL_SYNC = "final_sync"
     FENCE = "fence"
     STOP_TARGET = "stop_target"
+    PREPARE_DRILL = "prepare_drill"
     APPLY = "apply"
     RESTORE = "restore_metadata"
     REWRITE = "rewrite_metadata"
@@ -56,6 +68,7 @@ class StepName(StrEnum):
     SWITCH_TRAFFIC = "switch_traffic"
     COMMIT_WINDOW = "commit_window"
     PROMOTE = "promote"
+    CLEAN_DRILL = "clean_drill"
 
 
 class PlanStep(BaseModel):
@@ -118,30 +131,47 @@ class Plan(BaseModel):
     def before(self, name: StepName) -> list[PlanStep]:
         """Return the steps that one waits for: all of the groups before its own.
 
+        Cleaning up waits for none: a drill is taken away whatever became of it.
+
         :raises PreconditionError: the plan does not have that step.
         """
         if (step := self.step(name)) is None:
             raise PreconditionError(
                 f"step {name} is not in the plan", where=f"cutover {self.run_id}", fix="Trigger a new cutover."
             )
+        if name is StepName.CLEAN_DRILL:
+            return []
         return [other for other in self.steps if other.group < step.group]
 
     def to_markdown(self) -> str:
         """Return the plan as the approver reads it."""
-        lines = [
-            f"**{self.mode} cutover of {self.group}: {self.source} → {self.target}**",
-            "",
-            f"- recovery point `{self.recovery_point}`, state of "
-            f"{self.point_opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC: {self._loss()}",
-            f"- requested by {as_text(self.requested_by)}: {as_text(self.reason)}",
-            f"- epoch {self.epoch} → {self.epoch + 1}; plan `{self.sha256[:16]}`",
-            f"- if {self.source} cannot be reached: {self._unreachable()}",
-            "",
-        ]
+        lines = [*(self._head() if self.mode.is_cutover else self._head_of_a_drill()), ""]
         for number, step in enumerate(self.steps, start=1):
             name = f"**{step.name}**{' (optional)' if step.optional else ''}"
             lines.append(f"{number}. {name} at {step.site}: " + "; ".join(step.actions))
         return "\n".join(lines)
+
+    def _head(self) -> list[str]:
+        return [
+            f"**{self.mode} cutover of {self.group}: {self.source} → {self.target}**",
+            "",
+            f"- recovery point `{self.recovery_point}`, state of {self._point_time()}: {self._loss()}",
+            f"- requested by {as_text(self.requested_by)}: {as_text(self.reason)}",
+            f"- epoch {self.epoch} → {self.epoch + 1}; plan `{self.sha256[:16]}`",
+            f"- if {self.source} cannot be reached: {self._unreachable()}",
+        ]
+
+    def _head_of_a_drill(self) -> list[str]:
+        return [
+            f"**drill of {self.group} at {self.target}**",
+            "",
+            f"- recovery point `{self.recovery_point}`, state of {self.source} at {self._point_time()}",
+            f"- requested by {as_text(self.requested_by)}: {as_text(self.reason)}",
+            f"- {self.source} stays active under epoch {self.epoch}; replication goes on; plan `{self.sha256[:16]}`",
+        ]
+
+    def _point_time(self) -> str:
+        return f"{self.point_opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
     def _loss(self) -> str:
         if self.mode.loses_nothing:

@@ -16,16 +16,19 @@ from incorta_provider.dr.topology import Group, Node, Site
 Groups = tuple[tuple[StepName, ...], ...]
 
 _BEFORE_THE_FENCE: Groups = ((StepName.QUIESCE,), (StepName.FINAL_SYNC,))
-_FROM_THE_FENCE_ON: Groups = (
-    (StepName.FENCE,),
-    (StepName.STOP_TARGET,),
-    (StepName.APPLY, StepName.RESTORE),
-    (StepName.REWRITE, StepName.COMPARE),
+_STARTS_AND_VERIFY: Groups = (
     (StepName.START_NODES,),
     (StepName.START_CMC,),
     (StepName.START_LOADER,),
     (StepName.START_ANALYTICS,),
     (StepName.VERIFY,),
+)
+_FROM_THE_FENCE_ON: Groups = (
+    (StepName.FENCE,),
+    (StepName.STOP_TARGET,),
+    (StepName.APPLY, StepName.RESTORE),
+    (StepName.REWRITE, StepName.COMPARE),
+    *_STARTS_AND_VERIFY,
     (StepName.SWITCH_TRAFFIC,),
     (StepName.COMMIT_WINDOW,),
     (StepName.PROMOTE,),
@@ -34,6 +37,13 @@ GROUPS: Mapping[Mode, Groups] = {
     Mode.PLANNED: _BEFORE_THE_FENCE + _FROM_THE_FENCE_ON,
     Mode.UNPLANNED: _FROM_THE_FENCE_ON,
     Mode.FAILBACK: _BEFORE_THE_FENCE + _FROM_THE_FENCE_ON,
+    Mode.DRILL: (
+        (StepName.PREPARE_DRILL,),
+        (StepName.RESTORE,),
+        (StepName.REWRITE, StepName.COMPARE),
+        *_STARTS_AND_VERIFY,
+        (StepName.CLEAN_DRILL,),
+    ),
 }
 """The groups of steps of each mode, in their order. Files and metadata become the point's beside each other, and are
 compared before anything starts (docs/decisions/0003)."""
@@ -90,7 +100,9 @@ class _Setting:
 
     @property
     def site(self) -> Site:
-        return self.group.sites[self.target]
+        """Where the steps act: in a drill its own place, where the site has one."""
+        site = self.group.sites[self.target]
+        return site if self.mode.is_cutover else site.for_drill() or site
 
     @property
     def old_site(self) -> Site:
@@ -142,7 +154,19 @@ def _final_sync(setting: _Setting) -> list[str]:
 def _fence(setting: _Setting) -> list[str]:
     proof = [f"refuse if {setting.source} was written to behind the final sync"] if setting.mode.loses_nothing else []
     reach = "" if setting.mode.loses_nothing else " if it can be reached"
-    return [*proof, f"set epoch {setting.epoch + 1} at {setting.target}", f"stop services of {setting.source}{reach}"]
+    return [
+        *proof,
+        f"set epoch {setting.epoch + 1} at {setting.target}",
+        f"stop services of {setting.source}{reach}",
+        _fence_database(setting, reach),
+    ]
+
+
+def _fence_database(setting: _Setting, reach: str) -> str:
+    metadata = setting.old_site.metadata
+    if metadata.fence_conn_id is None:
+        return f"the database of {setting.source} is not fenced: the topology names no metadata.fence_conn_id"
+    return f"lock who may write schema {metadata.schema_name} of {setting.source}, make it read-only{reach}"
 
 
 def _apply(setting: _Setting) -> list[str]:
@@ -152,15 +176,24 @@ def _apply(setting: _Setting) -> list[str]:
 
 def _restore(setting: _Setting) -> list[str]:
     schema = setting.site.metadata.schema_name
+    if not setting.mode.is_cutover:
+        return [f"load {setting.point.tables} tables, compare them with the point, make them schema {schema}"]
     tables = "all tables" if setting.mode.loses_nothing else f"{setting.point.tables} tables"
     return [
         f"load {tables} beside schema {schema}, compare them with the point",
         f"switch them into {schema}; what was there is kept until `incorta-dr cutover commit`",
+        *(
+            [f"open the database of {setting.target} if a cutover fenced it"]
+            if setting.site.metadata.fence_conn_id
+            else []
+        ),
     ]
 
 
 def _rewrite(setting: _Setting) -> list[str]:
     rules = [f"{rule.table}.{rule.column}: {rule.value}" for rule in setting.group.metadata.rewrite]
+    if not setting.mode.is_cutover:
+        rules += [f"{rule.table}.{rule.column}: {rule.to!r}" for rule in setting.group.metadata.drill]
     return rules or ["no rewrite rules"]
 
 
@@ -172,6 +205,21 @@ def _window(setting: _Setting) -> list[str]:
     window = setting.group.commit_window
     silence = {"commit": "commits", "roll_back": "rolls back", "keep": "keeps waiting"}[window.on_timeout]
     return [f"wait {window.seconds} s for a person to commit or to roll back; silence {silence}"]
+
+
+def _prepare_drill(setting: _Setting) -> list[str]:
+    return [
+        f"clean up what a drill before left at {setting.target}",
+        f"stop Incorta on {setting.nodes}, prove it by closed ports",
+        f"bring {setting.point.files} files to {setting.site.storage}; the replica is only read",
+    ]
+
+
+def _clean_drill(setting: _Setting) -> list[str]:
+    return [
+        f"stop Incorta on {setting.nodes}, also after a failure",
+        f"drop schema {setting.site.metadata.schema_name}, empty {setting.site.storage}, write the report",
+    ]
 
 
 def _loaders(setting: _Setting) -> list[str]:
@@ -190,12 +238,19 @@ def _is_loader(service: str) -> bool:
     return "loader" in service.lower()
 
 
+def _verify(setting: _Setting) -> list[str]:
+    analytics = setting.site.analytics
+    queries = [f"query {', '.join(analytics.tables)}"] if analytics.tables else []
+    return [f"log in to tenant {analytics.tenant}", "check every service", *queries]
+
+
 _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.QUIESCE: _quiesce,
     StepName.FINAL_SYNC: _final_sync,
     StepName.FENCE: _fence,
     StepName.STOP_TARGET: lambda setting: [f"stop Incorta on {setting.nodes}, prove it by closed ports"],
     StepName.APPLY: _apply,
+    StepName.PREPARE_DRILL: _prepare_drill,
     StepName.RESTORE: _restore,
     StepName.REWRITE: _rewrite,
     StepName.COMPARE: lambda _: ["compare every file and digest with the point"],
@@ -203,13 +258,14 @@ _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.START_CMC: lambda setting: [f"start the CMC on {setting.site.cmc.node}"],
     StepName.START_LOADER: _loaders,
     StepName.START_ANALYTICS: _analytics,
-    StepName.VERIFY: lambda setting: [f"log in to tenant {setting.site.analytics.tenant}", "check every service"],
+    StepName.VERIFY: _verify,
     StepName.SWITCH_TRAFFIC: _traffic,
     StepName.COMMIT_WINDOW: _window,
     StepName.PROMOTE: lambda setting: [
         f"record {setting.target} as the active site",
         "switch database events on",
     ],
+    StepName.CLEAN_DRILL: _clean_drill,
 }
 
 
@@ -244,6 +300,8 @@ _COMMANDS: Mapping[StepName, Callable[[_Setting], Iterator[str]]] = {
     StepName.QUIESCE: lambda setting: _stops(setting.old_site),
     StepName.FENCE: lambda setting: _stops(setting.old_site),
     StepName.STOP_TARGET: lambda setting: _stops(setting.site),
+    StepName.PREPARE_DRILL: lambda setting: _stops(setting.site),
+    StepName.CLEAN_DRILL: lambda setting: _stops(setting.site),
     StepName.START_NODES: lambda setting: (_script(node, "IncortaNode/startNode.sh") for node in setting.site.nodes),
     StepName.START_CMC: _start_cmc,
     StepName.START_LOADER: lambda setting: _starts(setting.site, loader=True),

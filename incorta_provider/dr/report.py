@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 PAST_RUNS = 5
 """So many of the newest earlier cutovers and drills say what is usual."""
@@ -115,6 +115,19 @@ class Metadata(_Part):
     rows: int | None = None
 
 
+def _in_words(database: object) -> object:
+    """Tell what a fence did at a database as a sentence; what is words already stays as it is."""
+    if not isinstance(database, dict):
+        return database
+    told = {
+        "locked": database.get("accounts"),
+        "not locked, for they may do everything": database.get("administrators"),
+        "events off": database.get("events"),
+    }
+    parts = [f"{what}: {', '.join(map(str, names))}" for what, names in told.items() if names]
+    return "; ".join([*parts, f"read_only {database.get('read_only')}"])
+
+
 class Fence(_Part):
     """What of the source is fenced, and why the rest is not.
 
@@ -124,14 +137,15 @@ class Fence(_Part):
     epoch: int | None = None
     stopped: tuple[str, ...] = ()
     not_reached: dict[str, str] = {}
-    database: str = ""
+    database: Annotated[str, BeforeValidator(_in_words)] = ""
 
 
 class Service(_Part):
-    """What was ready when the service was verified, and the last load of each schema."""
+    """What was ready when the service was verified, the last load of each schema, and how many rows tables gave."""
 
     ready: tuple[str, ...] = ()
     schemas: dict[str, str] = {}
+    rows: dict[str, int] = {}
 
 
 class Report(_Part):

@@ -72,6 +72,15 @@ class Holdings(_Record):
             events=inventory.events,
         )
 
+    def without(self, kept: Collection[str]) -> Holdings:
+        """Return the same without some views and routines.
+
+        :param kept: by kind and name, as in ``VIEW v``.
+        """
+        views = {name: view for name, view in self.views.items() if f"VIEW {name}" not in kept}
+        routines = {name: routine for name, routine in self.routines.items() if name not in kept}
+        return self.model_copy(update={"views": views, "routines": routines})
+
 
 class Switch(_Record):
     """The record of one switch, written before what it names is done.

@@ -93,20 +93,29 @@ class Client:
 
     def failure(self) -> DrError:
         """Return the error that the program's own message stands for."""
-        said = self._said()
-        match = _ERROR_NUMBER.search(said)
-        number = int(match[1] or match[2]) if match else 0
-        text = f"{self.name} ended with status {self.process.returncode}: {said or 'no message'}"
-        cause = pymysql.err.OperationalError(number, text)
-        error = translate(cause, self.endpoint.label)
-        error.__cause__ = cause
-        return error
-
-    def _said(self) -> str:
-        """Return what the program complained of, without the statement that it may show before: that holds data."""
         self.errors.seek(0)
-        lines = self.errors.read()[-_ERROR_BYTES:].decode(errors="replace").splitlines()
-        return " ".join(line for line in lines if _COMPLAINT.match(line))
+        return program_error(self.name, self.process.returncode, self.errors.read(), self.endpoint.label)
+
+
+def program_error(name: str, status: int, errors: bytes, where: str) -> DrError:
+    """Return the error that a client program's own message stands for.
+
+    :param errors: what it wrote to its error output.
+    """
+    said = _complaint(errors)
+    match = _ERROR_NUMBER.search(said)
+    number = int(match[1] or match[2]) if match else 0
+    text = f"{name} ended with status {status}: {said or 'no message'}"
+    cause = pymysql.err.OperationalError(number, text)
+    error = translate(cause, where)
+    error.__cause__ = cause
+    return error
+
+
+def _complaint(errors: bytes) -> str:
+    """Return what the program complained of, without the statement that it may show before: that holds data."""
+    lines = errors[-_ERROR_BYTES:].decode(errors="replace").splitlines()
+    return " ".join(line for line in lines if _COMPLAINT.match(line))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ They belong to a schema by name and cannot be moved to another one, so a switch 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pymysql
 
@@ -68,15 +68,31 @@ def read_holdings(endpoint: Endpoint, session: Session) -> Holdings | None:
     )
 
 
-def drop_code(session: Session, schema: str, *kinds: str) -> None:
+def drop_code(session: Session, schema: str, *kinds: str, but: Collection[str] = ()) -> None:
     """Remove all objects of some kinds.
 
     :param kinds: of ``EVENT``, ``TRIGGER``, ``VIEW`` and ``ROUTINE``, in this order.
+    :param but: those that stay, by kind and name, as in ``VIEW v``.
     """
     with session.cursor() as cursor:
         for kind in kinds:
             for what, name in _listed(session, kind, schema):
+                if f"{what} {name}" in but:
+                    continue
                 cursor.execute(f"DROP {what} IF EXISTS {quote(schema)}.{quote(name)}")
+
+
+def unchanged(endpoint: Endpoint, holdings: Holdings) -> set[str]:
+    """Return the views and routines that the endpoint's schema has already as it is to have them.
+
+    They name their tables, and need not be made anew when these are others.
+
+    :returns: by kind and name, as in ``VIEW v``.
+    """
+    with endpoint.connect() as session, translated(endpoint.label):
+        code = read_code(session)
+    views = {f"VIEW {name}" for name, view in code.views.items() if holdings.views.get(name) == view}
+    return views | {name for name, routine in code.routines.items() if holdings.routines.get(name) == routine}
 
 
 def make_code(endpoint: Endpoint, holdings: Holdings, *, partly: bool = False) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from incorta_provider.dr.inventory import (
     definers,
     unequal_tables,
 )
+from incorta_provider.exceptions import DrError
 from incorta_provider.metadata.checksum import measure
 from incorta_provider.metadata.definitions import read_definitions
 from incorta_provider.metadata.endpoint import Endpoint, Session
@@ -21,6 +23,8 @@ from incorta_provider.metadata.engines.engine import begin_snapshot
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.row_diff import ComparedTable, differing_rows
 from incorta_provider.metadata.row_keys import row_keys
+
+log = logging.getLogger(__name__)
 
 READERS = 4
 """Sessions that compute checksums at the same time."""
@@ -84,6 +88,22 @@ def row_differences(expected: Endpoint, actual: Endpoint, wanted: Inventory, got
                 table = ComparedTable(name, columns.get(name, []), keys.get(name, ()))
                 found += differing_rows(one, other, table, rows=wanted.tables[name].rows)
     return found
+
+
+def rows_now(source: Endpoint, restored: Endpoint, wanted: Inventory, got: Inventory) -> list[Difference]:
+    """Return the rows that differ from what the source holds now: a help to a person, and no verdict.
+
+    It has gone on since it was dumped, unless it was fenced. One that cannot be asked changes nothing.
+
+    :param wanted: what was dumped.
+    :param got: what was restored.
+    """
+    try:
+        rows = row_differences(source, restored, wanted, got)
+    except DrError as reason:
+        log.warning("the source cannot be asked which rows differ: %s", reason)
+        return []
+    return [replace(row, what=f"{row.what}, against the source as it is now") for row in rows]
 
 
 def missing_definers(session: Session, inventory: Inventory) -> list[Difference]:

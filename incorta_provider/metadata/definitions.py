@@ -71,8 +71,8 @@ class Definitions:
             for name, code in getattr(self, kind).items():
                 yield f"{kind[:-1]} {quote(name)}", code.definition
 
-    def inventory(self, measures: dict[str, Measure], position: str = "") -> Inventory:
-        """Add what was counted."""
+    def inventory(self, measures: dict[str, Measure], position: str = "", gtid: str = "") -> Inventory:
+        """Add what was counted, and the position where it was."""
         tables = {
             name: Table(
                 engine=self.engines[name],
@@ -91,6 +91,7 @@ class Definitions:
             character_set=self.character_set,
             collation=self.collation,
             position=position,
+            gtid=gtid,
             tables=tables,
             views=self.views,
             routines=self.routines,
@@ -131,6 +132,11 @@ class CodeTexts:
     routines: dict[str, Code]
     triggers: dict[str, Code]
     events: dict[str, Event]
+
+
+def read_events(session: Session) -> dict[str, Event]:
+    """Read the events of the session's own schema."""
+    return _Reader(session).events()
 
 
 def read_code(session: Session) -> CodeTexts:

@@ -13,43 +13,38 @@ The primary's events are left out of the dump: they stand, with their status, in
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import pymysql
-
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.references import Reference
-from incorta_provider.exceptions import DrError, IntegrityError, TransientError
+from incorta_provider.exceptions import DrError, IntegrityError
 from incorta_provider.metadata.archive import new_archive, replacing
+from incorta_provider.metadata.attempts import Source, StartOver, impatient, until_proven
 from incorta_provider.metadata.checksum import Measure, measure
 from incorta_provider.metadata.definer_text import with_definers
-from incorta_provider.metadata.definitions import Definitions, read_definitions
-from incorta_provider.metadata.dump_client import DumpStream, dumping, trigger_section
+from incorta_provider.metadata.definitions import Definitions
+from incorta_provider.metadata.dump_client import dumping, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
-from incorta_provider.metadata.engines.engine import Engine
-from incorta_provider.metadata.errors import REDEFINED, number_of, translated
+from incorta_provider.metadata.engines.mariadb import position_in
+from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.node_dump import waiting_at_node
 from incorta_provider.metadata.references import find_references, write_references
-
-log = logging.getLogger(__name__)
 
 DUMP_FILE = "metadata.sql.zst"
 INVENTORY_FILE = "inventory.json"
 REFERENCES_FILE = "references.jsonl"
 
-ATTEMPTS = 10
 SESSIONS = 4
 """Of these, those with the same snapshot are used: one by the dump client, the others for checksums."""
-LOCK_SECONDS = 2
-"""How long one statement of a dump may wait for a table that is being redefined. That may be waiting for another
-session of the dump, and everybody who wants the table waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +73,7 @@ class _Asked:
 
     references: Sequence[str]
     definers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """What is dumped, and a session in which definitions are read."""
-
-    endpoint: Endpoint
-    engine: Engine
-    control: Session
+    node: ConnectionInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +86,48 @@ class _Taken:
     sha256: str
 
 
+class _Stream(Protocol):
+    """A dump that is running."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the whole dump."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A dump that is running, and the sessions that count in the state of ``position``.
+
+    :ivar ensure_same: called with the head of the dump; refuses one that is of another state.
+    """
+
+    stream: _Stream
+    position: str
+    readers: Sequence[Session]
+    ensure_same: Callable[[bytes], None]
+
+
 _HEAD_BYTES = 1 << 13
 """Where a dump names its position."""
 
 
-class _StartOver(Exception):  # noqa: N818 - not an error: this attempt proves nothing, the next may
-    """Why an attempt proves nothing."""
-
-
 def dump(
-    endpoint: Endpoint, folder: Path, references: Sequence[str] = (), definers: Mapping[str, str] | None = None
+    endpoint: Endpoint,
+    folder: Path,
+    references: Sequence[str] = (),
+    definers: Mapping[str, str] | None = None,
+    *,
+    node: ConnectionInfo | None = None,
 ) -> DumpReport:
     """Write the three files into ``folder``, in place of what a former try left there.
 
     :param references: queries for the files that the metadata name.
     :param definers: which account takes the place of which; see :mod:`incorta_provider.dr.definers`.
+    :param node: where the dump client runs, over SSH; here when it is None.
     """
-    asked = _Asked(references, definers or {})
+    asked = _Asked(references, definers or {}, node)
     started = time.monotonic()
     forget(folder)
     endpoint.ensure_rights()
@@ -123,7 +135,8 @@ def dump(
         with endpoint.connect() as control, translated(endpoint.label):
             engine = engine_of(control)
             engine.ensure_positions(control)
-            taken, attempts = _try_until_proven(_Source(endpoint, engine, control), folder, asked)
+            source = Source(endpoint, engine, control)
+            taken, attempts = until_proven(source, lambda found: _take(source, found, folder, asked))
     except BaseException:
         forget(folder)
         raise
@@ -148,76 +161,47 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _try_until_proven(source: _Source, folder: Path, asked: _Asked) -> tuple[_Taken, int]:
-    reason = ""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _attempt(source, folder, asked), attempt
-        except _StartOver as cause:
-            reason = str(cause)
-            log.info("attempt %d of %d starts over: %s", attempt, ATTEMPTS, reason)
-            time.sleep(min(2.0, 0.05 * 2**attempt))
-    raise TransientError(
-        f"no dump could be proven in {ATTEMPTS} attempts; the last one: {reason}",
-        where=source.endpoint.label,
-        fix="Let running migrations end, then try again.",
-    )
-
-
-def _attempt(source: _Source, folder: Path, asked: _Asked) -> _Taken:
-    """Dump once.
-
-    :raises _StartOver: dump and inventory are not shown to be one state.
-    """
-    before = _definitions(source.control)
-    try:
-        taken = _take(source, before, folder, asked)
-    except (DrError, pymysql.MySQLError) as error:
-        if _means_redefined(error) or _definitions(source.control) != before:
-            raise _StartOver(f"a definition changed during the dump: {error}") from error
-        raise
-    if _definitions(source.control) != before:
-        raise _StartOver("a definition changed during the dump")
-    return taken
-
-
-def _definitions(control: Session) -> Definitions:
-    try:
-        return read_definitions(control)
-    except pymysql.MySQLError as error:
-        if number_of(error) in REDEFINED:
-            raise _StartOver(f"a definition changed while it was read: {error}") from error
-        raise
-
-
-def _means_redefined(error: Exception) -> bool:
-    cause = error if isinstance(error, pymysql.MySQLError) else error.__cause__
-    return isinstance(cause, pymysql.MySQLError) and number_of(cause) in REDEFINED
-
-
-def _take(source: _Source, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
-    endpoint, engine = source.endpoint, source.engine
+def _take(source: Source, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
     definitions = found.with_definers(asked.definers)
     with ExitStack() as stack:
-        sessions = [stack.enter_context(_impatient(endpoint.connect())) for _ in range(SESSIONS)]
-        position, (lent, *readers) = engine.share_snapshot(sessions)
+        sessions = [stack.enter_context(impatient(source.endpoint.connect())) for _ in range(SESSIONS)]
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-        with dumping(endpoint, lent, engine) as stream:
-            counted = pool.submit(_count, readers, definitions, asked.references)
-            counted.add_done_callback(lambda done: stream.stop() if done.exception() else None)
-            size, sha256, head = _store(stream, definitions, folder / DUMP_FILE, counted, asked.definers)
-        dumped = engine.position_dumped(lent, head, position)
-        if dumped != position:
-            raise _other_state(position, dumped, source)
+        running = partial(_running_at_node, asked.node) if asked.node else _running_here
+        with running(source, sessions) as dumped:
+            counted = pool.submit(_count, dumped.readers, definitions, asked.references)
+            counted.add_done_callback(lambda done: dumped.stream.stop() if done.exception() else None)
+            size, sha256, head = _store(dumped.stream, definitions, folder / DUMP_FILE, counted, asked.definers)
+        dumped.ensure_same(head)
         measures, references = counted.result()
-    return _Taken(definitions.inventory(measures, position), references, size, sha256)
+    inventory = definitions.inventory(measures, dumped.position, source.engine.gtid_at(source.control, dumped.position))
+    return _Taken(inventory, references, size, sha256)
 
 
-def _impatient(session: Session) -> Session:
-    """Return the session with a short limit on waiting for locks."""
-    with session.cursor() as cursor:
-        cursor.execute("SET SESSION lock_wait_timeout = %s", (LOCK_SECONDS,))
-    return session
+@contextmanager
+def _running_here(source: Source, sessions: Sequence[Session]) -> Iterator[_Running]:
+    """Lend the dump client one of the sessions, with its snapshot."""
+    position, (lent, *readers) = source.engine.share_snapshot(sessions)
+
+    def ensure_same(head: bytes) -> None:
+        if (named := source.engine.position_dumped(lent, head, position)) != position:
+            raise _other_state(position, named, source)
+
+    with dumping(source.endpoint, lent, source.engine) as stream:
+        yield _Running(stream, position, readers, ensure_same)
+
+
+@contextmanager
+def _running_at_node(node: ConnectionInfo, source: Source, sessions: Sequence[Session]) -> Iterator[_Running]:
+    """Take the snapshots here and, at once, the client's own at the node; there may be a transaction in between."""
+    with waiting_at_node(source.endpoint, node, source.engine) as stream:
+        position, readers = source.engine.share_snapshot(sessions)
+        stream.begin()
+
+        def ensure_same(head: bytes) -> None:
+            if (named := position_in(head)) != position:
+                raise StartOver(f"something was committed between our snapshot, {position}, and the node's, {named}")
+
+        yield _Running(stream, position, readers, ensure_same)
 
 
 def _count(
@@ -229,7 +213,7 @@ def _count(
 
 
 def _store(
-    stream: DumpStream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
+    stream: _Stream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
 ) -> tuple[int, str, bytes]:
     """Compress the dump into its file; when the dump was stopped because the counting failed, raise why that did.
 
@@ -251,7 +235,7 @@ def _store(
         return archive.size, sha256, head
 
 
-def _other_state(expected: str, named: str, source: _Source) -> IntegrityError:
+def _other_state(expected: str, named: str, source: Source) -> IntegrityError:
     """The dump client ended our transaction, or did not read through it."""
     return IntegrityError(
         f"the dump is of position {named or 'unknown'}, the inventory of {expected}",

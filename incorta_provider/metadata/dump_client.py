@@ -33,8 +33,8 @@ OPTIONS = (
 """``--tz-utc`` carries TIMESTAMPs as instants, ``--hex-blob`` binary values as they are; without a date, the same data
 give the same dump."""
 
-_END = b"-- Dump completed"
-_TAIL_BYTES = 64
+END = b"-- Dump completed"
+TAIL_BYTES = 64
 
 
 @dataclass(slots=True)
@@ -52,9 +52,9 @@ class DumpStream:
         tail = b""
         while piece := self.client.output.read1(CHUNK):
             yield piece
-            tail = (tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+            tail = (tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         self.client.finish()
-        if _END not in tail:
+        if END not in tail:
             raise IntegrityError(
                 f"{self.client.name} wrote no end of its dump", where=self.client.endpoint.label, fix="Try again."
             )

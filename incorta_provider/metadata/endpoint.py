@@ -6,7 +6,7 @@ server's own settings are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pymysql.connections import Connection
@@ -37,6 +37,7 @@ class Endpoint:
     """The metadata schema of one site. The password stays out of ``repr``.
 
     :ivar tls: what sessions ask for; None for plain text.
+    :ivar logged: whether what sessions change goes to the binary log.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Endpoint:
     schema: str
     site: str = ""
     tls: Tls | None = None
+    logged: bool = True
 
     @classmethod
     def from_connection(cls, info: ConnectionInfo, *, schema: str = "", site: str = "") -> Endpoint:
@@ -67,6 +69,10 @@ class Endpoint:
         """What messages call this place."""
         return f"schema {self.schema} at {self.host}:{self.port}{f' ({self.site})' if self.site else ''}"
 
+    def unlogged(self) -> Endpoint:
+        """Return the same place for changes that concern this one server: no replica of it takes part in them."""
+        return replace(self, logged=False)
+
     def connect(self) -> Session:
         """Log in to the schema, with autocommit.
 
@@ -76,8 +82,10 @@ class Endpoint:
         """
         return self.connect_to(self.schema)
 
-    def connect_to(self, schema: str | None) -> Session:
+    def connect_to(self, schema: str | None, *, seconds: int = STATEMENT_SECONDS) -> Session:
         """Log in to another schema of the server, or to none.
+
+        :param seconds: how long one statement may take.
 
         The password is handed over as bytes: the driver would encode text as Latin-1, the client programs use UTF-8.
         """
@@ -91,10 +99,10 @@ class Endpoint:
                 database=schema,
                 charset="utf8mb4",
                 autocommit=True,
-                init_command=_PINNED,
+                init_command=_PINNED if self.logged else f"{_PINNED}, sql_log_bin = 0",
                 connect_timeout=CONNECT_SECONDS,
-                read_timeout=STATEMENT_SECONDS,
-                write_timeout=STATEMENT_SECONDS,
+                read_timeout=seconds,
+                write_timeout=seconds,
                 ssl=self.tls.context() if self.tls else None,
             )
 

@@ -25,14 +25,22 @@ something of another kind under that name."""
 
 _UNKNOWN_SCHEMA = 1049
 _LOGIN_REFUSED = (1045, 1698, 1251, 2059, 2061)
-_LOCKED = (4151, 3118)
 _ONLY_WITH_TLS = 3159
 _TLS = 2026
 _UNSAFE = re.compile(r"certificate|no TLS|required|verif", re.IGNORECASE)
 """What TLS errors that no repetition cures are worded with; another one is a connection that was cut."""
 
-_READ_ONLY = (1290, 1836)
 _NO_RIGHT = (1044, 1142, 1143, 1227, 1370, 1410, 1419)
+_FORBIDDEN = (
+    ((4151, 3118), "the account is locked", "Unfence the site first."),
+    ((1290, 1836), "the server is read-only", "Unfence the site first."),
+    (
+        (3, 1021, 1026, 1114),
+        "the server has no room left",
+        "Make room where the server keeps its data, then try again.",
+    ),
+)
+"""What a person has to change at the server first; 1114 is InnoDB's word for a full disk, *the table is full*."""
 _PASSING = (1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 2002, 2003, 2006, 2013, 2055, _TLS)
 """Server or connection away, too many sessions, waited too long for a lock, deadlock, query ended by someone."""
 
@@ -82,10 +90,9 @@ def _lasting(number: int, said: str, where: str) -> DrError:
     if number in _NO_RIGHT:
         fix = "Grant the rights that incorta_provider/metadata/rights.py lists."
         return ConfigurationError(f"the account lacks a right: {said}", where=where, fix=fix)
-    if number in _LOCKED:
-        return PreconditionError(f"the account is locked: {said}", where=where, fix="Unfence the site first.")
-    if number in _READ_ONLY:
-        return PreconditionError(f"the server is read-only: {said}", where=where, fix="Unfence the site first.")
+    for numbers, what, remedy in _FORBIDDEN:
+        if number in numbers:
+            return PreconditionError(f"{what}: {said}", where=where, fix=remedy)
     return ConfigurationError(
         f"the server refused a statement: {number} {said}", where=where, fix="Correct what it names."
     )

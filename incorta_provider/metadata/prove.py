@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from incorta_provider.dr.inventory import Difference, Inventory, compare
 from incorta_provider.dr.metadata_rules import EngineMapping
-from incorta_provider.exceptions import DrError, IntegrityError
+from incorta_provider.exceptions import IntegrityError
 from incorta_provider.metadata.carry import carried
-from incorta_provider.metadata.comparison import absent_definers, row_differences, take_inventory
+from incorta_provider.metadata.comparison import absent_definers, rows_now, take_inventory
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.load import load
@@ -52,7 +52,7 @@ def prove(
     with restored_apart(endpoint, dump, inventory, scratch_key=scratch_key) as scratch:
         found, missing = take_inventory(scratch), absent_definers(scratch, inventory)
         unequal = missing + compare(inventory, found, events="disabled")
-        return unequal + (_rows_now(source, scratch, inventory, found) if source else [])
+        return unequal + (rows_now(source, scratch, inventory, found) if source else [])
 
 
 @contextmanager
@@ -73,16 +73,6 @@ def restored_apart(endpoint: Endpoint, dump: Path, inventory: Inventory, *, scra
         finally:
             with translated(endpoint.label):
                 drop(session, scratch)
-
-
-def _rows_now(source: Endpoint, scratch: Endpoint, inventory: Inventory, found: Inventory) -> list[Difference]:
-    """Return the rows that differ from what the source holds now; a source that cannot be asked changes no verdict."""
-    try:
-        rows = row_differences(source, scratch, inventory, found)
-    except DrError as reason:
-        log.warning("the source cannot be asked which rows differ: %s", reason)
-        return []
-    return [replace(row, what=f"{row.what}, against the source as it is now") for row in rows]
 
 
 def read_inventory(path: Path) -> Inventory:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from incorta_provider.dr.inventory import ENABLED, Difference, Inventory, compare
@@ -17,7 +18,7 @@ from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.metadata.archive import ensure_digest
 from incorta_provider.metadata.checksum import Measure
 from incorta_provider.metadata.code_objects import read_holdings
-from incorta_provider.metadata.comparison import differences
+from incorta_provider.metadata.comparison import absent_definers, differences, rows_now, take_inventory
 from incorta_provider.metadata.definitions import read_definitions
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
@@ -35,7 +36,13 @@ _NOTHING = Holdings(
 
 
 def replace_schema(
-    endpoint: Endpoint, dump: Path, inventory: Inventory, folder: Path, *, sha256: str
+    endpoint: Endpoint,
+    dump: Path,
+    inventory: Inventory,
+    folder: Path,
+    *,
+    sha256: str,
+    source: Endpoint | None = None,
 ) -> list[Difference]:
     """Make the endpoint's schema what was dumped, with all events off, and return what is not equal.
 
@@ -43,6 +50,7 @@ def replace_schema(
 
     :param folder: for the record of the switch; one for each restore.
     :param sha256: of the dump, in hex.
+    :param source: where the dump was made; asked only when rows differ, for which ones.
     :raises IntegrityError: the dump is not the one that was sealed; nothing was changed.
     :raises ConfigurationError: the account lacks a right; nothing was changed.
     :raises PreconditionError: the restore was taken back or committed; foreign keys of other schemas are in the way.
@@ -55,7 +63,7 @@ def replace_schema(
         if switch.stage is Stage.SWITCHED:
             return []
         if switch.stage is Stage.LOADING:
-            if found := _load_beside(endpoint, session, switch, dump, inventory):
+            if found := _load_beside(endpoint, session, switch, dump, inventory, source):
                 return found
             switch = write_switch(folder, switch.at(Stage.COMPARED, tables=tuple(inventory.tables)))
         if switch.stage is Stage.COMPARED:
@@ -131,7 +139,7 @@ def _to_go_on(endpoint: Endpoint, session: Session, inventory: Inventory, folder
 
 
 def _load_beside(
-    endpoint: Endpoint, session: Session, switch: Switch, dump: Path, inventory: Inventory
+    endpoint: Endpoint, session: Session, switch: Switch, dump: Path, inventory: Inventory, source: Endpoint | None
 ) -> list[Difference]:
     """Load the dump into the next schema and compare it in full; one that is not equal is removed."""
     equal = False
@@ -139,9 +147,11 @@ def _load_beside(
         with translated(endpoint.label):
             recreate(session, switch.next, inventory)
         load(endpoint, switch.next, dump, inventory)
-        found = differences(endpoint, inventory, schema=switch.next)
+        beside = replace(endpoint, schema=switch.next)
+        loaded = take_inventory(beside)
+        found = absent_definers(beside, inventory) + compare(inventory, loaded, events="disabled")
         equal = not found
-        return found
+        return found + (rows_now(source, beside, inventory, loaded) if source and found else [])
     finally:
         if not equal:
             with suppress(DrError), translated(endpoint.label):

@@ -20,6 +20,9 @@ SCRATCH_PREFIX = "_dr_proof_"
 BESIDE_PREFIX = "_dr_beside_"
 """Begins the names of the schemas into which a point is restored beside the live one, and which keep the one before."""
 
+FENCE_SCHEMA = "_dr_fence"
+"""Where a server that is fenced keeps by whom, and what a fence changed there."""
+
 SCHEMA_RIGHTS = (
     "SELECT",
     "INSERT",
@@ -37,6 +40,10 @@ SCHEMA_RIGHTS = (
     "EVENT",
 )
 """On the metadata schema, on the scratch schemas and on those beside it: what a dump reads and a restore writes."""
+
+REPLICA_RIGHTS = ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN", "SLAVE MONITOR", "RELOAD")
+"""Of the account that replicates, at every site: to be read from; to set a replica up and hold it; to see how it is; to
+forget its source."""
 
 _MARIADB = MariaDb("")
 
@@ -78,17 +85,34 @@ def statements(account: str, schema: str, engine: Engine = _MARIADB) -> list[str
     return [grant.statement(account) for grant in needed(schema, engine)]
 
 
+def fence_grants(engine: Engine = _MARIADB) -> list[Grant]:
+    """Return the rights that the account of a fence needs beside those of :func:`needed`."""
+    return [
+        Grant(engine.fence_rights, "*.*"),
+        Grant(("SELECT", "INSERT", "DELETE", "CREATE", "DROP"), f"{quote(_pattern(FENCE_SCHEMA))}.*"),
+        *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in engine.account_tables),
+    ]
+
+
 def missing(shown: Iterable[str], schema: str, engine: Engine = _MARIADB) -> list[Grant]:
     """Return what an account lacks.
 
     :param shown: what ``SHOW GRANTS`` says of the account, those of its roles included.
     """
+    return lacking(shown, needed(schema, engine))
+
+
+def lacking(shown: Iterable[str], grants: Iterable[Grant]) -> list[Grant]:
+    """Return the part of some grants that an account has not.
+
+    :param shown: as for :func:`missing`.
+    """
     held = [parsed for line in shown if (parsed := _parse(line))]
     found = []
-    for grant in needed(schema, engine):
-        lacking = tuple(right for right in grant.rights if not _holds(held, right, grant.place))
-        if lacking:
-            found.append(Grant(lacking, grant.place))
+    for grant in grants:
+        absent = tuple(right for right in grant.rights if not _holds(held, right, grant.place))
+        if absent:
+            found.append(Grant(absent, grant.place))
     return found
 
 
@@ -110,13 +134,13 @@ def _holds(held: list[tuple[frozenset[str], str, str]], right: str, place: str) 
     database, table = (_unquoted(part) for part in re.findall(r"`(?:[^`]|``)*`|\*", place))
     return any(
         (right in rights or "ALL PRIVILEGES" in rights)
-        and (given == "*" or (database != "*" and _covers(given, database)))
+        and (given == "*" or (database != "*" and covers(given, database)))
         and given_table in ("*", table)
         for rights, given, given_table in held
     )
 
 
-def _covers(given: str, asked: str) -> bool:
+def covers(given: str, asked: str) -> bool:
     """Return whether a granted pattern covers an asked one: the asked text, without its escapes, is matched."""
     expression = "".join(_WILDCARDS.get(token, re.escape(token[-1])) for token in re.findall(r"\\.|.", given))
     return re.fullmatch(expression, re.sub(r"\\(.)", r"\1", asked), re.DOTALL) is not None

@@ -17,7 +17,7 @@ from incorta_provider.dr.inventory import DISABLED, ENABLED, Event
 from incorta_provider.dr.schema_switch import Holdings, moves, rename_statement
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of
+from incorta_provider.metadata.code_objects import drop_code, make_code, tables_of, unchanged
 from incorta_provider.metadata.ddl import definer_clause, encoded, in_its_settings
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
@@ -60,6 +60,7 @@ def make_live(
         _make_room(session, endpoint.schema, holdings, (source, aside))
         drop_code(session, source, "TRIGGER")
         waiting = tables_of(session, source)
+        kept = unchanged(endpoint, holdings)
         started = time.monotonic()
         drop_code(session, endpoint.schema, "EVENT", "TRIGGER")
         renames = moves(
@@ -73,9 +74,9 @@ def make_live(
         with session.cursor() as cursor:
             if renames:
                 cursor.execute(rename_statement(renames))
-            drop_code(session, endpoint.schema, "VIEW", "ROUTINE")
+            drop_code(session, endpoint.schema, "VIEW", "ROUTINE", but=kept)
             _set_collation(session, endpoint.schema, holdings)
-    left_out = make_code(endpoint, holdings, partly=partly)
+    left_out = make_code(endpoint, holdings.without(kept), partly=partly)
     window = Window(round(time.monotonic() - started, 3), left_out)
     log.info("%s: %d tables moved, the window was %.3f s", endpoint.label, len(renames), window.seconds)
     return window
@@ -110,15 +111,21 @@ def ensure_alone(endpoint: Endpoint) -> None:
 
 
 def set_status(endpoint: Endpoint, name: str, event: Event, collation: str) -> None:
-    """Give an event that was made switched off the status that was recorded.
+    """Give an event that was made switched off the status that was recorded."""
+    if event.status != DISABLED:
+        switch_event(endpoint, name, event, collation, event.status)
+
+
+def switch_event(endpoint: Endpoint, name: str, event: Event, collation: str, status: str) -> None:
+    """Give an event a status.
 
     In a session with its own settings and with its definer named: ALTER EVENT would record the session's character set
     and make us the definer (MariaDB manual, *ALTER EVENT*).
+
+    :param collation: the schema's.
     """
-    if event.status == DISABLED:
-        return
-    status = "ENABLE" if event.status == ENABLED else "DISABLE ON SLAVE"
-    statement = encoded(event, f"ALTER {definer_clause(event)} EVENT {quote(name)} {status}")
+    action = {ENABLED: "ENABLE", DISABLED: "DISABLE"}.get(status, "DISABLE ON SLAVE")
+    statement = encoded(event, f"ALTER {definer_clause(event)} EVENT {quote(name)} {action}")
     with endpoint.connect() as session, translated(endpoint.label):
         for each in in_its_settings(event, statement, collation):
             session.query(each)

@@ -14,7 +14,15 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.timezone import utcnow
 
 from incorta_provider.dr.approval import APPROVE, REJECT, same_person
-from incorta_provider.operators.base import RETRIES, RETRY_DELAY, airflow_errors, dr_access, requester_of, run_of
+from incorta_provider.operators.base import (
+    RETRIES,
+    RETRY_DELAY,
+    airflow_errors,
+    dr_access,
+    requester_of,
+    round_of,
+    run_of,
+)
 from incorta_provider.steps.cutover.approve import plan_to_approve, seal_approval
 from incorta_provider.steps.cutover.run import CutoverRun
 
@@ -75,7 +83,11 @@ class CutoverApprovalOperator(HITLOperator):
     def _run(self, context: Context) -> CutoverRun:
         access = dr_access(self.group)
         return CutoverRun(
-            access=access, target=access.site(self.target), run_id=run_of(context), actor=requester_of(context)
+            access=access,
+            target=access.site(self.target),
+            run_id=run_of(context),
+            actor=requester_of(context),
+            clear_number=round_of(context),
         )
 
 

@@ -1,4 +1,4 @@
-"""Operators that keep a DR site in order: retention, and the compare of the live replica with its point."""
+"""Operators that keep a replica's site in order: retention, and the compare of the live replica with its point."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.operators.base import DrOperator, requester_of, run_of
 from incorta_provider.steps.prune import look, prune
+from incorta_provider.steps.roles import ensure_replica
 from incorta_provider.steps.verify_replica import verify
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ class MaintenanceOperator(DrOperator):
         self.site = site
 
     def work(self, context: Context) -> Any:
-        """Do the work, in the name of who triggered the run, or of the DAG."""
+        """Do the work, in the name of who triggered the run, or of the DAG; skipped at the active site."""
         access = self.access()
-        by = requester_of(context) or f"dag {self.dag_id}"
-        return self.take(access, access.site(self.site), by=by, run_id=run_of(context))
+        site = access.site(self.site)
+        ensure_replica(access, site)
+        return self.take(access, site, by=requester_of(context) or f"dag {self.dag_id}", run_id=run_of(context))
 
     @abstractmethod
     def take(self, access: GroupAccess, site: SiteAccess, *, by: str, run_id: str) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import Asset
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, run_of
+from incorta_provider.exceptions import SiteIsActive
+from incorta_provider.operators.base import PATIENT_RETRIES, DrOperator, airflow_errors, run_of
 from incorta_provider.operators.links import RecoveryPointLink
 from incorta_provider.steps.replication.apply import apply
 from incorta_provider.steps.replication.check import check
@@ -27,18 +30,22 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ReplicationOperator(DrOperator):
-    """Base of the operators that take one step from ``source`` to ``target``.
+ROLE_WAIT = timedelta(minutes=5)
+"""How long a run waits whose target is the active site, and so the longest time until a changed role is noticed."""
 
-    :param source: the site to replicate from (templated).
+
+class ReplicationOperator(DrOperator):
+    """Base of the operators that take one step of a run to ``target``.
+
+    The source is the site that is active when the run opens, whichever that is.
+
     :param target: the site to replicate to (templated).
     """
 
-    template_fields: Collection[str] = ("group", "source", "target")
+    template_fields: Collection[str] = ("group", "target")
 
-    def __init__(self, *, source: str, target: str, **kwargs: Any) -> None:
+    def __init__(self, *, target: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.source = source
         self.target = target
 
     def work(self, context: Context) -> Any:
@@ -46,7 +53,6 @@ class ReplicationOperator(DrOperator):
         access = self.access()
         run = ReplicationRun(
             access=access,
-            source=access.site(self.source),
             target=access.site(self.target),
             run_id=run_of(context),
             actor=f"dag {self.dag_id}",
@@ -58,7 +64,32 @@ class ReplicationOperator(DrOperator):
         """Take the step and return what goes to XCom."""
 
 
-class OpenRecoveryPointOperator(ReplicationOperator):
+class OpeningOperator(ReplicationOperator):
+    """Base of the operators that a run begins with: they find out which site is active.
+
+    While the target itself is active there is nothing to do but to wait. The task is deferred for a while then, which
+    costs no worker, looks once more, and skips the run: a schedule of a minute, or one without a pause, would else make
+    a run after the other of nothing.
+    """
+
+    def work(self, context: Context) -> Any:
+        """Take the step, or wait for another role."""
+        try:
+            return super().work(context)
+        except SiteIsActive as reason:
+            self.log.info("%s; looking again in %s", reason, ROLE_WAIT)
+            self.defer(trigger=TimeDeltaTrigger(ROLE_WAIT), method_name="look_again")
+
+    def look_again(self, context: Context, event: Any) -> Any:
+        """Take the step if the roles changed meanwhile; else skip the run.
+
+        :param event: what the trigger tells: the time.
+        """
+        with airflow_errors():
+            return super().work(context)
+
+
+class OpenRecoveryPointOperator(OpeningOperator):
     """Take the group's lock, check the epoch at both ends, and start the clock of the RPO."""
 
     def take(self, run: ReplicationRun) -> str:
@@ -161,7 +192,7 @@ class SealRecoveryPointOperator(ReplicationOperator):
         return seal(run)
 
 
-class ReplicateOperator(SealRecoveryPointOperator):
+class ReplicateOperator(OpeningOperator, SealRecoveryPointOperator):
     """The whole protocol in one task, for replication without a pause.
 
     Airflow starts a process for each task, which takes a second or more of a processor; with nine tasks that is most of

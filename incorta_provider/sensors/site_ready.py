@@ -6,6 +6,7 @@ from typing import Any
 
 from incorta_provider.operators.base import airflow_errors, dr_access
 from incorta_provider.sensors.readiness import ReadinessSensor
+from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.site_services import log_tails
 
@@ -26,11 +27,15 @@ class SiteReadySensor(ReadinessSensor):
         self.target = target
         self.part = Part(part)
 
+    def site(self) -> SiteAccess:
+        """Return whose part it is."""
+        return dr_access(self.group).site(self.target)
+
     def details(self) -> str:
         """Return the ends of the logs of what did not start."""
         with airflow_errors():
-            return log_tails(dr_access(self.group).site(self.target), self.part)
+            return log_tails(self.site(), self.part)
 
     def reason(self) -> str | None:
         """Look at the part."""
-        return not_ready(dr_access(self.group).site(self.target), self.part)
+        return not_ready(self.site(), self.part)

@@ -65,9 +65,38 @@ class SiteAccess:
 
     @property
     def database(self) -> Endpoint:
-        """The metadata database."""
+        """The metadata database, under our own account if there is one: it works at a fenced site, too."""
         metadata = self.config.metadata
-        return Endpoint.from_connection(self.connections(metadata.conn_id), schema=metadata.schema_name, site=self.name)
+        return self._endpoint(metadata.fence_conn_id or metadata.conn_id)
+
+    @property
+    def replica_account(self) -> Endpoint:
+        """The metadata database by the account that may replicate.
+
+        :raises ConfigurationError: the topology names none for this site.
+        """
+        conn_id = self.config.metadata.replica_conn_id
+        if conn_id is None:
+            raise ConfigurationError(
+                f"site {self.name} has no metadata.replica_conn_id", where="topology", fix="Add it to the site."
+            )
+        return self._endpoint(conn_id)
+
+    @property
+    def dump_member(self) -> Endpoint | None:
+        """The member of the database cluster where dumps are made; None for the database itself."""
+        conn_id = self.config.metadata.dump_conn_id
+        return None if conn_id is None else self._endpoint(conn_id)
+
+    @property
+    def dump_node(self) -> ConnectionInfo | None:
+        """The node where the dump client runs; None for the worker."""
+        conn_id = self.config.metadata.dump_node
+        return None if conn_id is None else self.connections(conn_id)
+
+    def _endpoint(self, conn_id: str) -> Endpoint:
+        schema = self.config.metadata.schema_name
+        return Endpoint.from_connection(self.connections(conn_id), schema=schema, site=self.name)
 
     @property
     def zookeeper(self) -> ConnectionInfo:
@@ -114,6 +143,17 @@ class GroupAccess:
                 fix="Choose one of these.",
             )
         return SiteAccess(name, self.config.sites[name], self.connections)
+
+    def drill(self, name: str) -> SiteAccess:
+        """Return the place for drills at a site, as a site of its own with that site's catalog."""
+        config = self.site(name).config.for_drill()
+        if config is None:
+            raise ConfigurationError(
+                f"site {name} has no place for drills",
+                where=f"topology, group {self.name}",
+                fix="Describe one in its `drill:` section; see docs/drill.md.",
+            )
+        return SiteAccess(f"{name} (drill)", config, self.connections)
 
 
 def group_access(topology: Topology, name: str, connections: Connections, clock: Clock = utc_now) -> GroupAccess:

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from incorta_provider.dr.inventory import Inventory
-from incorta_provider.exceptions import PreconditionError, TransientError
-from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
+from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
+from incorta_provider.metadata.readiness.access_rules import rights_findings
+from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers, sorted_by_severity
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
+from incorta_provider.metadata.replica.opening import lacking_rights
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.point import point_inventory
 
@@ -52,7 +55,19 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
         inventory = point_inventory(target.catalog, newest)
         found = [gone, *judge_restore(access, target, inventory, source=source.name)]
         return Verdict(source.name, target.name, f"recovery point {newest.id}", found)
+    if access.config.metadata.replica is not None:
+        found = sorted_by_severity([*found, *_replication_rights(source), *_replication_rights(target)])
     return Verdict(source.name, target.name, f"{source.name} as it is now", found)
+
+
+def _replication_rights(site: SiteAccess) -> Iterator[Finding]:
+    """Yield what the account that replicates lacks; one that is refused lacks all of it."""
+    try:
+        account, lacking = lacking_rights(site.replica_account)
+    except ConfigurationError as error:
+        yield Finding(Severity.BLOCKER, "replica", site.name, error.what, error.fix)
+    else:
+        yield from rights_findings(site.name, account, lacking)
 
 
 def judge_restore(access: GroupAccess, target: SiteAccess, inventory: Inventory, *, source: str) -> list[Finding]:

@@ -11,12 +11,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.retention import Protected, Retention, Verdict, judge
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.point import ensure_point_whole
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.in_use import points_in_use
 from incorta_provider.storage.pins import Pins
 from incorta_provider.storage.prune import (
@@ -30,6 +32,7 @@ from incorta_provider.storage.prune import (
     manifests_that_stay,
     sweep,
 )
+from incorta_provider.storage.rewritings import Rewritings
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class PruneReport:
     :ivar verdicts: one for each point, oldest first.
     :ivar damaged: points whose record cannot be read; they stay, and so does what they need.
     :ivar files: kept files that only dropped points need, ``size`` bytes in all.
+    :ivar rewrites: how many records of rewrites went, from before the oldest point that stays.
     :ivar done: False when it was only looked at.
     """
 
@@ -48,6 +52,7 @@ class PruneReport:
     damaged: dict[str, str] = field(default_factory=dict)
     files: int = 0
     size: int = 0
+    rewrites: int = 0
     done: bool = False
 
     @property
@@ -64,6 +69,8 @@ class PruneReport:
             yield f"damaged {point_id}: {fault}; left alone"
         verb = "deleted" if self.done else "would be deleted"
         yield f"{len(self.dropped)} of {len(self.verdicts)} point(s), {self.files} file(s), {self.size} bytes {verb}"
+        if self.rewrites:
+            yield f"{self.rewrites} record(s) of rewrites deleted, which were older than every point that stays"
 
 
 def look(access: GroupAccess, site: SiteAccess) -> PruneReport:
@@ -100,7 +107,8 @@ def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str) -> Pru
             _note(access, site, point, why)
         forget_bytes(catalog, site.target, freed)
         sweep(catalog, site.target)
-    done = PruneReport(verdicts, report.damaged, freed.files, freed.size, done=True)
+        rewrites = _forget_rewrites(catalog)
+    done = PruneReport(verdicts, report.damaged, freed.files, freed.size, rewrites, done=True)
     log.info("%d recovery point(s) dropped, %d file(s) deleted", len(done.dropped), freed.files)
     return done
 
@@ -134,6 +142,18 @@ def _newest_whole(catalog: Catalog, points: list[RecoveryPoint]) -> str | None:
         else:
             return point.id
     return None
+
+
+def _forget_rewrites(catalog: Catalog) -> int:
+    """Remove the records of rewrites that were done before the oldest point; a cutover that may go back keeps its own.
+
+    The values in them may be secret, and can be put back only as long as the metadata are the ones that were rewritten.
+    """
+    if not (points := catalog.points()):
+        return 0
+    folders = [folder for folder, _ in CutoverFolder.all(catalog.root) if not folder.is_closed()]
+    results = [folder.result(StepName.REWRITE) or {} for folder in folders]
+    return Rewritings(catalog).forget_before(points[0].opened_at, {str(each.get("rewrite_sha256")) for each in results})
 
 
 def _note(access: GroupAccess, site: SiteAccess, point: RecoveryPoint, why: Dropping) -> None:

@@ -12,8 +12,15 @@ from collections.abc import Callable, Iterable
 from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import Role, first_role, registry_empty
-from incorta_provider.exceptions import DrError, FencingError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.dr.epoch import Role, RoleState, first_role, registry_empty
+from incorta_provider.exceptions import (
+    DrError,
+    FencingError,
+    IntegrityError,
+    PreconditionError,
+    SiteIsActive,
+    TransientError,
+)
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 
 log = logging.getLogger(__name__)
@@ -34,6 +41,25 @@ def change_role(access: GroupAccess, site: SiteAccess, change: Callable[[Role], 
         if stored is None:
             raise registry_empty(site.name)
         return registry.compare_and_set(stored, change(stored.role)).role
+
+
+def ensure_replica(access: GroupAccess, site: SiteAccess) -> None:
+    """Leave the active site alone: its recovery points and its files are not looked after as those of a replica.
+
+    A registry that cannot be asked keeps no site from being looked after: that changes nothing that is in use.
+
+    :raises SiteIsActive: it is the active site.
+    """
+    try:
+        role = role_at(access, site)
+    except TransientError as error:
+        log.warning("whether %s is the active site is not known: %s", site.name, error)
+        return
+    if role is not None and role.active == site.name and role.state is RoleState.STEADY:
+        raise SiteIsActive(
+            f"{site.name} is the active site (epoch {role.epoch}): "
+            "its recovery points stay as they are until it is replicated to again"
+        )
 
 
 def copy_role(access: GroupAccess, site: SiteAccess, role: Role) -> None:

@@ -12,9 +12,13 @@ from functools import partial
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import lock_holder
+from incorta_provider.steps.metadata_upkeep import metadata_lines
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
+from incorta_provider.steps.unfence import newest_role
 from incorta_provider.steps.upkeep import upkeep_lines
+from incorta_provider.steps.watch import unfenced_sites
+from incorta_provider.storage.drill_record import Proofs
 from incorta_provider.storage.found import is_diverged
 from incorta_provider.storage.ledger_file import LedgerFile
 
@@ -32,7 +36,9 @@ def status_lines(access: GroupAccess) -> Iterator[str]:
         yield from (f"    {line}" for line in _coordination(access, site))
         yield from _part("recovery points", partial(_points, site, now, rpo_seconds))
         yield from _part("upkeep", partial(upkeep_lines, site))
+        yield from _part("metadata", partial(metadata_lines, access, site))
         yield from _part("last in the ledger", partial(_recent, site))
+    yield from _part("fences", partial(_unfenced, access))
 
 
 def ledger_faults(ledger: LedgerFile) -> tuple[int, list[str]]:
@@ -100,7 +106,17 @@ def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:
     state = "live, and written to since" if is_diverged(site.catalog) else "live"
     for point in points[-RECENT_POINTS:]:
         mark = f" ({state})" if point.id == live else ""
+        if (proof := Proofs(site.catalog).of(point.id)) is not None:
+            mark += f" (proven by a drill at {_time(proof.at)}, {proof.rto_seconds:.0f} s)"
         yield f"  {point.id}{mark}: {point.files} files, {point.tables} tables, {point.rows} rows, epoch {point.epoch}"
+
+
+def _unfenced(access: GroupAccess) -> Iterator[str]:
+    """Yield the sites that gave their role up and may be written to."""
+    role = newest_role(access)
+    for each in unfenced_sites(access, role) if role else ():
+        parts = "; ".join(f"{part}: {reason}" for part, reason in each.known.get("not_reached", {}).items())
+        yield f"{each.source.name} is NOT FENCED since cutover {each.run.run_id}: {parts}"
 
 
 def _recent(site: SiteAccess) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.copies import copy_lines
 from incorta_provider.storage.breaker_file import BreakerFile
+from incorta_provider.storage.drill_record import DrillPlace
 from incorta_provider.storage.pins import Pins
 from incorta_provider.storage.verified_file import last_verified
 
@@ -22,6 +23,8 @@ def upkeep_lines(site: SiteAccess) -> Iterator[str]:
         yield f"damaged point {name}: {fault}"
     for pin in Pins(catalog).all():
         yield f"pinned {pin.point}: {pin.reason} (by {pin.by})"
+    if (taken := DrillPlace(catalog).taken()) is not None:
+        yield f"drill {taken.run_id} is in place since {taken.at:%Y-%m-%d %H:%M:%S} UTC"
     if (held := BreakerFile(catalog).held()) is not None:
         yield f"change breaker: holds run {held.run_id} since {held.at:%Y-%m-%d %H:%M:%S} UTC"
         yield from (f"  {reason}" for reason in held.reasons)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incorta_provider.dr.approval import Approval
+from incorta_provider.dr.approval import Approval, ApprovalUse
+from incorta_provider.dr.fence_mark import FenceMark
 from incorta_provider.dr.machine import Progress
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.traffic import State
@@ -72,6 +73,14 @@ class CutoverFolder:
         known = self._read("approval.json" if nonce is None else _approval_name(nonce))
         return None if known is None else Approval.model_validate(known)
 
+    def use_approval(self, use: ApprovalUse) -> None:
+        """Keep which approval the cutover uses, before it takes effect."""
+        self._write("approval-used.json", use.model_dump(mode="json"))
+
+    def approval_use(self) -> ApprovalUse | None:
+        """Return which approval the cutover used; None before it used any."""
+        return read_model(self.root / "approval-used.json", ApprovalUse)
+
     def record(self, step: StepName, result: Mapping[str, Any]) -> None:
         """Keep the result of a step that is done."""
         self._write(f"steps/{step}.json", result)
@@ -118,6 +127,14 @@ class CutoverFolder:
         synced = self.result(StepName.FINAL_SYNC)
         return str(synced["recovery_point"]) if synced else self.plan().recovery_point
 
+    def save_source_events(self, names: Sequence[str]) -> None:
+        """Keep which events of the source's database were on before they were switched off."""
+        self._write("source-events.json", list(names))
+
+    def source_events(self) -> list[str]:
+        """Return which events of the source's database this cutover switched off."""
+        return list(self._read("source-events.json") or [])
+
     def save_report(self, report: Mapping[str, Any]) -> Path:
         """Keep the report and return where."""
         return self._write("report.json", report)
@@ -132,6 +149,14 @@ class CutoverFolder:
         """Return the report; None before the promotion."""
         known = self._read("report.json")
         return None if known is None else dict(known)
+
+    def keep_fence_mark(self, mark: FenceMark) -> None:
+        """Keep by whom the target's database was fenced, before it is opened."""
+        self._write("fence-mark.json", mark.model_dump(mode="json"))
+
+    def fence_mark(self) -> FenceMark | None:
+        """Return by whom the target's database was fenced before this cutover opened it; None when it was open."""
+        return read_model(self.root / "fence-mark.json", FenceMark)
 
     def mark_aborted(self) -> None:
         """Write down that the cutover was given up."""

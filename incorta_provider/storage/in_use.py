@@ -31,7 +31,7 @@ def _of_cutovers(catalog: Catalog, now: datetime) -> Iterator[tuple[str, str]]:
         if folder.is_closed() or (not is_acted_on and now - plan.created_at > UNANSWERED):
             continue
         for point_id in {plan.recovery_point, folder.point_id()}:
-            yield point_id, f"cutover {plan.run_id} is open"
+            yield point_id, f"{'cutover' if plan.mode.is_cutover else 'drill'} {plan.run_id} is open"
 
 
 def _of_runs(catalog: Catalog) -> Iterator[tuple[str, str]]:

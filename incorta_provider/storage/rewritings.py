@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import UTC, datetime
 
 from incorta_provider.dr.rewriting import Rewriting
 from incorta_provider.exceptions import PreconditionError
@@ -28,6 +30,21 @@ class Rewritings:
         self._catalog.ensure_there()
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_json(self._folder / f"{done.sha256}.json", done.model_dump(mode="json"))
+
+    def forget_before(self, moment: datetime, needed: Collection[str]) -> int:
+        """Remove the records that are older; return how many.
+
+        :param moment: aware.
+        :param needed: digests of those that stay all the same.
+        """
+        old = [
+            path
+            for path in self._folder.glob("*.json")
+            if path.stem not in needed and datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment
+        ]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
     def get(self, sha256: str) -> Rewriting:
         """Return the rewrite with this digest."""

@@ -6,7 +6,7 @@ All that :class:`incorta_provider.storage.target.Target` asks for but the copier
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry
@@ -91,6 +91,15 @@ class VolumeTarget:
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live replica the point; an apply that was cut off before is finished first."""
         return apply_point(self._vault, point_id, suspects=suspects)
+
+    def set_aside(self, paths: Iterable[bytes], folder: str) -> None:
+        """Move files and links out of the live replica into a folder of the vault that no apply and no prune looks at.
+
+        May be repeated: what is in the folder already stays as it is. The caller holds the catalog's lock ``apply``.
+        """
+        for some in chunks((Step(Verb.REMOVE, path) for path in paths), STEPS):
+            self.volume.do(some, os.fsencode(folder))
+        self.volume.sync()
 
     def rehearse(self, point_id: str, found: Path | None) -> None:
         """Plan an apply to the end and do nothing."""

@@ -8,7 +8,7 @@ from incorta_provider.steps.access import GroupAccess, group_access
 from incorta_provider.steps.replication.protocol import replicate
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.topology_file import read_topology
-from lab.layout import DR, GROUP, PRIMARY, Lab
+from lab.layout import DR, GROUP, Lab
 
 ACTOR = "lab.ours"
 
@@ -22,7 +22,6 @@ def lab_run(access: GroupAccess, run_id: str = "") -> ReplicationRun:
     """Return a run from the lab's primary to its DR site; named by the moment unless it is given a name."""
     return ReplicationRun(
         access=access,
-        source=access.site(PRIMARY),
         target=access.site(DR),
         run_id=run_id or f"loop__{access.clock().isoformat()}",
         actor=ACTOR,

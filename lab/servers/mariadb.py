@@ -15,14 +15,13 @@ from pymysql.cursors import Cursor
 
 from incorta_provider.exceptions import ConfigurationError
 from lab.files import write
-from lab.layout import SITES, Site
+from lab.layout import SCHEMA, SITES, Site
 from lab.passwords import SitePasswords
 from lab.programs import account_name, find_program
 from lab.servers.accounts import FENCE_ACCOUNT, INCORTA_ACCOUNT, account_statements
 from lab.servers.certificates import Certificates
 from lab.servers.database import log_in, make_data_folder
 
-SCHEMA = "incorta"
 _SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Without NO_ZERO_DATE and NO_ZERO_IN_DATE: Incorta stores zero dates."""
 
@@ -178,8 +177,10 @@ class MariaDb:
             "bind-address": self.host,
             "skip-name-resolve": 1,
             "server-id": SITES.index(self.site.name) + 1,
+            "gtid-domain-id": SITES.index(self.site.name) + 1,
             "log-bin": "binlog",
             "binlog-format": "ROW",
+            "log-slave-updates": 1,
             "log-bin-trust-function-creators": 1,
             "event-scheduler": "ON",
             "character-set-server": "utf8mb4",

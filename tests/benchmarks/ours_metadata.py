@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from incorta_provider.metadata import attempts as attempts_module
 from incorta_provider.metadata import comparison as comparison_module
 from incorta_provider.metadata import dump as dump_module
 from incorta_provider.metadata import prove as prove_module
@@ -20,7 +21,7 @@ from incorta_provider.metadata.switch_journal import read_switch
 from tests.benchmarks.phases import Phases, Split
 
 DUMP_SPLITS: tuple[Split, ...] = (
-    (dump_module, "read_definitions", "definitions, before and after"),
+    (attempts_module, "read_definitions", "definitions, before and after"),
     (MariaDb, "share_snapshot", "one snapshot for all sessions"),
     (dump_module, "measure", "counts and checksums, beside the dump"),
     (Archive, "write", "compress and write"),

@@ -36,7 +36,7 @@ from incorta_provider.steps import access as access_module
 from incorta_provider.steps import locking, readiness, roles
 from incorta_provider.steps import running as running_module
 from incorta_provider.steps.access import GroupAccess, group_access
-from incorta_provider.steps.cutover import fence, promote
+from incorta_provider.steps.cutover import fence, promote, quiesce
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.run import ReplicationRun
@@ -245,21 +245,24 @@ class Bench:
         return dict(found[-1].details)
 
 
-def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Make both sites' folders and their initialised registries, and lend the steps the fakes for servers."""
+def make_bench(root: Path, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any] | None = None) -> Bench:
+    """Make both sites' folders and their initialised registries, and lend the steps the fakes for servers.
+
+    :param document: the topology, when it is not the usual one.
+    """
     clock, ensembles, nodes = Clock(), Ensembles(), Nodes()
     ensembles.initialise()
     for site in SITES:
         (root / site / "storage").mkdir(parents=True)
         (root / site / "catalog").mkdir()
-    for module in (fence, locking, open_module, promote, roles):
+    for module in (fence, locking, open_module, promote, quiesce, roles):
         monkeypatch.setattr(module, "connect", ensembles.connect)
     for module in (readiness, roles):
         monkeypatch.setattr(module, "ensemble_state", ensembles.state)
     monkeypatch.setattr(access_module, "IncortaNode", nodes)
     monkeypatch.setattr(running_module, "port_state", nodes.port_state)
     passwords, absent = {"acme_approval": SIGNING_KEY}, set[str]()
-    topology = Topology.model_validate(topology_document(root))
+    topology = Topology.model_validate(document or topology_document(root))
     access = group_access(topology, "acme", connections(passwords, absent), clock)
     for site in SITES:
         access.site(site).catalog.initialise("acme", site)
@@ -276,6 +279,15 @@ def connections(passwords: dict[str, str], absent: set[str]) -> Callable[[str], 
         return ConnectionInfo(conn_id, host="127.0.0.1", port=1, login="incorta", password=password)
 
     return find
+
+
+def with_replica(document: dict[str, Any]) -> dict[str, Any]:
+    """Let a topology ask for replicas of the metadata."""
+    group = document["groups"]["acme"]
+    group["metadata"]["replica"] = {"wait_seconds": 7}
+    for name, site in group["sites"].items():
+        site["metadata"]["replica_conn_id"] = f"{name}_replica"
+    return document
 
 
 def use_at_command_line(bench: Bench, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +360,7 @@ def owner(run_id: str, *, purpose: str = "replication", dag_id: str = "dag repli
     return LockOwner(run_id=run_id, dag_id=dag_id, host="worker-1", purpose=purpose, taken_at=NOON)
 
 
-def inventory(**tables: int) -> Inventory:
+def inventory(gtid: str = "", **tables: int) -> Inventory:
     """Return an inventory with these tables and their numbers of rows."""
     return Inventory(
         server=Server(
@@ -363,6 +375,7 @@ def inventory(**tables: int) -> Inventory:
         character_set="utf8mb4",
         collation="utf8mb4_general_ci",
         position="mariadb-bin.000001:4",
+        gtid=gtid,
         tables={
             name: Table(
                 engine="InnoDB",
@@ -382,7 +395,7 @@ def inventory(**tables: int) -> Inventory:
     )
 
 
-def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any) -> RecoveryPoint:
+def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", gtid: str = "", **changed: Any) -> RecoveryPoint:
     """Seal a point with real files in it, and return it; its digests are those of the files.
 
     It holds what the run copied; nothing when it copied nothing.
@@ -393,7 +406,7 @@ def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any)
         with ManifestWriter(workspace.manifest):
             pass
     workspace.dump.write_bytes(b"a dump of " + run_id.encode())
-    described = inventory(TENANT=1, TABLE_FILE=2)
+    described = inventory(gtid, TENANT=1, TABLE_FILE=2)
     workspace.inventory.write_text(described.model_dump_json())
     opened_at = changed.get("opened_at", NOON - timedelta(minutes=2))
     fields = {
@@ -426,7 +439,7 @@ def sealed_point(catalog: Catalog, run_id: str = "scheduled__1", **changed: Any)
 def replication_run(bench: Bench, run_id: str = "scheduled__1", **group_fields: Any) -> ReplicationRun:
     """Return a run from berlin to newyork, not opened; the group's settings may be others."""
     access = bench.changed(**group_fields)
-    return ReplicationRun(access, access.site("berlin"), access.site("newyork"), run_id, ACTOR)
+    return ReplicationRun(access, access.site("newyork"), run_id, ACTOR)
 
 
 def write_dump(run: ReplicationRun, *references: dict[str, Any], **tables: int) -> None:

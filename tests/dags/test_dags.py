@@ -37,15 +37,24 @@ def found(tmp_path_factory: pytest.TempPathFactory, read_dags: Callable[..., dic
     return read_dags(topology(tmp_path_factory.mktemp("topology"), "berlin", "newyork", "tokyo"))
 
 
-def test_a_group_with_two_dr_sites_gets_replication_and_maintenance_for_each_and_one_cutover_dag(found: dict) -> None:
+def test_a_group_gets_replication_and_maintenance_for_each_of_its_sites_and_one_cutover_dag(found: dict) -> None:
     assert found["errors"] == {}
     assert sorted(found["dags"]) == [
         "incorta_dr_cutover__acme",
+        "incorta_maintenance__acme__berlin",
         "incorta_maintenance__acme__newyork",
         "incorta_maintenance__acme__tokyo",
+        "incorta_replication__acme__berlin",
         "incorta_replication__acme__newyork",
         "incorta_replication__acme__tokyo",
+        "incorta_watch__acme",
     ]
+
+
+def test_the_watcher_looks_each_minute_one_run_at_a_time(found: dict) -> None:
+    dag = found["dags"]["incorta_watch__acme"]
+    assert (dag["schedule"], dag["catchup"], dag["max_active_runs"]) == ("* * * * *", False, 1)
+    assert (dag["tasks"], dag["retries"]) == ({"fence_returned_site": []}, {"fence_returned_site": 0})
 
 
 def test_replication_keeps_the_order_of_the_protocol_one_run_at_a_time(found: dict) -> None:

@@ -12,12 +12,13 @@ import pytest
 from kazoo.client import KazooClient
 
 from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.fencing import unfence_database
 from incorta_provider.steps.roles import initialise_roles
 from lab.incorta.database import connect
 from lab.incorta.install import install
 from lab.incorta.settings import NodeSettings, load_settings
 from lab.layout import DR, PRIMARY, Lab, Site
-from lab.ours.loop import lab_group
+from lab.ours.loop import lab_group, one_round
 from lab.servers.zookeeper import Ensemble
 from lab.workload.at_site import commit_log, workload_site
 from lab.workload.dataset import SCHEMAS, load_dataset
@@ -40,10 +41,10 @@ class Stage:
     primary: NodeSettings
     dr: NodeSettings
 
-    def workload(self, **changes: object) -> Workload:
-        """Return load jobs at the primary."""
+    def workload(self, at: NodeSettings | None = None, **changes: object) -> Workload:
+        """Return load jobs at a site; at the primary unless it is named."""
         settings = replace(SMALL, **changes)  # type: ignore[arg-type]
-        return Workload(workload_site(self.primary), commit_log(self.lab), load_dataset(), settings)
+        return Workload(workload_site(at or self.primary), commit_log(self.lab), load_dataset(), settings)
 
     @contextmanager
     def load_jobs(self, **changes: object) -> Iterator[None]:
@@ -81,9 +82,12 @@ def make_stage(lab: Lab) -> Callable[[], Stage]:
             primary=load_settings(lab.site(PRIMARY).node(1).home),
             dr=load_settings(lab.site(DR).node(1).home),
         )
+        for site in lab.sites:
+            unfence_database(stage.access.site(site.name), events=False)
         empty(stage.primary)
         stage.clear_dr()
-        shutil.rmtree(lab.workload, ignore_errors=True)
+        for folder in (lab.workload, lab.site(PRIMARY).catalog):
+            shutil.rmtree(folder, ignore_errors=True)
         for site in lab.sites:
             forget_roles(site)
         install(stage.primary, SCHEMAS)
@@ -118,3 +122,14 @@ def forget_roles(site: Site) -> None:
     finally:
         client.stop()
         client.close()
+
+
+@pytest.fixture
+def with_point(stage: Stage) -> Stage:
+    """Return the stage with one recovery point of two commits, and one commit behind it."""
+    workload = stage.workload()
+    workload.step()
+    workload.step()
+    one_round(stage.lab)
+    workload.step()
+    return stage

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import random
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -16,26 +15,21 @@ import pytest
 
 from incorta_provider.dr.approval import APPROVE, REJECT, Approval
 from incorta_provider.dr.epoch import RoleState
-from incorta_provider.dr.plan import Mode, Plan, StepName
-from incorta_provider.dr.request import Request
+from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import ApprovalError, DrError, FencingError, PreconditionError
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.compare import compare
 from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.promote import promote
-from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.cutover.restore import restore
-from incorta_provider.steps.cutover.rewrite import rewrite_metadata
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
+from incorta_provider.steps.cutover.start import start_nodes
 from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.metadata_diff import diff_with_point
-from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
-from incorta_provider.steps.roles import role_at
 from incorta_provider.steps.running import running
 from incorta_provider.storage.rewritings import Rewritings
 from lab.incorta.checker import check as check_commits
@@ -43,71 +37,22 @@ from lab.incorta.database import connect
 from lab.incorta.install import install
 from lab.incorta.site import start_site, stop_site
 from lab.layout import DR, PRIMARY
-from lab.ours.loop import lab_run, one_round
+from lab.ours.loop import lab_run
 from lab.up import kill_site, up
 from lab.workload.dataset import SCHEMAS
+from tests.scenarios.acts import (
+    DATA_STEPS,
+    READY_SECONDS,
+    STARTS,
+    approve,
+    cutover,
+    events,
+    request,
+    role,
+    wait_until_ready,
+)
 
 pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(600)]
-
-DATA_STEPS = (fence, stop_target, apply, restore, rewrite_metadata, compare)
-STARTS = (
-    (start_nodes, Part.NODES),
-    (start_cmc, Part.CMC),
-    (start_loader, Part.LOADER),
-    (start_analytics, Part.ANALYTICS),
-)
-READY_SECONDS = 60
-
-
-def cutover(stage, run_id: str = "manual__1") -> CutoverRun:
-    return CutoverRun(access=stage.access, target=stage.access.site(DR), run_id=run_id, actor="hana")
-
-
-def request(stage, run: CutoverRun, **changes: object) -> Plan:
-    now = stage.access.clock()
-    fields = {
-        "run_id": run.run_id,
-        "target": DR,
-        "mode": Mode.UNPLANNED,
-        "recovery_point": "",
-        "confirmation": f"PROMOTE {DR}",
-        "reason": "the data centre is on fire",
-        "accept_unfenced": True,
-        "requested_by": "hana",
-        "requested_at": now,
-        "created_at": now,
-    }
-    return request_cutover(run, Request(**{**fields, **changes}))  # type: ignore[arg-type]
-
-
-def approve(stage, run: CutoverRun, by: str | None = "omar", answer: str = APPROVE) -> Approval:
-    return seal_approval(run, answered_by=by, chosen=[answer], answered_at=stage.access.clock())
-
-
-def role(stage, site: str = DR):
-    return role_at(stage.access, stage.access.site(site))
-
-
-def events(stage) -> list[str]:
-    return [entry.event for entry in stage.access.site(DR).ledger.entries()]
-
-
-def wait_until_ready(stage, part: Part) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while reason := not_ready(stage.access.site(DR), part):
-        assert time.monotonic() < deadline, reason
-        time.sleep(0.3)
-
-
-@pytest.fixture
-def with_point(stage):
-    """Return the stage with one recovery point of two commits, and one commit behind it."""
-    workload = stage.workload()
-    workload.step()
-    workload.step()
-    one_round(stage.lab)
-    workload.step()
-    return stage
 
 
 @pytest.fixture
@@ -145,12 +90,13 @@ def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_prima
     ensure_only_values_of_the_site_differ(stage, run)
     for start, part in STARTS:
         start(run)
-        wait_until_ready(stage, part)
+        wait_until_ready(run, part)
     verify_service(run)
     report = promote(run)
 
     assert report["unfenced"] is True
     assert sorted(report["fence"]["not_reached"]) == [
+        "database",
         "epoch registry",
         "services of berlin_node1",
         "services of berlin_node2",

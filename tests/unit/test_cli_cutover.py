@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.cli import main
-from tests.builders.group import SITES, Bench, cutover_run, frozen_plan, make_bench, promoting, write_topology
+from incorta_provider.dr.plan import Mode, StepName
+from incorta_provider.steps.cutover.run import CutoverRun
+from tests.builders.group import (
+    SITES,
+    Bench,
+    cutover_run,
+    done_before,
+    frozen_plan,
+    make_bench,
+    promoting,
+    write_topology,
+)
 
 
 @pytest.fixture
@@ -53,6 +64,49 @@ def test_a_cutover_is_committed_once_it_promoted(
     monkeypatch.setattr("incorta_provider.cli_cutover.commit", lambda access, run_id, by: None)
     assert main(command) == 0
     assert capsys.readouterr().out == "cutover manual__1 is committed: the metadata from before it are dropped\n"
+
+
+def test_how_far_a_cutover_is_stands_step_by_step(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, StepName.APPLY)
+    assert main(["cutover", "show", "--group", "acme", "--run", "manual__1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:6] == [
+        "unplanned cutover of acme: berlin → newyork",
+        "  fence at berlin: done at 2026-11-25T12:00:01+00:00, 1.0 s",
+        "  stop_target at newyork: done at 2026-11-25T12:00:02+00:00, 1.0 s",
+        "  apply at newyork: next",
+        "  restore_metadata at newyork: next",
+        "  rewrite_metadata at newyork: waits",
+    ]
+
+
+def test_the_dry_run_prints_the_plan_with_each_command_and_writes_nothing(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def propose(run: CutoverRun, request: object) -> object:
+        asked.append(request)
+        return frozen_plan(bench, cutover_run(bench, "another"), Mode.PLANNED)
+
+    monkeypatch.setattr("incorta_provider.cli_cutover.proposed_plan", propose)
+    command = ["plan", "--group", "acme", "--site", "newyork", "--mode", "planned"]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("**planned cutover of acme: berlin → newyork**")
+    assert "  quiesce: berlin_node1: IncortaNode/stopService.sh loaderService\n" in shown
+    assert "  start_cmc: newyork_node1: cmc/start-cmc.sh\n" in shown
+    assert (asked[0].confirmation, asked[0].requested_by, asked[0].mode) == ("PROMOTE newyork", "dana", "planned")
+
+
+def test_a_critical_step_is_not_skipped(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    frozen_plan(bench, cutover_run(bench))
+    command = ["cutover", "skip", "--group", "acme", "--run", "manual__1", "--step", "fence", "--reason", "hurry"]
+    assert main(command) == 1
+    assert "step fence cannot be skipped: it is not an optional step of this plan" in capsys.readouterr().err
+    assert bench.events() == []
 
 
 def test_the_report_can_be_read_at_any_time_and_without_airflow(

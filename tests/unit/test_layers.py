@@ -29,14 +29,19 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
         ("traffic",),
         ("steps",),
         ("hooks",),
-        ("operators sensors triggers",),
-        ("plugin", "cli cli_cutover cli_maintenance cli_metadata cli_readiness cli_site_commands", "provider_info"),
+        ("operators sensors triggers notifications",),
+        (
+            "plugin",
+            "cli cli_cutover cli_divergence cli_drill cli_fence cli_maintenance cli_metadata cli_readiness cli_replica "
+            "cli_roles cli_site_commands",
+            "provider_info",
+        ),
     )
 )
 """From the bottom to the top. A part imports from layers below its own and from its own unit: what stands in one string
 is one unit, and the units of a layer do not know each other."""
 
-MAY_IMPORT_AIRFLOW = {"hooks", "operators", "sensors", "triggers", "plugin"}
+MAY_IMPORT_AIRFLOW = {"hooks", "operators", "sensors", "triggers", "notifications", "plugin"}
 
 READS_AWS_CONNECTIONS = "incorta_provider/storage/s3/session.py"
 """The one module below the hooks that imports Airflow, when it is called: what an AWS connection means (assumed roles,

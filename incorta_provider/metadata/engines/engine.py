@@ -54,6 +54,8 @@ class Engine(ABC):
     """For every run of the dump client, beside those which all have."""
     lent_dump_options: ClassVar[tuple[str, ...]] = ()
     """For a dump out of a snapshot that a session lends."""
+    node_dump_options: ClassVar[tuple[str, ...]] = ()
+    """For a dump out of a snapshot of the client's own, whose position it has to name; empty where it cannot."""
     more_schema_rights: ClassVar[tuple[str, ...]] = ()
     """On the metadata schema and on the scratch schemas, beside those which every engine wants."""
     readable_tables: ClassVar[tuple[str, ...]]
@@ -62,8 +64,22 @@ class Engine(ABC):
     """What lets the account see the routines that another one made."""
     references_from_outside: ClassVar[str]
     """Query for the tables of other schemas whose foreign keys refer to tables of a schema, which is given twice."""
+    gtid_now: ClassVar[str]
+    """Query for how a replica names the last transaction of the server."""
+    gtid_wait: ClassVar[str]
+    """Query that waits until a replica has a position, so many seconds at most; it answers 0 then."""
     collations: ClassVar[str]
     """Query for the names of all collations."""
+    account_tables: ClassVar[tuple[str, ...]]
+    """System tables that tell who may write what, for a fence."""
+    accounts: ClassVar[str]
+    """Query for all accounts: user, host, whether it may write everywhere, is a role, is locked."""
+    memberships: ClassVar[str]
+    """Query for who has which role: user and host of either."""
+    fence_rights: ClassVar[tuple[str, ...]]
+    """Rights on everything that a fence needs beside :attr:`global_rights`."""
+    read_only: ClassVar[str]
+    """Statement that switches ``read_only``, to be completed with ON or OFF, as lasting as the server can have it."""
     table_marks: ClassVar[str]
     """Query for the internal ids of the tables of the session's schema, as ``kind``, ``name`` and ``mark``."""
 
@@ -92,6 +108,11 @@ class Engine(ABC):
         :param position: of the snapshot that the session was lent with.
         :returns: ``position`` if the session held that snapshot until the end, else what is known, or nothing.
         """
+
+    def gtid_at(self, session: Session, position: str) -> str:
+        """Return how a replica names a position of the binary log; empty when that cannot be told."""
+        del session, position
+        return ""
 
     def normal_column(self, definition: str) -> str:
         """Return a column as ``SHOW CREATE TABLE`` shows it, without what changes by a dump and a restore."""

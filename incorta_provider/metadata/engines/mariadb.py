@@ -33,6 +33,7 @@ class MariaDb(Engine):
         "the MariaDB client (Debian: mariadb-client)",
     )
     lent_dump_options = ("--skip-ssl", "--master-data=2")
+    node_dump_options = ("--master-data=2",)
     readable_tables = ("mysql.proc", "mysql.user")
     routine_right = "SELECT on mysql.proc"
     references_from_outside = (
@@ -40,7 +41,19 @@ class MariaDb(Engine):
         "WHERE CONVERT(CAST(SUBSTRING_INDEX(REF_NAME, '/', 1) AS BINARY) USING filename) = %s "
         "AND CONVERT(CAST(SUBSTRING_INDEX(FOR_NAME, '/', 1) AS BINARY) USING filename) <> %s"
     )
+    gtid_now = "SELECT @@GLOBAL.gtid_binlog_pos"
+    gtid_wait = "SELECT MASTER_GTID_WAIT(%s, %s)"
     collations = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+    account_tables = ("mysql.user", "mysql.global_priv", "mysql.db", "mysql.tables_priv", "mysql.roles_mapping")
+    accounts = (
+        "SELECT u.User, u.Host, 'Y' IN (u.Insert_priv, u.Update_priv, u.Delete_priv, u.Create_priv, u.Drop_priv, "
+        "u.Alter_priv), u.is_role = 'Y', "
+        "COALESCE(JSON_VALUE(p.Priv, '$.account_locked') IN ('1', 'true'), 0) "
+        "FROM mysql.user u JOIN mysql.global_priv p ON p.User = u.User AND p.Host = u.Host"
+    )
+    memberships = "SELECT User, Host, Role, '' FROM mysql.roles_mapping"
+    fence_rights = ("CREATE USER", "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "SHOW DATABASES")
+    read_only = "SET GLOBAL read_only = {}"
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
         "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE()"
@@ -75,6 +88,14 @@ class MariaDb(Engine):
             if len(same) > 1:
                 return position, same
         raise never_the_same(ROUNDS)
+
+    def gtid_at(self, session: Session, position: str) -> str:
+        """Return the last transaction of each domain before a position (MariaDB manual, *BINLOG_GTID_POS*)."""
+        file, _, offset = position.rpartition(":")
+        with session.cursor() as cursor:
+            cursor.execute("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(offset)))
+            (gtid,) = cursor.fetchone() or (None,)
+        return str(gtid or "")
 
     def position_dumped(self, session: Session, head: bytes, position: str) -> str:
         """Return what the dump names, unless the session has lost its snapshot since."""

@@ -57,7 +57,18 @@ class MySql(Engine):
         "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%') AND FOR_NAME NOT LIKE "
         "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%')"
     )
+    gtid_now = "SELECT @@GLOBAL.gtid_executed"
+    gtid_wait = "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)"
     collations = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS"
+    account_tables = ("mysql.user", "mysql.db", "mysql.tables_priv", "mysql.role_edges")
+    accounts = (
+        "SELECT User, Host, 'Y' IN (Insert_priv, Update_priv, Delete_priv, Create_priv, Drop_priv, Alter_priv), "
+        "0, account_locked = 'Y' FROM mysql.user"
+    )
+    memberships = "SELECT TO_USER, TO_HOST, FROM_USER, FROM_HOST FROM mysql.role_edges"
+    fence_rights = ("CREATE USER", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "SHOW DATABASES")
+    read_only = "SET PERSIST read_only = {}"
+    """Kept in ``mysqld-auto.cnf`` (MySQL manual, *Persisted System Variables*)."""
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "
         "FROM information_schema.INNODB_TABLES WHERE NAME LIKE "

@@ -24,6 +24,7 @@ from incorta_provider.metadata.readiness.facts import SchemaFacts, ServerFacts, 
 from incorta_provider.metadata.readiness.finding import Finding, sorted_by_severity
 from incorta_provider.metadata.readiness.from_inventory import schema_of, server_of
 from incorta_provider.metadata.readiness.reader import Asked, ask_server
+from incorta_provider.metadata.readiness.replica_rules import replica_findings
 from incorta_provider.metadata.readiness.schema_reader import ask_schema
 from incorta_provider.metadata.readiness.schema_rules import schema_findings
 from incorta_provider.metadata.readiness.server_rules import server_findings
@@ -40,7 +41,8 @@ def pair_findings(source: Endpoint, target: Endpoint, now: datetime, rules: Meta
     """Compare both servers, the source's schema and this worker; the worst finding comes first.
 
     :param now: aware, for the ends of certificates.
-    :param rules: the topology's; of these, which account takes the place of which, and the mapping of engines.
+    :param rules: the topology's; of these, which account takes the place of which, the mapping of engines, and whether
+        the target is to be a replica.
     """
     there = ask_server(source)
     if there.lacking:  # what an account may not see is hidden from it, so that the schema cannot be judged yet
@@ -53,6 +55,7 @@ def pair_findings(source: Endpoint, target: Endpoint, now: datetime, rules: Meta
             *_access(target, here, now),
             *_tools(there.server, here.server),
             *_judged(schema, there.server, here.server, rules.mapping),
+            *(replica_findings(schema, there.server, here.server) if rules.replica else ()),
         ]
     )
 

@@ -2,8 +2,9 @@
 
 Allowed until the target was promoted. The target's Incorta is stopped first when this cutover may have started it:
 two sites must never run. Then the role changes under a new epoch, which stops what is left of the cutover; then every
-registry that answers is told, and the target gets the metadata back that the cutover replaced. A source that a planned
-cutover stopped is started again, last. Repeating it does what could not be done before.
+registry that answers is told, the target gets the metadata back that the cutover replaced, and the database of the
+source is opened. A source that a planned cutover stopped is started again, last. Repeating it does what could not be
+done before.
 
 :raises FencingError: the run is not promoting any site, or promoted one.
 :raises TransientError: the target's ZooKeeper cannot be reached, or its Incorta cannot be stopped; nothing was changed.
@@ -18,14 +19,17 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, abandoned_role, ensure_epoch
+from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import DrError
+from incorta_provider.metadata.fence_parts import switch_events
 from incorta_provider.metadata.restore import return_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
-from incorta_provider.steps.cutover.fence import stop_services
+from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
 from incorta_provider.steps.cutover.traffic import return_traffic
+from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.roles import change_role, role_at, tell
 from incorta_provider.steps.site_services import start_site
@@ -41,6 +45,7 @@ class Abandoned:
     :ivar not_told: sites whose registry did not take it, with the reason.
     :ivar metadata: what became of the target's metadata; empty when the cutover had not touched them.
     :ivar metadata_left: why they could not be given back; empty when they could.
+    :ivar fences_left: which databases are not fenced or open as they were, and why.
     :ivar started: the site whose Incorta was started again; empty when that is left to a person.
     :ivar start_left: why it could not be started; empty when it could.
     :ivar traffic: what sends people to the old site again.
@@ -52,6 +57,7 @@ class Abandoned:
     not_told: dict[str, str]
     metadata: str = ""
     metadata_left: str = ""
+    fences_left: tuple[str, ...] = ()
     started: str = ""
     start_left: str = ""
     traffic: tuple[str, ...] = ()
@@ -65,6 +71,7 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     role, not_told = _quiesced_only(run, plan) or _role_back(run)
     traffic, traffic_left = return_traffic(run)
     metadata, metadata_left = _return_metadata(run)
+    fences_left = fences_as_before(run, access.site(role.active))
     started, start_left = _start_source(run, plan)
     give_back(access, run.target, run_id)
     run.folder.mark_aborted()
@@ -82,6 +89,7 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
         not_told,
         metadata=metadata,
         metadata_left=metadata_left,
+        fences_left=tuple(fences_left),
         started=started,
         start_left=start_left,
         traffic=tuple(traffic),
@@ -128,8 +136,10 @@ def _start_source(run: CutoverRun, plan: Plan) -> tuple[str, str]:
     """Start a source again that this cutover stopped while it was in order; a lost one is started by a person."""
     if not plan.mode.loses_nothing:
         return "", ""
+    source = run.access.site(plan.source)
     try:
-        start_site(run.access.site(plan.source), f"abort {run.run_id} start {run.access.clock().isoformat()}")
+        switch_events(source.database, run.folder.source_events(), ENABLED)
+        start_site(source, f"abort {run.run_id} start {run.access.clock().isoformat()}")
     except DrError as error:
         log.warning("%s is not started again yet: %s", plan.source, error)
         return "", str(error)

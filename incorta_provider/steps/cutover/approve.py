@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.dr.approval import Approval, ensure_second_person
+from incorta_provider.dr.approval import Approval, ApprovalUse, ensure_second_person
 from incorta_provider.dr.plan import Plan, ensure_plan_fresh
 from incorta_provider.exceptions import ApprovalError, ConfigurationError
 from incorta_provider.steps.access import GroupAccess
@@ -71,6 +71,7 @@ def _approval(run: CutoverRun, plan: Plan, approver: str, answered_at: datetime)
         plan_sha256=plan.sha256,
         recovery_point=plan.recovery_point,
         target=plan.target,
+        clear_number=run.clear_number,
         requested_by=plan.requested_by,
         approved_by=approver,
         approved_at=answered_at,
@@ -80,16 +81,48 @@ def _approval(run: CutoverRun, plan: Plan, approver: str, answered_at: datetime)
 
 
 def verified_approval(run: CutoverRun, plan: Plan) -> Approval:
-    """Return this run's approval after checking its signature and what it is bound to.
+    """Return this run's newest approval after checking its signature and what it is bound to.
 
     :raises ApprovalError: there is none, or it is not valid here.
     """
-    approval = run.folder.approval()
+    return _verified(run, plan, run.folder.approval())
+
+
+def approval_to_use(run: CutoverRun, plan: Plan, now: datetime) -> Approval:
+    """Return the approval under which a site may be touched for the first time, and write its use down.
+
+    A source is quiesced under an approval, and fenced under the same one, also in a later round.
+
+    :raises ApprovalError: there is none, it is not valid here, it is too old, or the run was cleared since.
+    """
+    approval, use = verified_approval(run, plan), run.folder.approval_use()
+    approval.ensure_fresh(now)
+    if use is not None and use.nonce == approval.nonce:
+        return approval
+    approval.ensure_round(run.clear_number)
+    run.folder.use_approval(ApprovalUse(nonce=approval.nonce, clear_number=approval.clear_number, used_at=now))
+    return approval
+
+
+def used_approval(run: CutoverRun, plan: Plan) -> Approval:
+    """Return the approval that the cutover used, verified: one that was given afterwards is another one.
+
+    :raises ApprovalError: it used none, or it is not valid here.
+    """
+    use = run.folder.approval_use()
+    approval = _verified(run, plan, run.folder.approval(use.nonce) if use else None)
+    if use is not None:
+        approval.ensure_round(use.clear_number)
+    return approval
+
+
+def _verified(run: CutoverRun, plan: Plan, approval: Approval | None) -> Approval:
     if approval is None:
         raise ApprovalError(
             "nobody approved this cutover",
             where=f"run {run.run_id}",
             fix="Answer the approval task; marking it as success is not an approval.",
         )
-    approval.verify(signing_key(run.access), run_id=run.run_id, plan_sha256=plan.sha256)
+    key = signing_key(run.access)
+    approval.verify(key, run_id=run.run_id, plan_sha256=plan.sha256, recovery_point=plan.recovery_point)
     return approval

@@ -12,6 +12,7 @@ from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.metadata.restore import commit_schema
 from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.cutover.restore import REPLICA
 from incorta_provider.steps.cutover.run import find_run
 
 
@@ -24,5 +25,6 @@ def commit(access: GroupAccess, run_id: str, *, by: str) -> None:
             where=f"group {access.name}",
             fix="Finish it, or give it up with `incorta-dr cutover abort`, which brings the metadata before back.",
         )
-    commit_schema(run.target.database, run.folder.schema_switch)
+    if (run.folder.result(StepName.RESTORE) or {}).get("way") != REPLICA:
+        commit_schema(run.target.database, run.folder.schema_switch)
     run.note("cutover.committed", "committed", {"schema": run.target.config.metadata.schema_name})

@@ -1,7 +1,8 @@
 """Compare the live replica with the recovery point: every file, every digest, before anything starts.
 
 The source is fenced by now, so a difference that can be mended is mended: what does not belong there goes to the
-history, what is missing or different is placed anew from the catalog. Then everything is compared again.
+history, what is missing or different is placed anew from the catalog. Then everything is compared again. In a drill
+nothing is mended: it is to find out what a cutover would meet.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ def compare(run: CutoverRun) -> Result:
     :raises TransientError: another apply is under way.
     """
 
-    def action(_: Plan) -> Result:
+    def action(plan: Plan) -> Result:
         report, repaired = _verify(run), []
-        if not report.equal:
+        if not report.equal and plan.mode.is_cutover:
             repaired = faults(report)
             log.warning("repairing the replica, which differs in %d place(s):\n  %s", len(repaired), _first(repaired))
             _repair(run, report)

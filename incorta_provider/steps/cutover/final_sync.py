@@ -31,13 +31,12 @@ def final_sync(run: CutoverRun) -> Result:
     """Make the last recovery point of the source, and return its id."""
 
     def action(plan: Plan) -> Result:
-        source = run.access.site(plan.source)
-        sync = ReplicationRun(run.access, source, run.target, run.run_id, run.actor)
+        sync = ReplicationRun(run.access, run.target, run.run_id, run.actor)
         point = sync.sealed() or make_point(sync)
         if point.exceptions:
             raise PreconditionError(
                 f"recovery point {point.id} does not hold everything:\n  " + "\n  ".join(point.exceptions[:SHOWN]),
-                where=f"site {source.name}",
+                where=f"site {plan.source}",
                 fix="Find out what writes there though Incorta is stopped, stop it, and trigger the cutover again.",
             )
         return {"recovery_point": point.id, "files": point.files, "copied_bytes": point.copied_bytes}

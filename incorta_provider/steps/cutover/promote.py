@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from incorta_provider.coordination.role_registry import RoleRegistry
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.epoch import Role, registry_empty, steady_role
+from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.metadata.fence_parts import switch_events
 from incorta_provider.metadata.restore import enable_events
-from incorta_provider.steps.cutover.approve import signing_key, verified_approval
+from incorta_provider.steps.cutover.approve import used_approval
 from incorta_provider.steps.cutover.report import make_report, save_report
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.locking import give_back
@@ -24,7 +25,7 @@ def promote(run: CutoverRun) -> Result:
     """Switch database events on, record the target as active, write the report, give the lock back."""
 
     def action(plan: Plan) -> Result:
-        verified_approval(run, plan)
+        used_approval(run, plan)
         events = _enable_events(run)
         role = _record_role(run, plan)
         others = [name for name in run.access.config.sites if name != plan.target]
@@ -32,25 +33,17 @@ def promote(run: CutoverRun) -> Result:
 
     run.perform(StepName.PROMOTE, action)
     plan = run.folder.plan()
-    report = save_report(run, make_report(run, plan, _used_approval(run, plan)))
+    report = save_report(run, make_report(run, plan, used_approval(run, plan)))
     give_back(run.access, run.target, run.run_id)
     run.note("cutover.done", "done", {name: report[name] for name in ("rpo_seconds", "rto_seconds", "unfenced")})
     return report
 
 
-def _used_approval(run: CutoverRun, plan: Plan) -> Approval:
-    """Return the approval that the fence used: a gate that was cleared afterwards may have another one."""
-    nonce = (run.folder.result(StepName.FENCE) or {}).get("approval_nonce")
-    approval = run.folder.approval(nonce) if nonce else None
-    if approval is None:
-        return verified_approval(run, plan)
-    approval.verify(signing_key(run.access), run_id=run.run_id, plan_sha256=plan.sha256)
-    return approval
-
-
 def _enable_events(run: CutoverRun) -> list[str]:
     inventory = point_inventory(run.target.catalog, run.point())
-    return enable_events(run.target.database, inventory)
+    enabled, quiesced = enable_events(run.target.database, inventory), run.folder.source_events()
+    switch_events(run.target.database, quiesced, ENABLED)
+    return sorted({*enabled, *quiesced})
 
 
 def _record_role(run: CutoverRun, plan: Plan) -> Role:

@@ -1,8 +1,9 @@
 """Quiesce the source of a planned cutover: nobody writes there any more, and nothing was cut off in the middle.
 
 No public call pauses Incorta's scheduler, so the order is: wait until no load runs, stop every Loader, look again (a
-load may have begun in between, and is then interrupted: Incorta must finish it first), then stop the rest. The exit
-status of a stop script is no proof, so every port must refuse a connection before this step is done.
+load may have begun in between, and is then interrupted: Incorta must finish it first), then stop the rest, and switch
+the database's own events off. The exit status of a stop script is no proof, so every port must refuse a connection
+before this step is done.
 
 :raises ApprovalError: the approval is absent, not valid or expired.
 :raises TransientError: a load runs, or a part is not proven to be stopped; the task is retried.
@@ -19,14 +20,16 @@ from datetime import timedelta
 from functools import partial
 
 from incorta_provider.coordination.zookeeper import connect
+from incorta_provider.dr.inventory import DISABLED
 from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
 from incorta_provider.dr.topology import Node
 from incorta_provider.exceptions import PreconditionError, TransientError
+from incorta_provider.metadata.fence_parts import events_on, switch_events
 from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.cutover.approve import verified_approval
-from incorta_provider.steps.cutover.fence import stop_services
+from incorta_provider.steps.cutover.approve import approval_to_use
+from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.lock import take_lock
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import services_of
@@ -47,7 +50,8 @@ def quiesce(run: CutoverRun) -> Result:
             take_lock(run, session)
         loads = _stop_loaders(run, source) if _answers(source) else {}
         _stop_the_rest(run, source)
-        return {"loads": loads, "stopped": [node.conn_id for node in source.config.nodes]}
+        events = _switch_events_off(run, source)
+        return {"loads": loads, "stopped": [node.conn_id for node in source.config.nodes], "events": events}
 
     return run.perform(StepName.QUIESCE, action)
 
@@ -55,7 +59,7 @@ def quiesce(run: CutoverRun) -> Result:
 def _ensure_approved(run: CutoverRun, plan: Plan) -> None:
     """Users lose their service here: the approval must be there, and young, as it must be for the fence."""
     now = run.access.clock()
-    verified_approval(run, plan).ensure_fresh(now)
+    approval_to_use(run, plan, now)
     ensure_plan_fresh(plan, now, timedelta(seconds=run.access.config.approval.timeout_seconds))
 
 
@@ -113,6 +117,14 @@ def _stop_the_rest(run: CutoverRun, source: SiteAccess) -> None:
             where=f"site {source.name}",
             fix="Stop it at the node by hand, then clear this task.",
         )
+
+
+def _switch_events_off(run: CutoverRun, source: SiteAccess) -> list[str]:
+    """Switch the database's events off: they write without any service. Which were on is written down before."""
+    names = sorted({*run.folder.source_events(), *events_on(source.database)})
+    run.folder.save_source_events(names)
+    switch_events(source.database, names, DISABLED)
+    return names
 
 
 def _on_nodes(source: SiteAccess, action: Callable[[Node], None]) -> None:

@@ -28,7 +28,7 @@ def rehearse(run: CutoverRun, point: RecoveryPoint) -> list[str]:
     live = catalog.live_point_id()
     with catalog.lock("apply"), tempfile.TemporaryDirectory(prefix="incorta_dr_") as folder:
         found = None
-        if live is not None:
+        if live is not None or is_diverged(catalog):
             found = Path(folder) / "found.parquet"
             target.find_out(found, point.id)
         target.rehearse(point.id, found)

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role, registry_empty
@@ -28,6 +28,7 @@ from incorta_provider.steps.cutover.rehearse import rehearse
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.source_checks import source_problem
 from incorta_provider.steps.cutover.traffic import traffic_problem
+from incorta_provider.steps.fencing import database_mark
 from incorta_provider.steps.metadata_readiness import judge_restore
 from incorta_provider.steps.metadata_scan import scan_files
 from incorta_provider.steps.point import ensure_point_whole, point_inventory
@@ -49,7 +50,7 @@ def request_cutover(run: CutoverRun, request: Request) -> Plan:
         plan = run.folder.plan()
         ensure_same_run(plan, request)
         return plan
-    plan = _frozen(run, proposed_plan(run, request))
+    plan = frozen(run, proposed_plan(run, request))
     details = {
         "plan_sha256": plan.sha256,
         "recovery_point": plan.recovery_point,
@@ -70,7 +71,7 @@ def proposed_plan(run: CutoverRun, request: Request) -> Plan:
     point = run.target.catalog.get(request.recovery_point or None)
     ensure_point_whole(run.target.catalog, point)
     source = _source(role, point)
-    _ensure_ready(run, point, request.mode)
+    ensure_in_order(run, _checks(run, point, request.mode))
     return _plan(run, request, role, source, point)
 
 
@@ -85,7 +86,7 @@ def _ensure_home(run: CutoverRun, request: Request) -> None:
         )
 
 
-def _frozen(run: CutoverRun, plan: Plan) -> Plan:
+def frozen(run: CutoverRun, plan: Plan) -> Plan:
     """Freeze the plan while no prune can drop its point: one looks at frozen plans under this lock."""
     catalog = run.target.catalog
     with catalog.lock("apply"):
@@ -158,14 +159,17 @@ def _role(run: CutoverRun, request: Request) -> Role:
     return role
 
 
-def _ensure_ready(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> None:
-    """Refuse a cutover to a site that could not carry it out, with everything that is not in order."""
-    findings = [f"{what}: {finding}" for what, check in _checks(run, point, mode) if (finding := _looked(check))]
+def ensure_in_order(run: CutoverRun, checks: Iterable[tuple[str, Check]]) -> None:
+    """Refuse what could not be carried out, with everything that is not in order.
+
+    :raises PreconditionError: names every finding.
+    """
+    findings = [f"{what}: {finding}" for what, check in checks if (finding := _looked(check))]
     if findings:
         raise PreconditionError(
             f"site {run.target.name} is not ready:\n  " + "\n  ".join(findings),
             where=f"cutover {run.run_id}",
-            fix="Nothing was changed. Mend what is named, then trigger the cutover again.",
+            fix="Nothing was changed. Mend what is named, then trigger it again.",
         )
 
 
@@ -178,22 +182,28 @@ def _looked(check: Check) -> str | None:
 
 def _checks(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> Iterator[tuple[str, Check]]:
     target = run.target
-    yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
-    yield "metadata database", partial(_database_problem, run, point)
+    yield from service_checks(run, point)
     yield "foreign keys of other schemas", partial(_foreign_references, target)
-    for node in target.config.nodes:
-        yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
-    yield "ports of the nodes", partial(unknown_ports, target)
-    yield "CMC", partial(_asked, lambda: target.cmc)
-    yield "Analytics", partial(_asked, lambda: target.analytics)
     yield "connections of the source", partial(_source_connections, run.access.site(point.source))
     if mode.loses_nothing:
         yield "source", partial(source_problem, run.access, run.access.site(point.source))
     yield "storage", target.target.check
     for doer in run.access.config.traffic:
         yield f"traffic {doer.name}", partial(traffic_problem, run, doer)
-    yield "rewrite rules", partial(_rewrite_problem, run, point)
     yield "snapshot files", partial(_snapshot_problem, run, point)
+
+
+def service_checks(run: CutoverRun, point: RecoveryPoint) -> Iterator[tuple[str, Check]]:
+    """Yield what must be in order wherever the point is started, with its name: at the target, or in a drill."""
+    target = run.target
+    yield "ZooKeeper", partial(not_ready, target, Part.ZOOKEEPER)
+    yield "metadata database", partial(_database_problem, run, point)
+    for node in target.config.nodes:
+        yield f"node {node.conn_id}", partial(_release_problem, run, node, point)
+    yield "ports of the nodes", partial(unknown_ports, target)
+    yield "CMC", partial(_asked, lambda: target.cmc)
+    yield "Analytics", partial(_asked, lambda: target.analytics)
+    yield "rewrite rules", partial(_rewrite_problem, run, point)
 
 
 def _asked(connection: Callable[[], object]) -> None:
@@ -207,9 +217,14 @@ def _source_connections(source: SiteAccess) -> None:
 
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
-    """The server must let us in, take the point's metadata as they are, and let Incorta write."""
+    """The server must let us in, take the point's metadata as they are, and let Incorta write.
+
+    A server that an earlier cutover fenced is opened by this one.
+    """
     found = _findings(run, point)
-    unwritable = [finding for finding in found if finding.subject in WRITE_SWITCHES]  # whether we may or not
+    fenced = {"read_only"} if (mark := database_mark(run.target)) and mark.read_only else set[str]()
+    closed = set(WRITE_SWITCHES) - fenced
+    unwritable = [finding for finding in found if finding.subject in closed]  # whether we may or not
     return "; ".join(map(str, dict.fromkeys([*blockers(found), *unwritable]))) or None
 
 

@@ -8,7 +8,7 @@ from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.metadata.rewrite import rewrite
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.steps.metadata_rewrite import site_rules
+from incorta_provider.steps.metadata_rewrite import drill_rules, site_rules
 from incorta_provider.steps.metadata_scan import Scanned, scan_site
 from incorta_provider.storage.rewritings import Rewritings
 
@@ -20,6 +20,8 @@ SHOWN = 20
 def rewrite_metadata(run: CutoverRun) -> Result:
     """Apply the topology's rewriting rules, then scan the metadata and the replica's snapshots.
 
+    In a drill the same transaction switches off what must not run in a copy, before anything starts on it.
+
     Each value before and after is kept in the catalog, from where it can be undone.
 
     :raises IntegrityError: a column or a file still holds one of the source's values.
@@ -28,6 +30,8 @@ def rewrite_metadata(run: CutoverRun) -> Result:
     def action(plan: Plan) -> Result:
         source = run.access.site(plan.source)
         rules = site_rules(run.access, source, run.target)
+        if not plan.mode.is_cutover:
+            rules += drill_rules(run.access, run.access.site(plan.target))
         done = rewrite(run.target.database, rules, keep=Rewritings(run.target.catalog).keep)
         log.info("rewritten under digest %s: %s", done.sha256, done.summary())
         scanned = scan_site(run.access, run.target, source)

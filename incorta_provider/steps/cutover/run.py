@@ -36,6 +36,7 @@ REPEATABLE = frozenset(
         StepName.START_CMC,
         StepName.START_LOADER,
         StepName.START_ANALYTICS,
+        StepName.CLEAN_DRILL,
     }
 )
 """Steps that are done again when a task is cleared, which begins a new round: what somebody started, or what died
@@ -110,15 +111,19 @@ class CutoverRun:
         if step is StepName.FENCE:
             return
         role = role_at(self.access, self.target)
-        if step in BEFORE_THE_ROLE:
+        if step in BEFORE_THE_ROLE and StepName.FENCE not in self.folder.done():
             ensure_epoch(plan.epoch, role, active=plan.source)
         else:
             ensure_promoting(role, run_id=self.run_id, target=plan.target)
 
     def _stands(self, step: StepName, known: Result) -> bool:
-        """Tell whether a result holds. A site that was promoted is in use: it is not stopped again."""
-        promoted = self.folder.result(StepName.PROMOTE) is not None
-        return step not in REPEATABLE or self.took(known) or (step is StepName.STOP_TARGET and promoted)
+        """Tell whether a result holds.
+
+        A source is not quiesced again behind its fence, and a site that was promoted is in use: it is not stopped.
+        """
+        ends_with = {StepName.QUIESCE: StepName.FENCE, StepName.STOP_TARGET: StepName.PROMOTE}
+        is_behind = step in ends_with and ends_with[step] in self.folder.done()
+        return step not in REPEATABLE or self.took(known) or is_behind
 
     def took(self, result: Result) -> bool:
         """Tell whether a result is of this round: nobody cleared a task since."""

@@ -15,12 +15,14 @@ from incorta_provider.storage.found import mark_diverged
 def start_nodes(run: CutoverRun) -> Result:
     """Start the node agents, once ZooKeeper has its quorum: they register there.
 
-    From here on the replica is no recovery point any more, and the catalog says so before the first start.
+    From here on the replica is no recovery point any more, and the catalog says so before the first start. A drill has
+    files of its own, and leaves the replica what it is.
     """
 
-    def action(_: Plan) -> Result:
+    def action(plan: Plan) -> Result:
         start_part(run.target, Part.ZOOKEEPER, run.script_key(StepName.START_NODES))
-        mark_diverged(run.target.catalog)
+        if plan.mode.is_cutover:
+            mark_diverged(run.target.catalog)
         return _started(run, StepName.START_NODES, Part.NODES)
 
     return run.perform(StepName.START_NODES, action)

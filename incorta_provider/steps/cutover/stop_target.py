@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import TransientError
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.cutover.fence import stop_services
+from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.running import not_proven_stopped, running
 

@@ -1,20 +1,31 @@
 """Verify the service: every part is ready, the cluster is of the right release, and the data can be asked.
 
-:raises TransientError: a part is not ready (yet); says which, and what it says.
-:raises ConfigurationError: a login is refused.
+:raises TransientError: a part is not ready (yet), or a table does not answer; says which, and what it says.
+:raises ConfigurationError: a login is refused, or there is no such table.
 """
 
 from __future__ import annotations
 
+import logging
+import time
+
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import TransientError
-from incorta_provider.services.analytics import AnalyticsClient
+from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import Part, not_ready
 
+log = logging.getLogger(__name__)
+
+RUNS = frozenset({SchemaStatus.IN_PROGRESS, SchemaStatus.IN_QUEUE})
+LOAD_SECONDS = 1800.0
+"""How long a load from staging may take."""
+
+POLL_SECONDS = 1.0
+
 
 def verify_service(run: CutoverRun) -> Result:
-    """Check every part once more, log in, and read the schemas with their last load status."""
+    """Check every part once more, log in, read the schemas with their last load status, and query the named tables."""
 
     def action(_: Plan) -> Result:
         problems = {part: reason for part in Part if (reason := not_ready(run.target, part))}
@@ -24,11 +35,36 @@ def verify_service(run: CutoverRun) -> Result:
                 where=f"site {run.target.name}",
                 fix="The task is retried; if it stays so, look at the logs of that service.",
             )
-        return {"ready": [str(part) for part in Part], "schemas": _schemas(run)}
+        config = run.target.config.analytics
+        with AnalyticsClient.from_connection(run.target.analytics, config.tenant) as client:
+            schemas = {name: str(client.schema_status(name)) for name in client.schemas()}
+            rows = {name: _rows(client, name, repair=config.load_from_staging) for name in config.tables}
+        return {"ready": [str(part) for part in Part], "schemas": schemas, "rows": rows}
 
     return run.perform(StepName.VERIFY, action)
 
 
-def _schemas(run: CutoverRun) -> dict[str, str]:
-    with AnalyticsClient.from_connection(run.target.analytics, run.target.config.analytics.tenant) as client:
-        return {name: str(client.schema_status(name)) for name in client.schemas()}
+def _rows(client: AnalyticsClient, name: str, *, repair: bool) -> int:
+    """Count the rows of a table by a query; load its schema from staging and ask again where that is allowed."""
+    schema, _, table = name.partition(".")
+    try:
+        return client.row_count(schema, table)
+    except TransientError as error:
+        if not repair:
+            raise
+        log.warning("%s does not answer (%s): loading %s from staging", name, error, schema)
+    client.load_from_staging(schema)
+    _wait_for_load(client, schema)
+    return client.row_count(schema, table)
+
+
+def _wait_for_load(client: AnalyticsClient, schema: str) -> None:
+    deadline = time.monotonic() + LOAD_SECONDS
+    while (status := client.schema_status(schema)) in RUNS:
+        if time.monotonic() > deadline:
+            raise TransientError(
+                f"the load of {schema} from staging is {status} after {LOAD_SECONDS:.0f} s",
+                where="Analytics",
+                fix="Look at it in Incorta, then clear this task.",
+            )
+        time.sleep(POLL_SECONDS)

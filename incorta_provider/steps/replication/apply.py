@@ -12,7 +12,7 @@ from __future__ import annotations
 from incorta_provider.dr.epoch import ensure_epoch
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import NothingToDo, PreconditionError
-from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.target import ApplyReport
 
@@ -21,7 +21,7 @@ def apply(run: ReplicationRun) -> ApplyReport:
     """Apply the point that this run sealed."""
     with run.step("apply"), run.catalog.lock("apply"):
         point = _point(run)
-        ensure_still_active(run, point.epoch)
+        ensure_still_active(run, point)
         return run.target.target.apply(point.id)
 
 
@@ -37,6 +37,6 @@ def _point(run: ReplicationRun) -> RecoveryPoint:
     return point
 
 
-def ensure_still_active(run: ReplicationRun, epoch: int) -> None:
+def ensure_still_active(run: ReplicationRun, begun: RunRecord | RecoveryPoint) -> None:
     """Refuse to write to the target when a cutover changed the roles since the run opened."""
-    ensure_epoch(epoch, role_at(run.access, run.target), active=run.source.name)
+    ensure_epoch(begun.epoch, role_at(run.access, run.target), active=begun.source)

@@ -60,7 +60,7 @@ def copy_shard(run: ReplicationRun, number: int) -> ShardReport:
     :raises TransientError: another task copies it, or another run holds the group's lock.
     """
     with run.step(f"copy_shard {number}"):
-        ensure_still_active(run, run.record().epoch)
+        ensure_still_active(run, run.record())
         keep(run.access, run.target, run.lock_owner)
         tree = run.source.tree(run.access.config.replication.exclude)
         with source_watched(run, tree):

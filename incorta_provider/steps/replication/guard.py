@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 @contextmanager
 def source_watched(run: ReplicationRun, tree: Tree) -> Iterator[None]:
     """Frame a copy: a source that is not mounted, absent, empty or not marked trips the breaker."""
-    fault = _mount_fault(run.source)
+    fault = mount_fault(run.source)
     try:
         if fault is None:
             tree.check()
@@ -116,11 +116,12 @@ def override(access: GroupAccess, site: SiteAccess, run_id: str, *, reason: str,
     return held
 
 
-def _mount_fault(source: SiteAccess) -> str | None:
-    folder = source.config.mount_point
+def mount_fault(site: SiteAccess) -> str | None:
+    """Say that nothing is mounted where the storage of a site should be; None when all is well."""
+    folder = site.config.mount_point
     if folder is None or os.path.ismount(folder):
         return None
-    return f"nothing is mounted at {folder}, where the storage of {source.name} should be"
+    return f"nothing is mounted at {folder}, where the storage of {site.name} should be"
 
 
 def _marker_fault(run: ReplicationRun, tree: Tree) -> str | None:

@@ -1,8 +1,8 @@
 """Open a run: the lock, the epoch at both ends, and the moment that the RPO counts from.
 
-:raises NothingToDo: the target is the active site now, this run sealed its point already, or a person let another run
+:raises NothingToDo: the target is the active site, this run sealed its point already, or a person let another run
     through the change breaker, which goes first.
-:raises FencingError: the registries do not both say that the source is active.
+:raises FencingError: the registries do not agree on which site is active, or Incorta runs at a target that was active.
 :raises PreconditionError: a registry was never initialised, or the sites run different releases of Incorta.
 :raises TransientError: a site cannot be reached, or other work holds the lock.
 """
@@ -16,14 +16,15 @@ from datetime import datetime
 
 from incorta_provider.coordination.group_lock import GroupLock, LockOwner
 from incorta_provider.coordination.zookeeper import connect
-from incorta_provider.dr.epoch import RoleState, ensure_active, replication_epoch
 from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.exceptions import DrError, FencingError, NothingToDo, PreconditionError
+from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.incorta_release import incorta_release
 from incorta_provider.steps.locking import REPLICATION, give_back, hold
 from incorta_provider.steps.replication.guard import ensure_nobody_is_let_through, held_run
+from incorta_provider.steps.replication.reprotect import reprotect
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
-from incorta_provider.steps.roles import role_at
+from incorta_provider.steps.replication.source import active_source
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +38,11 @@ def open_run(run: ReplicationRun) -> RunRecord:
         if (point := run.sealed()) is not None:
             raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")
         ensure_nobody_is_let_through(run)
-        epoch, release = _epoch(run), _common_release(run)
+        source, epoch = active_source(run.access, run.target)
+        release = _common_release(run, source)
         with _lock(run):
             run.catalog.discard_others(run.run_id, run.target.target.discard, held=held_run(run))
-            return _resumed(run, epoch) or _opened(run, epoch, release)
-
-
-def _epoch(run: ReplicationRun) -> int:
-    at_target = role_at(run.access, run.target)
-    if at_target is not None and at_target.active == run.target.name and at_target.state is RoleState.STEADY:
-        raise NothingToDo(
-            f"{run.target.name} is the active site (epoch {at_target.epoch}): {run.source.name} is not replicated to it"
-        )
-    ensure_active(run.source.name, run.target.name, at_target)  # before the source is asked: it may be gone
-    return replication_epoch(run.source.name, role_at(run.access, run.source), run.target.name, at_target)
+            return _resumed(run, epoch) or _opened(run, source, epoch, release)
 
 
 @contextmanager
@@ -93,7 +85,8 @@ def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
     return record
 
 
-def _opened(run: ReplicationRun, epoch: int, release: str) -> RunRecord:
+def _opened(run: ReplicationRun, source: SiteAccess, epoch: int, release: str) -> RunRecord:
+    adopted = reprotect(run, source, epoch)  # before the clock of the RPO starts, for it may take hours
     opened_at = run.access.clock()
     newest = run.catalog.newest()
     _ensure_clock_moves_on(newest, opened_at)
@@ -101,12 +94,16 @@ def _opened(run: ReplicationRun, epoch: int, release: str) -> RunRecord:
         run_id=run.run_id,
         point_id=point_id(opened_at, run.run_id),
         opened_at=opened_at,
+        source=source.name,
         epoch=epoch,
         previous=newest.id if newest else None,
+        adopted=adopted,
         incorta_version=release,
     )
     run.save(record)
-    log.info("opened %s under epoch %d, after %s", record.point_id, epoch, record.previous or "nothing")
+    log.info(
+        "opened %s from %s under epoch %d, after %s", record.point_id, source.name, epoch, record.previous or "nothing"
+    )
     return record
 
 
@@ -121,12 +118,12 @@ def _ensure_clock_moves_on(newest: RecoveryPoint | None, now: datetime) -> None:
         )
 
 
-def _common_release(run: ReplicationRun) -> str:
+def _common_release(run: ReplicationRun, source: SiteAccess) -> str:
     """Both sites must run the same release: metadata of one release may not start under another."""
-    at_source, at_target = incorta_release(run.source), incorta_release(run.target)
+    at_source, at_target = incorta_release(source), incorta_release(run.target)
     if at_source != at_target:
         raise PreconditionError(
-            f"Incorta is {at_source} at {run.source.name} and {at_target} at {run.target.name}",
+            f"Incorta is {at_source} at {source.name} and {at_target} at {run.target.name}",
             where=f"group {run.access.name}",
             fix="Bring both sites to the same release.",
         )

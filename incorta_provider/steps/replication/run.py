@@ -1,4 +1,4 @@
-"""One run of the recovery point protocol: who replicates to whom, and what the run wrote down when it opened.
+"""One run of the recovery point protocol: to which site, and what the run wrote down when it opened.
 
 What tasks share goes through the run's workspace in the catalog, never through Airflow's database.
 """
@@ -22,6 +22,7 @@ from incorta_provider.exceptions import DrError, PreconditionError, TransientErr
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.locking import REPLICATION, lock_owner
 from incorta_provider.steps.point import file_sha256
+from incorta_provider.storage.adoption import Adoption
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, write_json
 from incorta_provider.storage.workspace import Workspace
@@ -33,7 +34,9 @@ class RunRecord(BaseModel):
     """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.
 
     :ivar opened_at: the RPO counts from here, so a retried task keeps it.
+    :ivar source: the site that was active when the run opened.
     :ivar previous: the newest sealed point when the run opened; what did not change since is not read again.
+    :ivar adopted: that is true of what the target holds of a common point instead, because it was active since.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,8 +44,10 @@ class RunRecord(BaseModel):
     run_id: str
     point_id: str
     opened_at: AwareDatetime
+    source: str
     epoch: int
     previous: str | None
+    adopted: bool = False
     incorta_version: str
 
 
@@ -79,16 +84,23 @@ class Proof(BaseModel):
 
 @dataclass(frozen=True)
 class ReplicationRun:
-    """One run from ``source`` to ``target``.
+    """One run from the active site to ``target``.
 
     :param actor: the DAG, for the lock and the ledger.
     """
 
     access: GroupAccess
-    source: SiteAccess
     target: SiteAccess
     run_id: str
     actor: str
+
+    @property
+    def source(self) -> SiteAccess:
+        """The site that this run replicates: the one that was active when it opened.
+
+        :raises PreconditionError: it did not open.
+        """
+        return self.access.site(self.record().source)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -196,9 +208,11 @@ class ReplicationRun:
         return next((point for point in reversed(self.catalog.points()) if point.run_id == self.run_id), None)
 
     def base_manifest(self) -> Path | None:
-        """Return the manifest to compare with: the newest sealed point's."""
-        previous = self.record().previous
-        return None if previous is None else self.catalog.manifest_path(previous)
+        """Return the manifest to compare with: of the newest sealed point, or of what the target was found to hold."""
+        record = self.record()
+        if record.adopted:
+            return Adoption(self.catalog).manifest
+        return None if record.previous is None else self.catalog.manifest_path(record.previous)
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:

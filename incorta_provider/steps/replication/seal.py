@@ -36,7 +36,7 @@ def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
     workspace = run.workspace
     with workspace.lock():
         record = run.record()
-        ensure_still_active(run, record.epoch)
+        ensure_still_active(run, record)
         keep(run.access, run.target, run.lock_owner)
         run.proven()
         point = _point(run, record)
@@ -55,7 +55,7 @@ def _point(run: ReplicationRun, record: RunRecord) -> RecoveryPoint:
     return RecoveryPoint(
         id=record.point_id,
         group=run.access.name,
-        source=run.source.name,
+        source=record.source,
         target=run.target.name,
         epoch=record.epoch,
         run_id=run.run_id,

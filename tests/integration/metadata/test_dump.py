@@ -15,6 +15,7 @@ import pymysql
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
+from incorta_provider.metadata import attempts as attempts_module
 from incorta_provider.metadata import dump as dump_module
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.load import load
@@ -174,7 +175,7 @@ def test_a_schema_that_is_redefined_in_every_attempt_is_not_published(
         return taken
 
     monkeypatch.setattr(dump_module, "_take", take_and_redefine)
-    monkeypatch.setattr(dump_module, "ATTEMPTS", 3)
+    monkeypatch.setattr(attempts_module, "ATTEMPTS", 3)
     with pytest.raises(TransientError, match=r"no dump could be proven in 3 attempts; .* definition changed"):
         dump(primary.endpoint, folder)
     assert list(folder.iterdir()) == []
@@ -195,7 +196,7 @@ def test_a_loop_of_redefinitions_never_gives_a_dump_that_passes_for_what_it_is_n
     statements: tuple[str, ...], primary: Any, dr: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may hold the loop up during the dump, which then is good. Otherwise it is refused, or disproven."""
-    monkeypatch.setattr(dump_module, "ATTEMPTS", 2)
+    monkeypatch.setattr(attempts_module, "ATTEMPTS", 2)
     accounts(primary)
 
     def work(cursor: Any) -> None:

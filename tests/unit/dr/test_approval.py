@@ -26,6 +26,7 @@ FIELDS: dict[str, Any] = {
     "approved_by": "bob",
     "approved_at": AT,
     "expires_at": AT + timedelta(hours=1),
+    "clear_number": 1,
     "nonce": "00ff",
 }
 NOTHING_CHANGED = "Nothing was changed; trigger the cutover again if it is still wanted."
@@ -35,8 +36,18 @@ def approval(**changed: Any) -> Approval:
     return Approval(**(FIELDS | changed))
 
 
-def verify(given_approval: Approval, *, key: bytes = KEY, run_id: str = "manual__1", plan_sha256: str = PLAN) -> None:
-    given_approval.verify(key, run_id=run_id, plan_sha256=plan_sha256)
+POINT = FIELDS["recovery_point"]
+
+
+def verify(
+    given_approval: Approval,
+    *,
+    key: bytes = KEY,
+    run_id: str = "manual__1",
+    plan_sha256: str = PLAN,
+    recovery_point: str = POINT,
+) -> None:
+    given_approval.verify(key, run_id=run_id, plan_sha256=plan_sha256, recovery_point=recovery_point)
 
 
 def test_what_was_signed_is_accepted() -> None:
@@ -54,7 +65,8 @@ def test_the_signature_is_the_same_for_the_same_fields_and_key() -> None:
 def test_one_changed_field_breaks_the_signature(name: str) -> None:
     signed = approval().signed(KEY)
     value = getattr(signed, name)
-    changed = value + timedelta(microseconds=1) if isinstance(value, datetime) else value + "x"
+    steps = {datetime: timedelta(microseconds=1), int: 1}
+    changed = value + steps.get(type(value), "x")
     with pytest.raises(ApprovalError, match="the approval's signature is not valid") as refused:
         verify(signed.model_copy(update={name: changed}))
     assert refused.value.fix == NOTHING_CHANGED
@@ -78,6 +90,18 @@ def test_the_signature_is_refused_in_another_spelling_or_under_another_key() -> 
 def test_a_valid_approval_of_another_run_opens_nothing() -> None:
     with pytest.raises(ApprovalError, match="the approval is for run manual__1, not for manual__2"):
         verify(approval().signed(KEY), run_id="manual__2")
+
+
+def test_a_valid_approval_of_another_point_opens_nothing() -> None:
+    with pytest.raises(ApprovalError, match=f"the approval is for point {POINT}, not for another"):
+        verify(approval().signed(KEY), recovery_point="another")
+
+
+def test_an_approval_opens_in_the_round_in_which_it_was_given() -> None:
+    approval().ensure_round(1)
+    for other in (0, 2):
+        with pytest.raises(ApprovalError, match=rf"was cleared since it was approved \(then 1 times, now {other}\)"):
+            approval().ensure_round(other)
 
 
 def test_a_plan_that_changed_after_the_approval_is_refused() -> None:

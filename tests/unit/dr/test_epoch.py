@@ -16,14 +16,16 @@ from incorta_provider.dr.epoch import (
     RoleState,
     abandoned_role,
     ensure_epoch,
+    ensure_not_overtaken,
     ensure_promoting,
     first_role,
     promoting_role,
     registry_empty,
     replication_epoch,
+    site_to_replicate,
     steady_role,
 )
-from incorta_provider.exceptions import DrError, FencingError, PreconditionError
+from incorta_provider.exceptions import DrError, FencingError, PreconditionError, SiteIsActive
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
@@ -401,3 +403,30 @@ def test_a_promotion_that_is_given_up_gives_the_role_back_under_a_new_epoch() ->
 def test_only_a_promotion_of_that_run_can_be_given_up(current: Role) -> None:
     with pytest.raises(FencingError, match="run m1 is not promoting any site"):
         abandoned_role(current, by="dana", run_id="m1", at=LATER)
+
+
+def test_the_active_site_is_replicated_to_every_other_one_whichever_was_the_first_primary() -> None:
+    assert site_to_replicate("newyork", role("berlin")) == "berlin"
+    assert site_to_replicate("berlin", role("newyork", 2, fenced="berlin", run_id="m1")) == "newyork"
+    assert site_to_replicate("tokyo", role("newyork", 2, fenced="berlin", run_id="m1")) == "newyork"
+
+
+def test_nothing_is_replicated_to_the_active_site_during_a_promotion_or_without_a_role() -> None:
+    with pytest.raises(SiteIsActive, match=r"^newyork is the active site \(epoch 2\): nothing is replicated to it$"):
+        site_to_replicate("newyork", role("newyork", 2))
+    for target in SITES:
+        with pytest.raises(FencingError, match=r"newyork is active \(epoch 2, promoting\)"):
+            site_to_replicate(target, role("newyork", 2, promoting=True, fenced="berlin", run_id="m1"))
+    with pytest.raises(PreconditionError, match="the epoch registry is empty"):
+        site_to_replicate("newyork", None)
+
+
+def test_a_registry_that_was_not_told_of_a_change_is_not_believed() -> None:
+    stale, current = role("berlin"), role("newyork", 2, fenced="berlin", run_id="m1")
+    ensure_not_overtaken("berlin", stale, {"berlin": stale})
+    ensure_not_overtaken("newyork", current, {"berlin": stale, "newyork": current})
+    with pytest.raises(
+        FencingError, match=r"berlin is active \(epoch 1\), that of newyork says newyork \(epoch 2\)"
+    ) as told:
+        ensure_not_overtaken("berlin", stale, {"berlin": stale, "newyork": current})
+    assert "clear the task `fence` of cutover m1" in told.value.fix

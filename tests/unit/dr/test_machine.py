@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incorta_provider.dr.machine import APPROVED, Progress, ensure_may_skip, ensure_turn, ready_steps
-from incorta_provider.dr.plan import Mode, Plan, PlanStep, StepName
+from incorta_provider.dr.plan import CUTOVERS, Mode, Plan, PlanStep, StepName
 from incorta_provider.dr.planning import GROUPS, make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.topology import CommitWindow, Group
@@ -44,13 +44,25 @@ def taken(step: StepName, plan: Plan, progress: Progress) -> bool:
     return True
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", CUTOVERS)
 def test_each_mode_ends_in_the_promotion_and_fences_before_it_touches_the_target(make: MakePlan, mode: Mode) -> None:
     names = [step.name for step in make(mode).steps]
     assert names[-1] is StepName.PROMOTE
     assert names == sorted(names, key=list(StepName).index)
     before = names[: names.index(StepName.FENCE)]
     assert before == ([StepName.QUIESCE, StepName.FINAL_SYNC] if mode.loses_nothing else [])
+
+
+def test_a_drill_touches_no_role_and_is_cleaned_up_at_any_time(make: MakePlan) -> None:
+    plan = make(Mode.DRILL)
+    names = [step.name for step in plan.steps]
+    moving = {StepName.QUIESCE, StepName.FINAL_SYNC, StepName.FENCE, StepName.APPLY, StepName.PROMOTE}
+    assert moving.isdisjoint(names)
+    assert (names[0], names[-1]) == (StepName.PREPARE_DRILL, StepName.CLEAN_DRILL)
+    assert {step.site for step in plan.steps} == {"newyork"}
+    ensure_turn(StepName.CLEAN_DRILL, plan, Progress())
+    with pytest.raises(PreconditionError, match="prepare_drill is not done"):
+        ensure_turn(StepName.RESTORE, plan, Progress())
 
 
 @given(

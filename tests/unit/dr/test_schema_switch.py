@@ -76,3 +76,12 @@ def test_views_name_the_schema_that_they_are_made_in() -> None:
     held = Holdings.of(inventory(T=1).model_copy(update={"views": {"v": view}}), "live")
     assert held.views["v"].definition == "CREATE VIEW `v` AS select `live`.`f`(1) AS `f`"
     assert held.tables == ("T",)
+
+
+def test_what_stays_as_it_is_is_left_out_by_kind_and_name() -> None:
+    code = Code(definition="x", settings={})
+    whole = Holdings.of(inventory(), "live").model_copy(
+        update={"views": {"a": code, "b": code}, "routines": {"FUNCTION a": code, "PROCEDURE a": code}}
+    )
+    left = whole.without({"VIEW a", "PROCEDURE a"})
+    assert (list(left.views), list(left.routines)) == (["b"], ["FUNCTION a"])

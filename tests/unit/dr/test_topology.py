@@ -15,6 +15,8 @@ from incorta_provider.dr.topology import Group, Topology
 Document = dict[str, Any]
 Fresh = Callable[[], Document]
 
+UNFENCED = "its database is not fenced when a cutover takes the role from it"
+
 
 def group_of(document: Document) -> Document:
     found: Document = document["groups"]["acme"]
@@ -77,11 +79,23 @@ def test_what_may_be_left_out_has_a_default_that_is_told(document: Fresh) -> Non
     assert group.warnings() == [
         "no metadata.references: a file that the metadata names could be missing unnoticed",
         "no metadata.rewrite: nothing is rewritten at a cutover",
+        *(f"no metadata.fence_conn_id of {site}: {UNFENCED}" for site in ("berlin", "newyork")),
     ]
 
 
-def test_a_right_topology_has_no_warnings(group: Group) -> None:
+def test_a_right_topology_has_no_warnings(document: Fresh) -> None:
+    whole = document()
+    for site in ("berlin", "newyork"):
+        site_of(whole, site)["metadata"]["fence_conn_id"] = f"{site}_metadata_fence"
+    group = Topology.model_validate(whole).groups["acme"]
     assert group.warnings() == []
+    assert {"berlin_metadata", "berlin_metadata_fence"} <= group.sites["berlin"].conn_ids
+
+
+def test_the_account_that_fences_must_be_another_one_than_incortas(document: Fresh) -> None:
+    spoiled = document()
+    site_of(spoiled, "berlin")["metadata"]["fence_conn_id"] = "berlin_metadata"
+    assert "a fence locks Incorta's account" in refusal(spoiled)
 
 
 def test_a_topology_cannot_be_changed(group: Group) -> None:
@@ -366,3 +380,46 @@ def test_an_account_that_takes_a_definers_place_must_be_one(document: Fresh) -> 
     assert "'@%' is no account: write user@host" in refusal(made)
     group_of(made)["metadata"]["definers"]["*"] = "incorta@%"
     assert Topology.model_validate(made).groups["acme"].metadata.definers["*"] == "incorta@%"
+
+
+class TestReplica:
+    """Metadata by a replica, as a second way."""
+
+    @staticmethod
+    def asked(document: Document) -> Document:
+        group_of(document)["metadata"]["replica"] = {}
+        for name in ("berlin", "newyork"):
+            site_of(document, name)["metadata"]["replica_conn_id"] = f"{name}_replica"
+        return document
+
+    def test_it_is_asked_for_with_an_account_at_each_site(self, document: Fresh) -> None:
+        group = Topology.model_validate(self.asked(document())).groups["acme"]
+        assert group.metadata.replica is not None
+        assert group.metadata.replica.wait_seconds == 300
+        assert {"berlin_metadata", "berlin_replica"} <= group.sites["berlin"].conn_ids
+        assert Topology.model_validate(document()).groups["acme"].metadata.replica is None
+
+    def test_a_site_without_an_account_is_named(self, document: Fresh) -> None:
+        wrong = self.asked(document())
+        del site_of(wrong)["metadata"]["replica_conn_id"]
+        assert "metadata.replica is set, and site(s) newyork have no replica_conn_id" in refusal(wrong)
+
+    def test_the_sites_share_no_account(self, document: Fresh) -> None:
+        wrong = self.asked(document())
+        site_of(wrong)["metadata"]["replica_conn_id"] = "berlin_replica"
+        assert "have the same connection berlin_replica" in refusal(wrong)
+
+    @pytest.mark.parametrize("other", [{"mapping": {}}, {"definers": {"*": "incorta@%"}}])
+    def test_it_goes_with_nothing_that_would_make_it_another(self, document: Fresh, other: Document) -> None:
+        wrong = self.asked(document())
+        group_of(wrong)["metadata"].update(other)
+        assert "metadata.replica goes with neither mapping nor definers" in refusal(wrong)
+
+
+def test_a_dump_is_made_at_a_member_and_by_a_node_of_the_site(document: Fresh) -> None:
+    asked = document()
+    site_of(asked, "berlin")["metadata"].update(dump_conn_id="berlin_member", dump_node="berlin_node2")
+    berlin = Topology.model_validate(asked).groups["acme"].sites["berlin"]
+    assert {"berlin_metadata", "berlin_member"} <= berlin.conn_ids
+    site_of(asked, "berlin")["metadata"]["dump_node"] = "newyork_node1"
+    assert "metadata.dump_node 'newyork_node1' is none of the nodes" in refusal(asked)

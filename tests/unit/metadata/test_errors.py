@@ -20,6 +20,8 @@ from incorta_provider.metadata.errors import translate, translated
         (4151, PreconditionError),
         (3118, PreconditionError),
         (1290, PreconditionError),
+        (1114, PreconditionError),
+        (1021, PreconditionError),
         (1040, TransientError),
         (1205, TransientError),
         (1213, TransientError),

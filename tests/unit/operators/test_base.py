@@ -19,7 +19,15 @@ from incorta_provider.exceptions import (
     PreconditionError,
     TransientError,
 )
-from incorta_provider.operators.base import DrOperator, airflow_errors, dr_access, requester_of, run_of, topology_path
+from incorta_provider.operators.base import (
+    DrOperator,
+    airflow_errors,
+    dr_access,
+    requester_of,
+    round_of,
+    run_of,
+    topology_path,
+)
 from tests.builders.group import PASSWORD, Bench
 
 FAILING = [ApprovalError, ConfigurationError, DrError, FencingError, IntegrityError, PreconditionError]
@@ -118,8 +126,9 @@ def test_a_group_s_connections_are_airflow_s(bench: Bench, monkeypatch: pytest.M
 
 
 def test_who_acts_and_for_which_run_come_from_the_run() -> None:
-    context: Any = {"dag_run": SimpleNamespace(run_id="manual__1", triggering_user_name="hana")}
-    assert (run_of(context), requester_of(context)) == ("manual__1", "hana")
+    run = SimpleNamespace(run_id="manual__1", triggering_user_name="hana", clear_number=2)
+    context: Any = {"dag_run": run}
+    assert (run_of(context), requester_of(context), round_of(context)) == ("manual__1", "hana", 2)
     context["dag_run"].triggering_user_name = None
     assert requester_of(context) == ""
 

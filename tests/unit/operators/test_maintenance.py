@@ -103,3 +103,12 @@ def test_drift_fails_the_task_unless_the_topology_lets_it_be_repaired(bench: Ben
 def test_nothing_to_compare_is_a_skip(bench: Bench) -> None:
     with pytest.raises(AirflowSkipException, match="no recovery point was applied yet"):
         task(VerifyReplicaOperator).execute(context())
+
+
+@pytest.mark.parametrize("kind", [PruneRecoveryPointsOperator, VerifyReplicaOperator])
+def test_the_active_site_is_left_alone(bench: Bench, kind: type[MaintenanceOperator]) -> None:
+    sealed_point(bench.catalog)
+    bench.ensembles.initialise("newyork")
+    with pytest.raises(AirflowSkipException, match=r"newyork is the active site \(epoch 1\)"):
+        task(kind).execute(context())
+    assert bench.events() == []

@@ -60,7 +60,6 @@ from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.transfer import CopyReport
 from tests.builders.group import NOON, PASSWORD, Bench, cutover_run, done_before, frozen_plan, report_of, sealed_point
 
-SITES = {"group": "acme", "source": "berlin", "target": "newyork"}
 TARGET = {"group": "acme", "target": "newyork"}
 FORM = {"mode": "unplanned", "recovery_point": "", "confirmation": "PROMOTE newyork", "reason": "fire"}
 COPIED = report_of(CopyReport, listed=10, copied_files=4, copied_bytes=4096, reused=6, vanished=(b"gone",))
@@ -70,7 +69,13 @@ REPLICATION: list[tuple[type[ReplicationOperator], str, Any, Any]] = [
         OpenRecoveryPointOperator,
         "open_run",
         RunRecord(
-            run_id="r1", point_id="20261125T120000Z-1", opened_at=NOON, epoch=1, previous=None, incorta_version="1"
+            run_id="r1",
+            point_id="20261125T120000Z-1",
+            opened_at=NOON,
+            source="berlin",
+            epoch=1,
+            previous=None,
+            incorta_version="1",
         ),
         "20261125T120000Z-1",
     ),
@@ -128,9 +133,9 @@ def context(run_id: str = "manual__1", by: str | None = "hana") -> Any:
 
 def every_operator(**fields: Any) -> list[Any]:
     """Make one task of each operator; ``fields`` take the place of usual arguments."""
-    made: list[Any] = [kind(task_id=kind.__name__, **{**SITES, **fields}) for kind, *_ in REPLICATION]
-    made.append(SealRecoveryPointOperator(task_id="seal", **{**SITES, **fields}))
-    target = {name: value for name, value in {**TARGET, **fields}.items() if name in TARGET}
+    target = {**TARGET, **fields}
+    made: list[Any] = [kind(task_id=kind.__name__, **target) for kind, *_ in REPLICATION]
+    made.append(SealRecoveryPointOperator(task_id="seal", **target))
     made += [kind(task_id=kind.__name__, **target) for kind, _ in STEPS]
     made.append(RequestCutoverOperator(task_id="request", **FORM, **target))
     made.append(CutoverApprovalOperator(task_id="approve", **target))
@@ -148,11 +153,10 @@ def test_tasks_are_made_without_a_topology_or_a_connection(monkeypatch: pytest.M
 
 def test_names_are_templates() -> None:
     with DAG("d", schedule=None):
-        made = every_operator(group="{{ g }}", source="{{ s }}", target="{{ t }}")
+        made = every_operator(group="{{ g }}", target="{{ t }}")
     for operator in made:
-        operator.render_template_fields({"g": "acme", "s": "berlin", "t": "newyork"})
+        operator.render_template_fields({"g": "acme", "t": "newyork"})
         assert (operator.group, operator.target) == ("acme", "newyork")
-        assert getattr(operator, "source", "berlin") == "berlin"
 
 
 def test_the_whole_form_is_a_template() -> None:
@@ -188,11 +192,11 @@ def test_a_replication_task_takes_its_step_and_returns_a_small_reference(
 
     monkeypatch.setattr(replication_operators, step, take)
     with DAG("replicate", schedule=None):
-        made = kind(task_id="t", **SITES)
+        made = kind(task_id="t", **TARGET)
     assert made.execute(context("scheduled__1")) == returned
     json.dumps(returned)
     (run,) = runs
-    assert (run.access.name, run.source.name, run.target.name) == ("acme", "berlin", "newyork")
+    assert (run.access.name, run.target.name) == ("acme", "newyork")
     assert (run.run_id, run.actor) == ("scheduled__1", "dag replicate")
     assert run.target.target.label == str(bench.storage("newyork"))
 
@@ -207,8 +211,8 @@ def test_a_large_pre_copy_leaves_its_shards_to_tasks_by_their_numbers(
     done = ShardReport(copied_files=4, copied_bytes=4096, reused=1, missed=0, seconds=1.0)
     monkeypatch.setattr(replication_operators, "copy_shard", lambda _, number: asked.append(number) or done)
     with DAG("replicate", schedule=None):
-        copied = PreCopyOperator(task_id="pre_copy", **SITES)
-        shard = CopyShardOperator(task_id="copy_shard", shard=2, **SITES)
+        copied = PreCopyOperator(task_id="pre_copy", **TARGET)
+        shard = CopyShardOperator(task_id="copy_shard", shard=2, **TARGET)
     assert copied.execute(context("scheduled__1")) == [0, 1, 2]
     assert shard.execute(context("scheduled__1")) == {"copied_files": 4, "copied_bytes": 4096, "reused": 1}
     assert asked == [True, 2]
@@ -218,7 +222,7 @@ def sealing(monkeypatch: pytest.MonkeyPatch, bench: Bench, *outlets: Any) -> Sea
     point = sealed_point(bench.catalog)
     monkeypatch.setattr(replication_operators, "seal", lambda _: point)
     with DAG("replicate", schedule=None):
-        return SealRecoveryPointOperator(task_id="seal", outlets=list(outlets), **SITES)
+        return SealRecoveryPointOperator(task_id="seal", outlets=list(outlets), **TARGET)
 
 
 def test_a_sealed_point_tells_its_facts_to_xcom_and_to_its_asset(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

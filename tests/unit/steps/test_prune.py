@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.retention import Retention, Verdict, judge
+from incorta_provider.dr.rewriting import CellChange, Rewriting
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.steps import prune as step
 from incorta_provider.steps.access import GroupAccess
@@ -20,6 +22,7 @@ from incorta_provider.steps.prune import PruneReport, look, prune
 from incorta_provider.storage import prune as prune_module
 from incorta_provider.storage.catalog import DROPPED
 from incorta_provider.storage.json_file import write_json
+from incorta_provider.storage.rewritings import Rewritings
 from incorta_provider.storage.transfer import copy_delta
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, sealed_point
 from tests.builders.storage import put, snapshot
@@ -346,3 +349,43 @@ class TestPins:
         with pytest.raises(PreconditionError, match="there is no recovery point"):
             pin(bench.access, bench.access.site("newyork"), point_id, reason="why", by="dana")
         assert not (bench.catalog.root / "pins").exists() or not list((bench.catalog.root / "pins").iterdir())
+
+
+class TestRewrites:
+    """What was rewritten may be secret, and is kept no longer than a recovery point of that time."""
+
+    @staticmethod
+    def kept(bench: Bench, before: str, *, age: timedelta) -> Rewriting:
+        change = CellChange(table="T", column="C", key={}, keyed=False, binary=False, before=before, after="x")
+        done = Rewriting(changes=(change,))
+        Rewritings(bench.catalog).keep(done)
+        at = (bench.clock.now - age).timestamp()
+        os.utime(bench.catalog.root / "rewrites" / f"{done.sha256}.json", (at, at))
+        return done
+
+    def test_records_from_before_the_oldest_point_go(self, bench: Bench) -> None:
+        old = self.kept(bench, "old", age=timedelta(days=40))
+        new = self.kept(bench, "new", age=timedelta(hours=1))
+        sealed_point(bench.catalog, opened_at=bench.clock.now - timedelta(days=2))
+        report = pruned(bench)
+        assert report.rewrites == 1
+        assert list(report.lines())[-1] == (
+            "1 record(s) of rewrites deleted, which were older than every point that stays"
+        )
+        assert Rewritings(bench.catalog).get(new.sha256) == new
+        with pytest.raises(PreconditionError, match="no rewrite"):
+            Rewritings(bench.catalog).get(old.sha256)
+
+    def test_a_cutover_that_may_go_back_keeps_its_own(self, bench: Bench) -> None:
+        done = self.kept(bench, "old", age=timedelta(days=40))
+        sealed_point(bench.catalog, opened_at=bench.clock.now - timedelta(days=2))
+        run = cutover_run(bench)
+        frozen_plan(bench, run)
+        run.folder.record(StepName.REWRITE, {"rewrite_sha256": done.sha256})
+        assert pruned(bench).rewrites == 0
+        run.folder.mark_aborted()
+        assert pruned(bench).rewrites == 1
+
+    def test_without_a_point_nothing_is_older_than_one(self, bench: Bench) -> None:
+        self.kept(bench, "old", age=timedelta(days=4000))
+        assert pruned(bench).rewrites == 0

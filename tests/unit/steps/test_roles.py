@@ -6,8 +6,22 @@ import pytest
 
 from incorta_provider.coordination.session import Stored
 from incorta_provider.dr.epoch import Role, RoleState, first_role, promoting_role
-from incorta_provider.exceptions import ConfigurationError, FencingError, PreconditionError, TransientError
-from incorta_provider.steps.roles import adopt_role, copy_role, initialise_roles, role_at, roles_that_answer, tell
+from incorta_provider.exceptions import (
+    ConfigurationError,
+    FencingError,
+    PreconditionError,
+    SiteIsActive,
+    TransientError,
+)
+from incorta_provider.steps.roles import (
+    adopt_role,
+    copy_role,
+    ensure_replica,
+    initialise_roles,
+    role_at,
+    roles_that_answer,
+    tell,
+)
 from tests.builders.group import NOON, SITES, Bench, sealed_point
 
 
@@ -162,3 +176,11 @@ def test_a_catalog_on_new_storage_is_marked_and_the_role_kept(bench: Bench) -> N
 def test_a_registry_that_makes_no_sense_is_passed_over(bench: Bench) -> None:
     bench.ensembles.session("berlin").nodes["/incorta_dr/acme/role"] = Stored(b"garbage", 7)
     assert list(roles_that_answer(bench.access)) == ["newyork"]
+
+
+def test_the_active_site_is_left_alone_by_upkeep_and_a_site_that_cannot_be_asked_is_not(bench: Bench) -> None:
+    with pytest.raises(SiteIsActive, match=r"berlin is the active site \(epoch 1\): its recovery points stay"):
+        ensure_replica(bench.access, bench.access.site("berlin"))
+    ensure_replica(bench.access, bench.access.site("newyork"))
+    bench.ensembles.down.add("berlin_zookeeper")
+    ensure_replica(bench.access, bench.access.site("berlin"))

@@ -201,7 +201,7 @@ def test_a_catalog_of_a_kind_that_is_not_supported_is_told_in_its_lines(bench: B
     bench.access = group_access(Topology.model_validate(document), "acme", bench.access.connections, bench.access.clock)
     lines = lines_of(bench, "newyork")
     assert lines[0] == ROLE
-    assert sum("unknown" in line and "elsewhere" in line for line in lines) == 3
+    assert sum("unknown" in line and "elsewhere" in line for line in lines) == 4
 
 
 def test_no_secret_is_shown(bench: Bench) -> None:

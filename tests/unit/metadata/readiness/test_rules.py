@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from incorta_provider.metadata.readiness.access_rules import rights_findings, tls_findings, tool_findings
 from incorta_provider.metadata.readiness.facts import SchemaFacts, ServerFacts, ToolFacts
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers, some, sorted_by_severity
+from incorta_provider.metadata.readiness.replica_rules import replica_findings
 from incorta_provider.metadata.readiness.schema_rules import CLIENT_PACKET, schema_findings
 from incorta_provider.metadata.readiness.server_rules import server_findings
 from incorta_provider.metadata.rights import Grant
@@ -303,3 +304,48 @@ class TestAccess:
     def test_client_programs_must_be_of_the_servers_make_and_age(self, version: str, expected: list[str]) -> None:
         found = tool_findings([ToolFacts("mariadb-dump", version, "the MariaDB client")], [BERLIN, NEWYORK])
         assert [(each.severity.value, each.site) for each in found] == [(each, "worker") for each in expected]
+
+
+class TestReplica:
+    """What keeps a server from being a replica that is its source's equal."""
+
+    APART = with_variables(NEWYORK, server_id="2", gtid_domain_id="2")
+    SOURCE = with_variables(BERLIN, server_id="1", gtid_domain_id="1", binlog_format="ROW", binlog_row_image="FULL")
+
+    def found(self, source: ServerFacts = SOURCE, target: ServerFacts = APART, **schema: object) -> list[Finding]:
+        return list(replica_findings(replace(SCHEMA, **schema), source, target))  # type: ignore[arg-type]
+
+    def test_two_servers_that_are_made_for_it_are_ready(self) -> None:
+        assert self.found() == []
+
+    @pytest.mark.parametrize(
+        ("source", "target", "reason"),
+        [
+            ({}, {"server_id": "1"}, "both servers have the same server_id"),
+            ({}, {"gtid_domain_id": "1", "gtid_strict_mode": "ON"}, "gtid_strict_mode refuses that"),
+            ({"binlog_format": "MIXED"}, {}, "binlog_format is MIXED"),
+            ({"binlog_row_image": "MINIMAL"}, {}, "binlog_row_image is MINIMAL"),
+            ({}, {"log_bin": "OFF"}, "the binary log is off at the replica"),
+        ],
+    )
+    def test_what_stands_in_the_way(self, source: dict[str, str], target: dict[str, str], reason: str) -> None:
+        (found,) = self.found(with_variables(self.SOURCE, **source), with_variables(self.APART, **target))
+        assert reason in found.reason
+        assert found.severity is Severity.BLOCKER
+        assert found.site == ("berlin" if source else "newyork")
+
+    def test_what_makes_it_slow_or_short_lived_is_a_warning(self) -> None:
+        kept = with_variables(self.SOURCE, binlog_expire_logs_seconds="3600")
+        shared = with_variables(self.APART, gtid_domain_id="1")
+        found = self.found(kept, shared, without_key=("table `t`",))
+        assert {each.severity for each in found} == {Severity.WARNING}
+        assert [each.reason.partition(":")[0] for each in found] == [
+            "both servers count their transactions in one gtid_domain_id, and proofs write at the replica too",
+            "the source keeps its binary log for 3600 s",
+            "each changed row of table `t` is searched for in the whole table",
+        ]
+
+    @pytest.mark.parametrize(("there", "here"), [("9.7.4", "9.7.4"), ("11.8.2-MariaDB", "10.11.1-MariaDB")])
+    def test_another_make_or_an_older_release_is_no_replica(self, there: str, here: str) -> None:
+        found = self.found(replace(self.SOURCE, version=there), replace(self.APART, version=here))
+        assert [each.severity for each in found] == [Severity.BLOCKER]

@@ -6,7 +6,7 @@ import pytest
 
 from incorta_provider.dr.approval import APPROVE
 from incorta_provider.dr.epoch import RoleState, ensure_promoting
-from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.plan import Mode, StepName
 from incorta_provider.dr.schema_switch import Stage, Switch
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.switch_journal import write_switch
@@ -127,3 +127,60 @@ def test_the_promotion_of_another_run_is_left_alone(bench: Bench, fenced: Cutove
     with pytest.raises(PreconditionError, match="no catalog knows a cutover manual__3"):
         abort(bench.access, "manual__3", by="dana")
     assert bench.ensembles.role("newyork").run_id == "manual__1"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return which sites were started."""
+    sites: list[str] = []
+    monkeypatch.setattr(abort_module, "start_site", lambda site, key: sites.append(site.name))
+    monkeypatch.setattr(abort_module, "switch_events", lambda endpoint, names, status: None)
+    return sites
+
+
+def test_a_planned_cutover_that_only_stopped_its_source_starts_it_again_and_changes_no_role(
+    bench: Bench, started: list[str]
+) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run, Mode.PLANNED)
+    done_before(bench, run, StepName.FENCE)
+    done = abort(bench.access, run.run_id, by="dana")
+    assert (done.role.epoch, done.role.active, done.started, done.start_left) == (1, "berlin", "berlin", "")
+    assert started == ["berlin"]
+    assert bench.last("cutover.source.started") == {"site": "berlin"}
+    assert run.folder.progress().given_up
+    assert abort(bench.access, run.run_id, by="dana").role == done.role
+
+
+def test_a_planned_cutover_behind_its_fence_gives_the_role_back_before_it_starts_the_source(
+    bench: Bench, started: list[str]
+) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run, Mode.PLANNED)
+    done_before(bench, run, StepName.APPLY)
+    done = abort(bench.access, run.run_id, by="dana")
+    assert (done.role.epoch, done.role.active, done.started) == (3, "berlin", "berlin")
+
+
+def test_a_source_that_does_not_start_is_told_and_everything_else_is_given_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(site: object, key: str) -> None:
+        raise TransientError("no quorum", where="berlin")
+
+    monkeypatch.setattr(abort_module, "start_site", fails)
+    monkeypatch.setattr(abort_module, "switch_events", lambda endpoint, names, status: None)
+    run = cutover_run(bench)
+    frozen_plan(bench, run, Mode.PLANNED)
+    done_before(bench, run, StepName.FENCE)
+    done = abort(bench.access, run.run_id, by="dana")
+    assert (done.started, done.start_left) == ("", "no quorum [berlin].")
+    assert run.folder.progress().given_up
+
+
+def test_a_planned_cutover_that_nobody_approved_is_not_there_to_be_given_up(bench: Bench, started: list[str]) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run, Mode.PLANNED)
+    with pytest.raises(FencingError, match="run manual__1 is not promoting any site"):
+        abort(bench.access, run.run_id, by="dana")
+    assert started == []

@@ -60,6 +60,7 @@ def test_the_answer_of_a_second_person_is_signed_and_bound_to_the_plan(bench: Be
         "plan_sha256": plan.sha256,
         "recovery_point": plan.recovery_point,
         "target": "newyork",
+        "clear_number": 0,
         "requested_by": "hana",
         "approved_by": "omar",
         "approved_at": NOON,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from incorta_provider.dr.inventory import Difference, Inventory
-from incorta_provider.dr.metadata_rules import AllowedColumn, EngineMapping, ScanRules
+from incorta_provider.dr.metadata_rules import AllowedColumn, EngineMapping, ReplicaRules, ScanRules
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.rewriting import CellChange, Rewriting
 from incorta_provider.dr.schema_switch import Stage, Switch
@@ -18,7 +19,7 @@ from incorta_provider.exceptions import IntegrityError, PreconditionError, Trans
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.rewrite import Replace, Rule
 from incorta_provider.metadata.scan import Finding
-from incorta_provider.metadata.switch_journal import write_switch
+from incorta_provider.metadata.switch_journal import read_switch, write_switch
 from incorta_provider.steps import metadata_scan as scan_module
 from incorta_provider.steps.cutover import restore as restore_module
 from incorta_provider.steps.cutover import rewrite as rewrite_module
@@ -181,9 +182,16 @@ class TestRestore:
         """Return the differences that a restore shall show."""
         differences: list[Difference] = []
 
-        def replace(
-            endpoint: Endpoint, dump: Path, inventory: Inventory, folder: Path, *, sha256: str
+        def replaced(
+            endpoint: Endpoint,
+            dump: Path,
+            inventory: Inventory,
+            folder: Path,
+            *,
+            sha256: str,
+            source: Endpoint | None,
         ) -> list[Difference]:
+            assert (source.site if source else None) == (None if "berlin_metadata" in bench.absent else "berlin")
             point = bench.catalog.newest()
             assert point is not None
             assert (endpoint.site, endpoint.schema) == ("newyork", "incorta")
@@ -205,7 +213,7 @@ class TestRestore:
             assert (endpoint.site, mapping) == ("newyork", None)
             return inventory
 
-        monkeypatch.setattr(restore_module, "replace_schema", replace)
+        monkeypatch.setattr(restore_module, "replace_schema", replaced)
         monkeypatch.setattr(restore_module, "carried", carried)
         return differences
 
@@ -213,6 +221,38 @@ class TestRestore:
         result = restore(at_step(bench, StepName.RESTORE))
         assert {name: result[name] for name in ("tables", "rows", "equal")} == {"tables": 2, "rows": 42, "equal": True}
         assert (result["window_seconds"], result["previous_schema"]) == (0.25, "_dr_beside_1_previous")
+
+    @pytest.mark.parametrize("is_point", [True, False])
+    def test_a_replica_is_cut_off_first_and_taken_over_when_it_is_the_point(
+        self,
+        is_point: bool,
+        bench: Bench,
+        point: str,
+        found: list[Difference],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        asked = []
+
+        def take_over(target: Endpoint, admin: Endpoint, inventory: Inventory) -> bool:
+            asked.append((target.site, admin.site, inventory.rows))
+            return is_point
+
+        monkeypatch.setattr(restore_module, "take_over", take_over)
+        rules = bench.access.config.metadata.model_copy(update={"replica": ReplicaRules()})
+        run = at_step(bench, StepName.RESTORE)
+        site = run.target.config
+        metadata = site.metadata.model_copy(update={"replica_conn_id": "newyork_replica"})
+        target = replace(run.target, config=site.model_copy(update={"metadata": metadata}))
+        result = restore(replace(run, access=bench.changed(metadata=rules), target=target))
+        assert asked == [("newyork", "newyork", 42)]
+        assert (result["rows"], result["equal"], result.get("way")) == (42, True, "replica" if is_point else None)
+        assert (read_switch(run.folder.schema_switch) is None) == is_point
+
+    def test_a_source_whose_connection_is_gone_holds_nothing_up(
+        self, bench: Bench, point: str, found: list[Difference]
+    ) -> None:
+        bench.absent.add("berlin_metadata")
+        assert restore(at_step(bench, StepName.RESTORE))["equal"]
 
     def test_a_difference_stops_the_cutover(self, bench: Bench, point: str, found: list[Difference]) -> None:
         run = at_step(bench, StepName.RESTORE)

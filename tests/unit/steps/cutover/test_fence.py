@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from incorta_provider.dr.approval import APPROVE, Approval
+from incorta_provider.dr.approval import APPROVE, Approval, ApprovalUse
 from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import ApprovalError, FencingError, PreconditionError, TransientError
-from incorta_provider.steps.cutover.approve import seal_approval
+from incorta_provider.steps.cutover.abort import abort
+from incorta_provider.steps.cutover.approve import approval_to_use, seal_approval
 from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.run import CutoverRun
 from tests.builders.group import NOON, Bench, Node, cleared, cutover_run, frozen_plan, owner, promoting
@@ -111,7 +114,7 @@ def test_an_approval_that_is_too_old_opens_nothing(bench: Bench) -> None:
 def test_a_fence_that_had_begun_may_finish_after_the_approval_expired(bench: Bench) -> None:
     """It died right behind the new epoch: the lock of a dead run and a stopped half must never block for ever."""
     run = cutover_run(bench)
-    approved(bench, run)
+    approval_to_use(run, frozen_plan(bench, run), approved(bench, run).approved_at)
     promoting(bench, "manual__1")
     bench.clock.go_on(7200)
     result = fence(run)
@@ -238,7 +241,7 @@ def test_an_error_that_nobody_thought_of_keeps_no_cutover_from_going_on(
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("incorta_provider.steps.cutover.fence.stop_services", broken)
+    monkeypatch.setattr("incorta_provider.steps.cutover.fence_source.stop_services", broken)
     run = cutover_run(bench)
     approved(bench, run)
     result = fence(run)
@@ -293,3 +296,47 @@ def test_the_result_names_the_approval_that_it_used(bench: Bench) -> None:
     run = cutover_run(bench)
     approval = approved(bench, run)
     assert fence(run)["approval_nonce"] == approval.nonce
+    assert run.folder.approval_use() == ApprovalUse(nonce=approval.nonce, clear_number=0, used_at=NOON)
+
+
+def in_round(run: CutoverRun, clear_number: int) -> CutoverRun:
+    return replace(run, clear_number=clear_number)
+
+
+def test_a_run_that_was_cleared_since_needs_another_answer(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    with pytest.raises(ApprovalError, match=r"the run was cleared since it was approved \(then 0 times, now 1\)"):
+        fence(in_round(run, 1))
+    assert (bench.ensembles.role("newyork").epoch, bench.nodes.calls, run.folder.approval_use()) == (1, [], None)
+    again = approved(bench, in_round(run, 1))
+    assert fence(in_round(run, 1))["approval_nonce"] == again.nonce
+
+
+def test_what_died_behind_the_new_role_goes_on_in_a_later_round_under_the_approval_that_was_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cutover_run(bench)
+    first = approved(bench, run)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr("incorta_provider.steps.cutover.fence.take_lock", killed)
+        fence(run)
+    assert bench.ensembles.role("newyork").epoch == 2
+    approved(bench, in_round(run, 1))  # somebody cleared the gate too
+    result = fence(in_round(run, 1))
+    assert (result["approval_nonce"], result["approved_in_round"], result["epoch"]) == (first.nonce, 0, 2)
+
+
+def test_an_approval_of_a_cutover_that_was_given_up_opens_nothing_again(bench: Bench) -> None:
+    run = cutover_run(bench)
+    approved(bench, run)
+    fence(run)
+    abort(bench.access, run.run_id, by="dana")
+    (run.folder.root / "steps" / "fence.json").unlink()
+    with pytest.raises(PreconditionError, match="the cutover was given up"):
+        fence(run)
+    assert bench.ensembles.role("newyork").active == "berlin"

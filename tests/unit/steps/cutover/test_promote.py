@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.dr.approval import APPROVE, Approval
+from incorta_provider.dr.approval import APPROVE, Approval, ApprovalUse
 from incorta_provider.dr.epoch import RoleState
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.plan import StepName
@@ -20,7 +20,13 @@ from incorta_provider.steps.cutover.report import make_report, report_so_far
 from incorta_provider.steps.cutover.run import CutoverRun
 from tests.builders.group import NOON, Bench, cutover_run, done_before, frozen_plan, owner, promoting
 
-FENCE = {"epoch": 2, "stopped": ["epoch registry"], "not_reached": {"services of n1": "gone"}, "unfenced": True}
+FENCED = {
+    "epoch": 2,
+    "stopped": ["epoch registry"],
+    "not_reached": {"services of n1": "gone"},
+    "database": {"accounts": ["incorta@%"], "administrators": [], "events": [], "read_only": "on"},
+}
+FENCE = {**FENCED, "unfenced": True}
 MINUTE = timedelta(minutes=1)
 
 
@@ -43,6 +49,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return ["nightly"]
 
     monkeypatch.setattr(promote_module, "enable_events", enable)
+    monkeypatch.setattr(promote_module, "switch_events", lambda endpoint, names, status: None)
     return switched
 
 
@@ -53,6 +60,7 @@ def run(bench: Bench) -> CutoverRun:
     frozen_plan(bench, run, created_at=NOON, point_opened_at=NOON - MINUTE)
     approval = seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=NOON + timedelta(seconds=30))
     assert approval.approved_at == NOON + timedelta(seconds=30)
+    run.folder.use_approval(ApprovalUse(nonce=approval.nonce, clear_number=0, used_at=NOON + timedelta(seconds=31)))
     done_before(bench, run, StepName.PROMOTE)
     record(run, StepName.FENCE, 32.5, 2, **FENCE)
     record(run, StepName.RESTORE, 50, 15.25, equal=True, tables=2, rows=3)
@@ -105,8 +113,8 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "storage": {"equal": True, "files": 7, "bytes": 4096},
         "metadata": {"equal": True, "tables": 2, "rows": 3},
         "unfenced": True,
-        "fence": {"epoch": 2, "stopped": ["epoch registry"], "not_reached": {"services of n1": "gone"}, "database": ""},
-        "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}},
+        "fence": {**FENCED, "database": "locked: incorta@%; read_only on"},
+        "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}, "rows": {}},
         "exceptions": ["berlin is not fenced whole: services of n1: gone"],
     }
     assert [step["name"] for step in steps] == [str(step.name) for step in run.folder.plan().steps[:-1]]
@@ -156,7 +164,6 @@ def test_promotion_records_the_role_writes_the_report_and_gives_the_lock_back(
 
 
 def test_the_report_names_the_approval_that_the_fence_used(bench: Bench, run: CutoverRun, events: list[str]) -> None:
-    record(run, StepName.FENCE, 32.5, 2, **FENCE, approval_nonce=approval_of(run).nonce)
     seal_approval(run, answered_by="pat", chosen=[APPROVE], answered_at=NOON + timedelta(days=3))
     report = promote(run)
     assert (report["approved_by"], report["rto_seconds"]) == ("omar", 120.123)
@@ -195,7 +202,7 @@ def test_a_source_that_is_gone_keeps_nobody_waiting_and_is_named(
 
 @pytest.mark.parametrize("damage", ["absent", "forged"])
 def test_promotion_verifies_the_approval_itself(bench: Bench, run: CutoverRun, events: list[str], damage: str) -> None:
-    path = run.folder.root / "approval.json"
+    (path,) = (run.folder.root / "approvals").iterdir()
     if damage == "absent":
         path.unlink()
     else:

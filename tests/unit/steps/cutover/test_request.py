@@ -258,8 +258,8 @@ def test_a_missing_connection_is_one_finding_among_the_others(ready: Bench) -> N
         request_cutover(cutover_run(ready), cutover_request())
     assert [line.partition(":")[0] for line in caught.value.what.splitlines()[1:]] == [
         "  metadata database",
-        "  foreign keys of other schemas",
         "  node newyork_node1",
+        "  foreign keys of other schemas",
     ]
 
 

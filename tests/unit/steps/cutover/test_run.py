@@ -103,9 +103,9 @@ def test_a_start_is_done_again_when_a_task_is_cleared_because_a_service_may_have
     assert bench.last("cutover.step.done") == second
 
 
-def test_only_stop_and_starts_are_repeatable() -> None:
+def test_only_stop_starts_and_cleaning_up_are_repeatable() -> None:
     starts = ["start_analytics", "start_cmc", "start_loader", "start_nodes"]
-    assert sorted(REPEATABLE) == ["quiesce", *starts, "stop_target"]
+    assert sorted(REPEATABLE) == ["clean_drill", "quiesce", *starts, "stop_target"]
 
 
 def test_a_failure_is_noted_with_its_reason_and_the_step_can_be_tried_again(bench: Bench) -> None:

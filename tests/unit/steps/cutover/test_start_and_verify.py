@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import pytest
 
@@ -105,7 +105,14 @@ def test_a_site_without_a_loader_passes(bench: Bench) -> None:
 
 
 class Analytics:
-    """An Analytics service with two schemas; the stand-in for its client."""
+    """An Analytics service with two schemas; the stand-in for its client.
+
+    :cvar torn: not empty while no table can be asked; a load mends that.
+    """
+
+    torn: ClassVar[list[str]] = []
+    loaded: ClassVar[list[str]] = []
+    states: ClassVar[dict[str, list[str]]] = {}
 
     @classmethod
     def from_connection(cls, info: ConnectionInfo, tenant: str) -> Self:
@@ -123,13 +130,27 @@ class Analytics:
         return ["SALES", "HR"]
 
     def schema_status(self, name: str) -> str:
-        return {"SALES": "Success", "HR": "Never loaded"}[name]
+        self.states[name] = self.states.get(name, [])
+        return self.states[name].pop(0) if self.states[name] else {"SALES": "Success", "HR": "Never loaded"}[name]
+
+    def row_count(self, schema: str, table: str) -> int:
+        if self.torn:
+            raise TransientError(f"table {schema}.{table}: snapshot torn")
+        return 7
+
+    def load_from_staging(self, name: str) -> None:
+        self.loaded.append(name)
+        self.torn.clear()
+        self.states[name] = ["In Progress", "Succeeded"]
 
 
 @pytest.fixture
 def say(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return what lets parts say why they are not ready."""
     monkeypatch.setattr(verify_module, "AnalyticsClient", Analytics)
+    monkeypatch.setattr(verify_module, "POLL_SECONDS", 0)
+    for kept in (Analytics.torn, Analytics.loaded, Analytics.states):
+        kept.clear()
 
     def script(**reasons: str | Exception) -> None:
         def not_ready(site: SiteAccess, part: Part) -> str | None:
@@ -167,3 +188,33 @@ def test_what_waiting_cannot_cure_is_not_waited_for(bench: Bench, say: Callable[
     say(analytics=ConfigurationError("the login is refused"))
     with pytest.raises(ConfigurationError, match="the login is refused"):
         verify_service(at_step(bench, StepName.VERIFY))
+
+
+def asking(bench: Bench, **analytics: Any) -> CutoverRun:
+    """Return a cutover to a site whose tables are asked before it counts as verified."""
+    run = at_step(bench, StepName.VERIFY)
+    config = run.target.config
+    changed = config.model_copy(update={"analytics": config.analytics.model_copy(update=analytics)})
+    return CutoverRun(run.access, SiteAccess("newyork", changed, bench.access.connections), run.run_id, run.actor)
+
+
+def test_named_tables_must_answer_a_query(bench: Bench, say: Callable[..., None]) -> None:
+    say()
+    run = asking(bench, tables=("SALES.ORDERS",))
+    Analytics.torn.append("SALES")
+    with pytest.raises(TransientError, match=r"table SALES\.ORDERS: snapshot torn"):
+        verify_service(run)
+    assert Analytics.loaded == []
+    Analytics.torn.clear()
+    assert verify_service(run)["rows"] == {"SALES.ORDERS": 7}
+
+
+def test_where_it_is_allowed_a_schema_that_does_not_answer_is_loaded_from_staging_once(
+    bench: Bench, say: Callable[..., None]
+) -> None:
+    say()
+    Analytics.torn.append("SALES")
+    result = verify_service(asking(bench, tables=("SALES.ORDERS",), load_from_staging=True))
+    assert result["rows"] == {"SALES.ORDERS": 7}
+    assert Analytics.loaded == ["SALES"]
+    assert Analytics.states["SALES"] == []

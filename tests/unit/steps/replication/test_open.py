@@ -8,10 +8,14 @@ import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role
 from incorta_provider.dr.recovery_point import point_id
-from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.dr.topology import ZooKeeper
+from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, SiteIsActive, TransientError
+from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.release import release
+from incorta_provider.steps.replication.run import ReplicationRun
+from incorta_provider.steps.replication.source import active_source
 from tests.builders.group import ACTOR, NOON, Bench, owner, replication_run, sealed_point
 
 
@@ -26,8 +30,10 @@ def test_the_first_run_fixes_time_epoch_and_release(bench: Bench) -> None:
         "run_id": "scheduled__1",
         "point_id": point_id(NOON, "scheduled__1"),
         "opened_at": NOON,
+        "source": "berlin",
         "epoch": 1,
         "previous": None,
+        "adopted": False,
         "incorta_version": "2024.1.0",
     }
     holder = bench.ensembles.lock("newyork").holder()
@@ -124,8 +130,9 @@ def test_a_cutover_that_is_half_done_fails_the_run_loudly(bench: Bench) -> None:
     assert bench.events() == ["point.void"]
 
 
-def test_registries_that_disagree_make_the_run_void(bench: Bench) -> None:
-    bench.ensembles.set_role("berlin", promoted(bench, active="berlin", state=RoleState.STEADY))
+def test_a_source_that_was_not_told_that_it_is_active_again_makes_the_run_void(bench: Bench) -> None:
+    given_up = promoted(bench, active="berlin", fenced=None, epoch=3, state=RoleState.STEADY)
+    bench.ensembles.set_role("newyork", given_up)
     with pytest.raises(FencingError, match="the two sites disagree about the epoch"):
         open_run(replication_run(bench))
     assert bench.events() == ["point.void"]
@@ -201,3 +208,59 @@ def test_the_lock_is_given_back_by_its_own_run_only(bench: Bench) -> None:
     release(replication_run(bench, "scheduled__1"))
     assert bench.ensembles.lock("newyork").holder() is None
     release(replication_run(bench, "scheduled__1"))
+
+
+def test_after_a_cutover_the_old_primary_is_what_is_replicated_to(bench: Bench) -> None:
+    role = promoted(bench, state=RoleState.STEADY)
+    for site in ("berlin", "newyork"):
+        bench.ensembles.set_role(site, role)
+    run = ReplicationRun(bench.access, bench.access.site("berlin"), "scheduled__9", ACTOR)
+    record = open_run(run)
+    assert (record.source, record.epoch) == ("newyork", 2)
+    assert run.source.name == "newyork"
+    assert bench.ensembles.lock("berlin").holder() is not None
+
+
+def test_an_old_primary_that_was_not_told_is_no_target_and_no_active_site(bench: Bench) -> None:
+    bench.ensembles.set_role("newyork", promoted(bench, state=RoleState.STEADY))
+    run = ReplicationRun(bench.access, bench.access.site("berlin"), "scheduled__9", ACTOR)
+    with pytest.raises(FencingError, match=r"berlin is active \(epoch 1\), that of newyork says newyork \(epoch 2\)"):
+        open_run(run)
+    bench.ensembles.down.add("newyork_zookeeper")
+    with pytest.raises(SiteIsActive):
+        open_run(run)
+
+
+def with_tokyo(bench: Bench) -> GroupAccess:
+    """Return the group with a third site, whose registry says what it said at first."""
+    tokyo = bench.access.site("newyork").config.model_copy(update={"zookeeper": ZooKeeper(conn_id="tokyo_zookeeper")})
+    bench.ensembles.set_role("tokyo", bench.ensembles.role("newyork"))
+    return bench.changed(sites={**bench.access.config.sites, "tokyo": tokyo})
+
+
+@pytest.mark.parametrize("berlin_is_gone", [False, True])
+def test_a_replica_that_was_away_during_a_cutover_is_told_and_follows(bench: Bench, *, berlin_is_gone: bool) -> None:
+    access = with_tokyo(bench)
+    role = promoted(bench, state=RoleState.STEADY)
+    for site in ("berlin", "newyork"):
+        bench.ensembles.set_role(site, role)
+    if berlin_is_gone:
+        bench.ensembles.down.add("berlin_zookeeper")
+    source, epoch = active_source(access, access.site("tokyo"))
+    assert (source.name, epoch) == ("newyork", 2)
+    assert bench.ensembles.role("tokyo") == role
+
+
+@pytest.mark.parametrize(
+    "changes", [{"state": RoleState.PROMOTING}, {"fenced": "tokyo", "state": RoleState.STEADY}], ids=["early", "fenced"]
+)
+def test_a_replica_is_not_told_of_a_promotion_under_way_and_a_fenced_site_not_at_all(
+    bench: Bench, changes: dict[str, Any]
+) -> None:
+    access = with_tokyo(bench)
+    bench.ensembles.set_role("newyork", promoted(bench, **changes))
+    bench.ensembles.down.add("berlin_zookeeper")
+    before = bench.ensembles.role("tokyo")
+    with pytest.raises(TransientError):
+        active_source(access, access.site("tokyo"))
+    assert bench.ensembles.role("tokyo") == before

@@ -19,6 +19,7 @@ RECORD = RunRecord(
     run_id="scheduled__1",
     point_id="20261125T120000Z-55d41569",
     opened_at=NOON,
+    source="berlin",
     epoch=1,
     previous=None,
     incorta_version="2024.1.0",

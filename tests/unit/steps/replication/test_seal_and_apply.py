@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
-from incorta_provider.dr.metadata_rules import EngineMapping
+from incorta_provider.dr.metadata_rules import EngineMapping, ReplicaRules
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
+from incorta_provider.metadata.replica.point import ReplicaPair
 from incorta_provider.steps import metadata_readiness
+from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.replication import dump as dump_module
 from incorta_provider.steps.replication import protocol
 from incorta_provider.steps.replication import prove as prove_module
@@ -201,8 +205,9 @@ def test_a_staged_file_that_was_replaced_behind_the_check_is_not_sealed(
 def test_a_dump_that_was_made_again_needs_a_copy_a_check_and_a_proof_behind_it(
     bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take(_: Endpoint, folder: Path, *rules: object) -> DumpReport:
+    def take(_: Endpoint, folder: Path, *rules: object, node: ConnectionInfo | None) -> DumpReport:
         assert rules == (("SELECT PATH AS path FROM TABLE_FILE",), {})
+        assert node is None
         write_dump(ready)
         return DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
 
@@ -219,6 +224,50 @@ def test_a_dump_that_was_made_again_needs_a_copy_a_check_and_a_proof_behind_it(
         seal(ready)
     ready.save_proof(proven=True)
     assert seal(ready).rows == 1
+
+
+@pytest.mark.parametrize("reason", ["", "the replica cannot be used: it is not connected"])
+def test_a_replica_gives_the_dump_and_one_that_cannot_holds_nothing_up(
+    reason: str, bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
+    made = []
+
+    def at_replica(pair: ReplicaPair, folder: Path, references: tuple[str, ...], *, wait_seconds: float) -> DumpReport:
+        assert (pair.source.site, pair.replica.site, wait_seconds) == ("berlin", "newyork", 300)
+        made.append("replica")
+        if reason:
+            raise TransientError(reason, where="newyork")
+        return report
+
+    monkeypatch.setattr(dump_module, "dump_at_replica", at_replica)
+    monkeypatch.setattr(dump_module, "dump", lambda *_, **__: made.append("source") or report)
+    monkeypatch.setattr(SiteAccess, "replica_account", property(lambda site: site.database))
+    rules = bench.access.config.metadata.model_copy(update={"replica": ReplicaRules()})
+    run = ReplicationRun(bench.changed(metadata=rules), ready.source, ready.target, ready.run_id, ready.actor)
+    assert dump_metadata(run) is report
+    assert made == (["replica", "source"] if reason else ["replica"])
+    if reason:
+        assert reason in bench.last("metadata.replica.unusable")["reason"]
+
+
+def test_a_dump_is_made_where_the_topology_says(
+    bench: Bench, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = {"dump_conn_id": "berlin_member", "dump_node": "berlin_node2"}
+    site = ready.source.config
+    config = site.model_copy(update={"metadata": site.metadata.model_copy(update=metadata)})
+    told: list[object] = []
+
+    def take(endpoint: Endpoint, *_: object, node: ConnectionInfo | None) -> DumpReport:
+        told.append((endpoint.password, node and node.conn_id))
+        return DumpReport("mariadb-bin.000001:9", 1, 1, 6, "00" * 32, 0, 0.1, 1)
+
+    bench.passwords["berlin_member"] = "of the member"
+    monkeypatch.setattr(dump_module, "catch_up", lambda primary, member: told.append((primary.site, member.site)))
+    monkeypatch.setattr(dump_module, "dump", take)
+    dump_metadata(replace(ready, source=replace(ready.source, config=config)))
+    assert told == [("berlin", "berlin"), ("of the member", "berlin_node2")]
 
 
 def test_a_cutover_meanwhile_forbids_the_seal(bench: Bench, ready: ReplicationRun) -> None:

@@ -1,0 +1,109 @@
+"""Drill: for each protection group with a place for drills, one DAG that tries a recovery point out beside the replica.
+
+Wiring only. A person triggers it, or another DAG does; nothing has to be approved, for nothing is moved.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, chain
+
+from incorta_provider.dr.plan import StepName
+from incorta_provider.dr.topology import Group
+from incorta_provider.operators.base import topology_path
+from incorta_provider.operators.drill import CleanDrillOperator, DrillStepOperator, RequestDrillOperator
+from incorta_provider.sensors.drill_ready import DrillReadySensor
+from incorta_provider.steps.readiness import Part
+from incorta_provider.steps.topology_file import read_topology
+
+DOC = """
+Tries the cutover of **{group}** out beside the live replica, then takes everything away again. Replication goes on.
+
+1. *request* checks the point and the place for drills, and freezes the plan.
+2. *prepare_drill* brings the point's files to a folder of their own; *restore_metadata* makes a scratch schema;
+   *rewrite_metadata* switches off what must not run in a copy; *compare* reads every file.
+3. Incorta starts on it in a cutover's order; *verify_service* logs in and marks the point as proven.
+4. *clean_drill* stops it, drops the schema, removes the files and writes the report: also after a failure.
+
+If Airflow dies before that: `incorta-dr drill clean --group {group} --site SITE`; the next drill does it, too.
+"""
+STARTS = {
+    StepName.START_NODES: Part.NODES,
+    StepName.START_CMC: Part.CMC,
+    StepName.START_LOADER: Part.LOADER,
+    StepName.START_ANALYTICS: Part.ANALYTICS,
+}
+
+
+def drill_params(sites: list[str]) -> dict[str, Param]:
+    """Return the trigger form."""
+    return {
+        "site": Param(sites[-1], type="string", enum=sites, title="Site", description_md="A DR site."),
+        "recovery_point": Param(
+            None,
+            type=["null", "string"],
+            title="Recovery point",
+            description_md="Its id, from *Browse > Incorta DR* or `incorta-dr status`. Empty: the newest.",
+        ),
+        "reason": Param("drill", type="string", minLength=1, title="Reason", description_md="For the ledger."),
+    }
+
+
+def drill_dag(name: str, sites: list[str]) -> DAG:
+    """Return the group's drill DAG.
+
+    :param sites: those with a place for drills.
+    """
+    site = {"group": name, "site": "{{ params.site }}"}
+
+    def step(name: StepName) -> DrillStepOperator:
+        return DrillStepOperator(task_id=name.value, step=name.value, **site)
+
+    with DAG(
+        dag_id=f"incorta_dr_drill__{name}",
+        description=f"Disaster recovery drill of {name}: tries a recovery point out, and moves nothing",
+        doc_md=DOC.format(group=name),
+        schedule=None,
+        max_active_runs=1,
+        catchup=False,
+        is_paused_upon_creation=False,
+        params=drill_params(sites),
+        tags=["incorta", "disaster recovery", "drill"],
+    ) as dag:
+        requested = RequestDrillOperator(
+            task_id="request",
+            recovery_point="{{ params.recovery_point or '' }}",
+            reason="{{ params.reason }}",
+            **site,
+        )
+        cleaned = CleanDrillOperator(task_id=StepName.CLEAN_DRILL.value, **site)
+        starts = [
+            task
+            for start, part in STARTS.items()
+            for task in (
+                step(start),
+                DrillReadySensor(
+                    task_id=f"{part.value}_ready", part=part.value, group=name, target="{{ params.site }}"
+                ),
+            )
+        ]
+        chain(
+            requested,
+            step(StepName.PREPARE_DRILL),
+            step(StepName.RESTORE),
+            [step(StepName.REWRITE), step(StepName.COMPARE)],
+            *starts,
+            step(StepName.VERIFY),
+            cleaned.as_teardown(setups=requested, on_failure_fail_dagrun=True),
+        )
+    return dag
+
+
+def places(group: Group) -> list[str]:
+    """Return the sites that have a place for drills."""
+    return [name for name, site in group.sites.items() if site.drill]
+
+
+for group_name, protection_group in read_topology(topology_path()).groups.items():
+    if drilled := places(protection_group):
+        made = drill_dag(group_name, drilled)
+        globals()[made.dag_id] = made

@@ -1,0 +1,68 @@
+"""What a server is told to do as a replica: one class an engine.
+
+The replication has a name of its own, so that no other one of the server is touched.
+
+:raises ConfigurationError: the server is of an engine that is not held at a position, or the account lacks a right.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from incorta_provider.dr.replica import ReplicaState
+from incorta_provider.metadata.endpoint import Endpoint, Session
+
+NAME = "incorta_dr"
+
+CONNECT_RETRY_SECONDS = 5
+HEARTBEAT_SECONDS = 5
+"""How often the source says that it is there while it has nothing new; without it a cut connection goes unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel(ABC):
+    """The replication at one server.
+
+    :ivar session: of an account that may replicate, at no schema.
+    """
+
+    session: Session
+
+    @abstractmethod
+    def state(self) -> ReplicaState | None:
+        """Return what the server says; None when the replication is not set up."""
+
+    @abstractmethod
+    def others(self) -> list[str]:
+        """Return the names of other replications of this server."""
+
+    @abstractmethod
+    def applied(self) -> str:
+        """Return the position that the data are of, also when the replication is not set up any more."""
+
+    @abstractmethod
+    def set_up(self, source: Endpoint, schema: str, gtid: str) -> None:
+        """Point a replication that does not run to its source, from the position on that the schema's data are of."""
+
+    @abstractmethod
+    def hold(self, schema: str) -> None:
+        """Stop applying, go on reading, and take the tables of this schema only, whatever a restart made of it."""
+
+    @abstractmethod
+    def apply_until(self, position: str) -> None:
+        """Begin to apply up to a position of the source's binary log, ``file:offset``, and not beyond."""
+
+    @abstractmethod
+    def detach(self) -> None:
+        """Stop it and forget its source; what the data hold stays known. Nothing when it is not set up."""
+
+
+def tables_of_schema(schema: str) -> str:
+    r"""Return the pattern that fits the tables of one schema.
+
+    >>> print(tables_of_schema("my_schema"))
+    my\_schema.%
+    """
+    return re.sub(r"([_%\\])", r"\\\1", schema) + ".%"

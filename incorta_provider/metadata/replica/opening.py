@@ -1,0 +1,46 @@
+"""Logs in to a server as the account that may replicate, and finds out how that is done there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.engines.mariadb import MariaDb
+from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.replica.channel import Channel
+from incorta_provider.metadata.replica.mariadb import MariaDbChannel
+from incorta_provider.metadata.rights import REPLICA_RIGHTS, Grant, lacking
+
+STATEMENT_SECONDS = 60
+"""How long one statement may take: a replica that is to stop ends first what it is about to apply."""
+
+
+def lacking_rights(admin: Endpoint) -> tuple[str, list[Grant]]:
+    """Return the account as in SQL, and which of the rights to replicate it lacks."""
+    with admin.connect_to(None) as session, translated(admin.label), session.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_USER()")
+        user, _, host = str((cursor.fetchone() or ("",))[0]).rpartition("@")
+        cursor.execute("SHOW GRANTS")
+        shown = [str(line) for (line,) in cursor.fetchall()]
+    return f"'{user}'@'{host}'", lacking(shown, [Grant(REPLICA_RIGHTS, "*.*")])
+
+
+@contextmanager
+def channel_at(admin: Endpoint) -> Iterator[Channel]:
+    """Open the replication of a server as long as the block lasts; the driver's errors are raised as the provider's.
+
+    :param admin: an account of the replica's server that may replicate.
+    :raises ConfigurationError: the server is of another engine.
+    """
+    with admin.connect_to(None, seconds=STATEMENT_SECONDS) as session, translated(admin.label):
+        engine = engine_of(session)
+        if engine.name != MariaDb.name:
+            raise ConfigurationError(
+                f"the server is a {engine.name}; a replica that is held at a position is known of {MariaDb.name} only",
+                where=admin.label,
+                fix="Remove metadata.replica from the topology: dump and restore works with it.",
+            )
+        yield MariaDbChannel(session)

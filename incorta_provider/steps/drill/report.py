@@ -1,0 +1,72 @@
+"""The report of a drill: whether the point was proven, how long it took by step, what was compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.steps.drill.run import DrillRun
+
+Report = dict[str, Any]
+Results = Mapping[StepName, Mapping[str, Any]]
+
+
+def rto_seconds(prepared: Mapping[str, Any] | None, verified: Mapping[str, Any] | None) -> float | None:
+    """Return the seconds from files in place to the verified service; None when it did not come so far.
+
+    A replica is in place at a cutover, so bringing a copy of it is no part of what a cutover takes.
+    """
+    if not prepared or not verified:
+        return None
+    return round((_end(verified) - _end(prepared)).total_seconds(), 3)
+
+
+def make_report(run: DrillRun) -> Report:
+    """Put the report together from the frozen plan and the recorded results, of a drill that failed as well."""
+    plan = run.folder.plan()
+    results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
+    rto = rto_seconds(results[StepName.PREPARE_DRILL], results[StepName.VERIFY])
+    restored, compared, verified = (results[name] for name in (StepName.RESTORE, StepName.COMPARE, StepName.VERIFY))
+    return {
+        "group": plan.group,
+        "run_id": plan.run_id,
+        "mode": plan.mode,
+        "source": plan.source,
+        "target": plan.target,
+        "recovery_point": plan.recovery_point,
+        "plan_sha256": plan.sha256,
+        "requested_by": plan.requested_by,
+        "reason": plan.reason,
+        "requested_at": plan.created_at.isoformat(),
+        "outcome": "failed" if rto is None else "proven",
+        "not_done": [str(step.name) for step in plan.steps if not results[step.name]],
+        "verified_at": verified.get("finished_at"),
+        "rto_seconds": rto,
+        "rto_met": None if rto is None else rto <= run.access.config.objectives.rto_seconds,
+        "steps": _timeline(plan, results),
+        "storage": {name: compared.get(name) for name in ("equal", "files", "bytes")},
+        "metadata": {name: restored.get(name) for name in ("equal", "tables", "rows")},
+        "service": {name: verified.get(name) for name in ("ready", "schemas")},
+        "cleaned": results[StepName.CLEAN_DRILL].get("removed"),
+    }
+
+
+def _timeline(plan: Plan, results: Results) -> list[Report]:
+    """Return the steps with their own seconds, and the seconds from files in place to their end."""
+    prepared = results[StepName.PREPARE_DRILL]
+    return [
+        {
+            "name": step.name,
+            "site": step.site,
+            "seconds": results[step.name]["seconds"],
+            "done_after_seconds": round((_end(results[step.name]) - _end(prepared)).total_seconds(), 3),
+        }
+        for step in plan.steps
+        if results[step.name] and prepared
+    ]
+
+
+def _end(result: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(result["finished_at"])

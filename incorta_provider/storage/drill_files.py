@@ -1,0 +1,198 @@
+"""Bring the files of a recovery point to a folder beside the replica, which is only read.
+
+A file lies in the live replica, or in the vault when an apply displaced it or did not take it yet. Replication goes on
+meanwhile: what it moves between the two while this looks is found at the third look. The manifest decides: a copy whose
+digest is another one is none; of a reflink size and time must be the manifest's, and the compare that follows reads it.
+
+:raises IntegrityError: the bytes of a file are nowhere.
+:raises ConfigurationError: the file system shares no blocks between files.
+:raises PreconditionError: there is no room, or the folder holds something.
+"""
+# Names are bytes, which pathlib does not take.
+# ruff: noqa: PTH101, PTH102, PTH108, PTH211
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from incorta_provider.dr.diff import same_mtime
+from incorta_provider.dr.manifest import Entry, Kind, shown
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
+from incorta_provider.storage.areas import CatalogAreas
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.content import Content
+from incorta_provider.storage.faults import GONE, told
+from incorta_provider.storage.folders import remove_tree
+from incorta_provider.storage.free_space import ensure_room, room
+from incorta_provider.storage.local_copy import copy_file
+from incorta_provider.storage.local_volume import LocalVolume
+from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.vault import Vault
+from incorta_provider.storage.work_pool import Batch, in_order
+
+Way = Literal["copy", "reflink"]
+
+FICLONE = 0x40049409
+"""The request of ioctl that makes a file share another one's blocks (ioctl_ficlone(2), Linux 4.5 and later)."""
+
+_NO_SHARING = frozenset({errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY})
+_OPEN = 0o700
+
+
+def place_files(catalog: Catalog, replica: Path, point_id: str, folder: Path, way: Way) -> None:
+    """Make ``folder`` the files of a point.
+
+    :param replica: the live replica, on whose catalog the point is.
+    :param folder: absent or empty.
+    """
+    point = catalog.get(point_id)
+    with told(str(folder)):
+        folder.mkdir(mode=_OPEN, exist_ok=True)
+        if way == "copy":
+            ensure_room(room(folder), str(folder), size=point.bytes, files=point.files)
+        manifest = catalog.manifest_path(point_id)
+        root = os.fsencode(folder) + b"/"
+        _make_folders_and_links(root, read_manifest(manifest))
+        vault = Vault(catalog, LocalVolume(replica, catalog.root), CatalogAreas())
+        own = vault.own_area(point_id)
+        placer = Placer(os.fsencode(replica), os.fsencode(catalog.root), own, tuple(vault.other_areas(own)), root, way)
+        files = (entry for entry in read_manifest(manifest) if entry.kind is Kind.FILE)
+        for _ in in_order(placer, files):
+            pass
+        _finish_folders(root, manifest)
+        folder.chmod(stat.S_IMODE(replica.stat().st_mode))
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove a folder with all that a drill wrote there; an absent one is fine."""
+    with told(str(folder)):
+        remove_tree(os.fsencode(folder))
+
+
+def ensure_empty(folder: Path) -> None:
+    """Refuse a folder that is somebody's.
+
+    :raises PreconditionError: it holds something, or there is nothing that it could be made in.
+    """
+    with told(str(folder)):
+        if not folder.parent.is_dir():
+            raise PreconditionError(
+                "there is no folder for the drill's files", where=str(folder.parent), fix="Mount it, or make it."
+            )
+        if folder.exists() and any(folder.iterdir()):
+            raise PreconditionError(
+                "the folder of the drill is not empty, and no drill before left it so",
+                where=str(folder),
+                fix="Name another folder in the topology, drill.storage; a drill empties its own.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Placer:
+    """Brings batches of files; picklable, for helper processes.
+
+    :param own: the area of the vault with what the point brought.
+    :param others: the other areas, in the order in which they are looked through.
+    :param into: the folder, with a slash at its end.
+    """
+
+    replica: bytes
+    vault: bytes
+    own: bytes
+    others: tuple[bytes, ...]
+    into: bytes
+    way: Way
+
+    def __call__(self, batch: Batch) -> None:
+        """Bring one batch."""
+        content = Content(self.vault, self.own, self.others)
+        for entry in batch:
+            self._place(entry, content)
+
+    def _place(self, entry: Entry, content: Content) -> None:
+        for place in self._places(entry, content):
+            if self._brought(place, entry):
+                os.chmod(self.into + entry.path, entry.mode)
+                os.utime(self.into + entry.path, ns=(entry.mtime_ns, entry.mtime_ns))
+                return
+        raise IntegrityError(
+            f"the bytes of {shown(entry.path)} are nowhere",
+            where=os.fsdecode(self.replica),
+            fix="The point cannot be promoted as it is: `incorta-dr verify --deep --repair`, or choose another point.",
+        )
+
+    def _places(self, entry: Entry, content: Content) -> Iterator[tuple[bytes, bytes]]:
+        """Yield where the bytes may be, as a root and a path below it."""
+        live = (self.replica, entry.path)
+        yield live
+        if (kept := content.find(entry)) is not None:
+            yield self.vault, kept
+        yield live
+
+    def _brought(self, place: tuple[bytes, bytes], entry: Entry) -> bool:
+        root, path = place
+        into = self.into + entry.path
+        if self.way == "reflink":
+            return _cloned(root + b"/" + path, entry, into)
+        copied = copy_file(root, entry._replace(path=path), into)
+        if not isinstance(copied, Entry):
+            return False
+        if copied.sha256 == entry.sha256:
+            return True
+        os.unlink(into)
+        return False
+
+
+def _cloned(source: bytes, entry: Entry, into: bytes) -> bool:
+    try:
+        origin = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise
+    try:
+        facts = os.fstat(origin)
+        if facts.st_size != entry.size or not same_mtime(facts.st_mtime_ns, entry.mtime_ns):
+            return False
+        clone = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.ioctl(clone, FICLONE, origin)
+        except OSError as error:
+            raise _no_sharing(error, into) from None
+        finally:
+            os.close(clone)
+    finally:
+        os.close(origin)
+    return True
+
+
+def _no_sharing(error: OSError, into: bytes) -> OSError | ConfigurationError:
+    if error.errno not in _NO_SHARING:
+        return error
+    return ConfigurationError(
+        f"this file system shares no blocks between files: {error.strerror}",
+        where=os.fsdecode(into),
+        fix="Put drill.storage on the replica's file system (XFS, Btrfs), or set `way: copy` in the topology.",
+    )
+
+
+def _make_folders_and_links(root: bytes, entries: Iterator[Entry]) -> None:
+    for entry in entries:
+        if entry.kind is Kind.DIR:
+            os.mkdir(root + entry.path, _OPEN)
+        elif entry.kind is Kind.LINK:
+            os.symlink(entry.link_target or b"", root + entry.path)
+
+
+def _finish_folders(root: bytes, manifest: Path) -> None:
+    """Give folders their mode, the deepest first: one that is not ours to open stays reachable until the end."""
+    folders = [(entry.path, entry.mode) for entry in read_manifest(manifest) if entry.kind is Kind.DIR]
+    for path, mode in reversed(folders):
+        os.chmod(root + path, mode)

@@ -1,0 +1,90 @@
+"""What the catalog knows of drills: which one is in the site's place for them, and which points one proved.
+
+:raises IntegrityError: a record cannot be read.
+:raises PreconditionError: the catalog is not there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.durable import sync_folder
+from incorta_provider.storage.json_file import read_model, write_json
+
+
+class Occupied(BaseModel):
+    """A drill that took the place, and has not given it back.
+
+    :ivar storage: the folder that it fills, from then on its to remove.
+    :ivar schema_name: the schema that it makes, likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    storage: Path
+    schema_name: str
+    at: AwareDatetime
+
+
+class DrillPlace:
+    """Who is in the place for drills of one site."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._path = catalog.root / "drill.json"
+
+    def taken(self) -> Occupied | None:
+        """Return the drill that is there; None when the place is free."""
+        return read_model(self._path, Occupied)
+
+    def take(self, record: Occupied) -> None:
+        """Write down that a drill is there, before it makes anything."""
+        self._catalog.ensure_there()
+        write_json(self._path, record.model_dump(mode="json"))
+
+    def give_back(self) -> None:
+        """Write down that nothing of a drill is left."""
+        self._path.unlink(missing_ok=True)
+        sync_folder(self._path.parent)
+
+
+class Proof(BaseModel):
+    """A drill that started a recovery point and asked it.
+
+    :ivar rto_seconds: from files in place to the verified service.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    point: str
+    run_id: str
+    at: AwareDatetime
+    rto_seconds: float
+
+
+class Proofs:
+    """The points of one catalog that a drill proved: a small file for each, beside the points."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._root = catalog.root / "proven"
+
+    def save(self, proof: Proof) -> None:
+        """Keep a proof, in the place of an older one, and forget those of points that are gone."""
+        known = {point.id for point in self._catalog.points()}
+        self._root.mkdir(mode=0o700, exist_ok=True)
+        write_json(self._file(proof.point), proof.model_dump(mode="json"))
+        for path in self._root.glob("*.json"):
+            if path.stem not in known:
+                path.unlink(missing_ok=True)
+
+    def of(self, point_id: str) -> Proof | None:
+        """Return the newest proof of a point; None when no drill proved it."""
+        return read_model(self._file(point_id), Proof)
+
+    def _file(self, point_id: str) -> Path:
+        return self._root / f"{self._catalog.point_dir(point_id).name}.json"
