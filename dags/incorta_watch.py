@@ -24,8 +24,8 @@ It leaves a site alone that a person opened by `incorta-dr unfence`.
 """
 
 TOLD = (
-    "Incorta DR, group {group}: an old primary came back and was fenced. "
-    "{{{{ ti.xcom_pull(task_ids='fence_returned_site') }}}}"
+    "Incorta DR, group {group}: an old primary came back and was fenced, whole or in part. "
+    "`incorta-dr status` and the ledger say which; the run is {{{{ run_id }}}}."
 )
 
 

@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.maintenance",
             "operators.replication",
             "operators.watch",
+            "operators.window",
         ),
         "sensors": _modules(
             "sensors.cmc",

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from incorta_provider.dr.plan import Mode, Plan, PlanStep, StepName, as_text
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.request import Request
-from incorta_provider.dr.topology import Group, Node, Site
+from incorta_provider.dr.site import Node, Site
+from incorta_provider.dr.topology import Group
 
 Groups = tuple[tuple[StepName, ...], ...]
 

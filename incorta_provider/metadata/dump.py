@@ -34,7 +34,6 @@ from incorta_provider.metadata.definitions import Definitions
 from incorta_provider.metadata.dump_client import dumping, trigger_section
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
-from incorta_provider.metadata.engines.mariadb import position_in
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.node_dump import waiting_at_node
 from incorta_provider.metadata.references import find_references, write_references
@@ -192,16 +191,13 @@ def _running_here(source: Source, sessions: Sequence[Session]) -> Iterator[_Runn
 
 @contextmanager
 def _running_at_node(node: ConnectionInfo, source: Source, sessions: Sequence[Session]) -> Iterator[_Running]:
-    """Take the snapshots here and, at once, the client's own at the node; there may be a transaction in between."""
+    """Take our snapshots as soon as the client at the node has its own; there may be a transaction in between."""
     with waiting_at_node(source.endpoint, node, source.engine) as stream:
+        named = stream.begin()
         position, readers = source.engine.share_snapshot(sessions)
-        stream.begin()
-
-        def ensure_same(head: bytes) -> None:
-            if (named := position_in(head)) != position:
-                raise StartOver(f"something was committed between our snapshot, {position}, and the node's, {named}")
-
-        yield _Running(stream, position, readers, ensure_same)
+        if named != position:
+            raise StartOver(f"something was committed between the node's snapshot, {named}, and ours, {position}")
+        yield _Running(stream, position, readers, lambda head: None)
 
 
 def _count(

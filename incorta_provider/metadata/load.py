@@ -1,6 +1,7 @@
 """Loads a dump into a schema that exists and is empty.
 
 :raises IntegrityError: the dump is damaged.
+:raises TransientError: the server takes nothing any more.
 :raises DrError: the SQL client failed; the schema is then half loaded.
 """
 
@@ -14,12 +15,14 @@ from pathlib import Path
 from incorta_provider.dr.inventory import Event, Inventory
 from incorta_provider.dr.plain_table import plain_table
 from incorta_provider.dr.sql_names import quote, rename_schema
+from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata.archive import read_archive
 from incorta_provider.metadata.client import running
 from incorta_provider.metadata.ddl import encoded, in_its_settings
-from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.endpoint import STATEMENT_SECONDS, Endpoint
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.row_statements import row_statements
+from incorta_provider.metadata.watch import watched
 
 OPTIONS = (
     "--batch",
@@ -67,15 +70,31 @@ def _create_tables(endpoint: Endpoint, inventory: Inventory) -> None:
 
 def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
     programs = endpoint.engine().programs
-    with running("sql", endpoint, [*OPTIONS, endpoint.schema], programs=programs) as client:
+    with (
+        running("sql", endpoint, [*OPTIONS, endpoint.schema], programs=programs) as client,
+        watched(client.process, STATEMENT_SECONDS) as watch,
+    ):
         try:
             for piece in pieces:
                 client.input.write(piece)
+                watch.goes_on()
             client.input.close()
         except BrokenPipeError:
             client.process.wait()
-            raise client.failure() from None
+            raise _stalled(endpoint) if watch.ended else client.failure() from None
+        client.process.wait()
+        if watch.ended:
+            raise _stalled(endpoint)
         client.finish()
+
+
+def _stalled(endpoint: Endpoint) -> TransientError:
+    """A server whose disk is full while it writes its binary log waits for room, and says so in its own log only."""
+    return TransientError(
+        f"the server took nothing for {STATEMENT_SECONDS} s",
+        where=endpoint.label,
+        fix="Read its error log: it waits for room on its disk, for example. Then try again.",
+    )
 
 
 def renamed(pieces: Iterator[bytes], old: str, new: str) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Runs the dump client at a node, over SSH: where it is installed there, or the worker is far from the database.
 
-It cannot be lent a session of ours, so it takes a snapshot of its own, and says where that lies. The login comes first
-and the program waits for the password: between our snapshots and its own is as little time as it takes to start.
+It cannot be lent a session of ours, so it takes a snapshot of its own, and says first where that lies. Ours are taken
+as soon as it has said so; when something was committed in between, they are of another position.
 
 :raises ConfigurationError: the node has no such program, the database asks for TLS, or its engine tells no position.
 :raises TransientError: the node or the database cannot be reached, or the connection was cut.
@@ -23,6 +23,7 @@ from incorta_provider.metadata.client import program_error
 from incorta_provider.metadata.dump_client import END, OPTIONS, TAIL_BYTES
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.engines.engine import Engine
+from incorta_provider.metadata.engines.mariadb import position_in
 from incorta_provider.ssh.shell import NodeShell
 from incorta_provider.ssh.ssh_errors import command_error
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 SILENT_SECONDS = 600
 """How long a dump may say nothing before the connection counts as lost: the database may be busy with a large row."""
+
+HEAD_BYTES = 1 << 13
+"""Where a dump names its position."""
 
 _SCRIPT = r"""
 IFS= read -r MYSQL_PWD || exit 1
@@ -46,20 +50,29 @@ exit 127
 
 @dataclass(slots=True)
 class NodeDump:
-    """A dump that is running at a node, or about to."""
+    """A dump that is running at a node.
+
+    :ivar head: what it wrote up to its position.
+    """
 
     channel: Channel
     endpoint: Endpoint
     place: str
     program: str
+    head: bytes = b""
 
-    def begin(self) -> None:
-        """Let it go: its snapshot comes next."""
-        try:
+    def begin(self) -> str:
+        """Let it take its snapshot, and return the position of that; empty when it names none."""
+        with self._translated():
             self.channel.sendall(self.endpoint.password.encode() + b"\n")
             self.channel.shutdown_write()
-        except OSError as error:
-            raise command_error(error, f"starting {self.program}", self.place) from error
+            while not (position := position_in(self.head)) and len(self.head) < HEAD_BYTES:
+                if not (piece := self.channel.recv(HEAD_BYTES)):
+                    break
+                self.head += piece
+        if not position:
+            self._ensure_ended_well()
+        return position
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the whole dump.
@@ -67,21 +80,31 @@ class NodeDump:
         :raises DrError: the client failed, or the connection was cut.
         :raises IntegrityError: it ended well, yet its dump has no end.
         """
-        tail = b""
-        try:
+        yield self.head
+        tail = self.head[-TAIL_BYTES:]
+        with self._translated():
             while piece := self.channel.recv(CHUNK):
                 yield piece
                 tail = (tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
+        self._ensure_ended_well()
+        if END not in tail:
+            raise IntegrityError(f"{self.program} wrote no end of its dump", where=self.place, fix="Try again.")
+
+    def _ensure_ended_well(self) -> None:
+        with self._translated():
             status = self.channel.recv_exit_status()
             said = self.channel.makefile_stderr("rb").read()
-        except (TimeoutError, OSError, paramiko.SSHException) as error:
-            raise command_error(error, f"running {self.program}", self.place) from error
         if status < 0:
             raise command_error(EOFError("closed by the node"), f"running {self.program}", self.place)
         if status != 0:
             raise program_error(self.program, status, said, f"{self.endpoint.label}, by {self.place}")
-        if END not in tail:
-            raise IntegrityError(f"{self.program} wrote no end of its dump", where=self.place, fix="Try again.")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, paramiko.SSHException) as error:
+            raise command_error(error, f"running {self.program}", self.place) from error
 
     def stop(self) -> None:
         """End it; whoever reads its output finds that it failed."""

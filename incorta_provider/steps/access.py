@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from incorta_provider.connection import ConnectionInfo, Connections
-from incorta_provider.dr.topology import Group, Node, Site, Topology
+from incorta_provider.dr.site import Node, Site
+from incorta_provider.dr.topology import Group, Topology
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.node import IncortaNode

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
+from incorta_provider.metadata.fencing import ensure_fence_rights
 from incorta_provider.metadata.readiness.access_rules import rights_findings
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers, sorted_by_severity
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
 from incorta_provider.metadata.replica.opening import lacking_rights
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.fencing import can_fence_database
 from incorta_provider.steps.point import point_inventory
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
     """
     there = source.database
     try:
-        found = pair_findings(there, target.database, access.clock(), access.config.metadata)
+        pair = pair_findings(there, target.database, access.clock(), access.config.metadata)
+        found = [*pair, *_fence_findings(source), *_fence_findings(target)]
     except TransientError as error:
         newest = target.catalog.newest()
         if error.where != there.label or newest is None or newest.source != source.name:
@@ -68,6 +71,16 @@ def _replication_rights(site: SiteAccess) -> Iterator[Finding]:
         yield Finding(Severity.BLOCKER, "replica", site.name, error.what, error.fix)
     else:
         yield from rights_findings(site.name, account, lacking)
+
+
+def _fence_findings(site: SiteAccess) -> Iterator[Finding]:
+    """Yield what would make a fence of a site's database fail on the day."""
+    if not can_fence_database(site):
+        return
+    try:
+        ensure_fence_rights(site.database)
+    except ConfigurationError as error:
+        yield Finding(Severity.WARNING, "fence", site.name, error.what, error.fix)
 
 
 def judge_restore(access: GroupAccess, target: SiteAccess, inventory: Inventory, *, source: str) -> list[Finding]:

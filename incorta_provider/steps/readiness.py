@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.services.readiness import agents_reason, analytics_reason, cmc_reason, joined, service_reason
 from incorta_provider.steps.access import SiteAccess
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.services.node import AGENT, CMC, node_port, part_of
 from incorta_provider.services.ports import Port, probe
 from incorta_provider.steps.access import SiteAccess

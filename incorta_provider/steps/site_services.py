@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.steps.access import SiteAccess

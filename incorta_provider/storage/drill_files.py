@@ -1,8 +1,8 @@
 """Bring the files of a recovery point to a folder beside the replica, which is only read.
 
 A file lies in the live replica, or in the vault when an apply displaced it or did not take it yet. Replication goes on
-meanwhile: what it moves between the two while this looks is found at the third look. The manifest decides: a copy whose
-digest is another one is none; of a reflink size and time must be the manifest's, and the compare that follows reads it.
+meanwhile: what it moves between the two while this looks is looked for again. The manifest decides: a copy whose digest
+is another one is none; of a reflink size and time must be the manifest's, and the compare that follows reads it.
 
 :raises IntegrityError: the bytes of a file are nowhere.
 :raises ConfigurationError: the file system shares no blocks between files.
@@ -45,6 +45,9 @@ FICLONE = 0x40049409
 _NO_SHARING = frozenset({errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY})
 _OPEN = 0o700
 
+LOOKS = 2
+"""How often both places are looked through."""
+
 
 def place_files(catalog: Catalog, replica: Path, point_id: str, folder: Path, way: Way) -> None:
     """Make ``folder`` the files of a point.
@@ -60,9 +63,7 @@ def place_files(catalog: Catalog, replica: Path, point_id: str, folder: Path, wa
         manifest = catalog.manifest_path(point_id)
         root = os.fsencode(folder) + b"/"
         _make_folders_and_links(root, read_manifest(manifest))
-        vault = Vault(catalog, LocalVolume(replica, catalog.root), CatalogAreas())
-        own = vault.own_area(point_id)
-        placer = Placer(os.fsencode(replica), os.fsencode(catalog.root), own, tuple(vault.other_areas(own)), root, way)
+        placer = Placer(os.fsencode(replica), os.fsencode(catalog.root), point_id, root, way)
         files = (entry for entry in read_manifest(manifest) if entry.kind is Kind.FILE)
         for _ in in_order(placer, files):
             pass
@@ -98,46 +99,50 @@ def ensure_empty(folder: Path) -> None:
 class Placer:
     """Brings batches of files; picklable, for helper processes.
 
-    :param own: the area of the vault with what the point brought.
-    :param others: the other areas, in the order in which they are looked through.
+    :param vault: the root of the catalog.
     :param into: the folder, with a slash at its end.
     """
 
     replica: bytes
     vault: bytes
-    own: bytes
-    others: tuple[bytes, ...]
+    point_id: str
     into: bytes
     way: Way
 
     def __call__(self, batch: Batch) -> None:
         """Bring one batch."""
-        content = Content(self.vault, self.own, self.others)
-        for entry in batch:
-            self._place(entry, content)
+        left = batch
+        for _ in range(LOOKS):
+            if left := [entry for entry in left if not self._placed(self.replica, entry.path, entry)]:
+                content = self._content()
+                left = [entry for entry in left if not self._is_kept(content, entry)]
+        if left:
+            raise IntegrityError(
+                f"the bytes of {shown(left[0].path)} are nowhere",
+                where=os.fsdecode(self.replica),
+                fix="The point cannot be promoted so: `incorta-dr verify --deep --repair`, or choose another one.",
+            )
 
-    def _place(self, entry: Entry, content: Content) -> None:
-        for place in self._places(entry, content):
-            if self._brought(place, entry):
-                os.chmod(self.into + entry.path, entry.mode)
-                os.utime(self.into + entry.path, ns=(entry.mtime_ns, entry.mtime_ns))
-                return
-        raise IntegrityError(
-            f"the bytes of {shown(entry.path)} are nowhere",
-            where=os.fsdecode(self.replica),
-            fix="The point cannot be promoted as it is: `incorta-dr verify --deep --repair`, or choose another point.",
-        )
+    def _is_kept(self, content: Content, entry: Entry) -> bool:
+        kept = content.find(entry)
+        return kept is not None and self._placed(self.vault, kept, entry)
 
-    def _places(self, entry: Entry, content: Content) -> Iterator[tuple[bytes, bytes]]:
-        """Yield where the bytes may be, as a root and a path below it."""
-        live = (self.replica, entry.path)
-        yield live
-        if (kept := content.find(entry)) is not None:
-            yield self.vault, kept
-        yield live
+    def _placed(self, root: bytes, path: bytes, entry: Entry) -> bool:
+        """Bring one file from a path below a root, with the time and the mode of the manifest; or leave nothing."""
+        if not self._brought(root, path, entry):
+            return False
+        os.chmod(self.into + entry.path, entry.mode)
+        os.utime(self.into + entry.path, ns=(entry.mtime_ns, entry.mtime_ns))
+        return True
 
-    def _brought(self, place: tuple[bytes, bytes], entry: Entry) -> bool:
-        root, path = place
+    def _content(self) -> Content:
+        """Return the vault as it is now: each apply makes a new area."""
+        catalog = Catalog(Path(os.fsdecode(self.vault)))
+        vault = Vault(catalog, LocalVolume(Path(os.fsdecode(self.replica)), catalog.root), CatalogAreas())
+        own = vault.own_area(self.point_id)
+        return Content(self.vault, own, vault.other_areas(own))
+
+    def _brought(self, root: bytes, path: bytes, entry: Entry) -> bool:
         into = self.into + entry.path
         if self.way == "reflink":
             return _cloned(root + b"/" + path, entry, into)

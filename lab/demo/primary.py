@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from incorta_provider.connection import connections_from_file
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.steps.access import SiteAccess, group_access
 from incorta_provider.steps.readiness import Part, not_ready, services_of

@@ -9,6 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.airflow
 
+DAG_FILES = len(list((Path(__file__).parents[2] / "dags").glob("*.py")))
 SITE = """
       {name}:
         storage: file:///srv/{name}/storage
@@ -22,6 +23,17 @@ SITE = """
 REPLICATION = [
     "open", "pre_copy", "copy_shard", "dump", "final_copy", "check", "prove", "seal", "apply", "release",
 ]  # fmt: skip
+
+
+DRILL = """
+        drill:
+          storage: file:///srv/{name}/drill
+          schema: _dr_drill_incorta
+          zookeeper: {{conn_id: {name}_drill_zookeeper}}
+          nodes: [{{conn_id: {name}_drill_node1, services: [loaderService, analyticsService]}}]
+          cmc: {{conn_id: {name}_drill_cmc, cluster: acme, node: {name}_drill_node1}}
+          analytics: {{conn_id: {name}_drill_analytics, tenant: acme}}
+"""
 
 
 def topology(tmp_path: Path, *sites: str, schedule: str = "*/15 * * * *") -> Path:
@@ -134,6 +146,26 @@ def test_traffic_and_commit_window_are_there_when_the_topology_asks_for_them(
         assert tasks[after] == [before]
 
 
+def test_a_drill_is_cleaned_up_whatever_fails_behind_its_request(
+    tmp_path: Path, read_dags: Callable[..., dict]
+) -> None:
+    path = topology(tmp_path, "berlin", "newyork")
+    rules = "    metadata: {drill: [{table: SCHEDULED_JOB, column: STATUS, to: DISABLED}]}\n    sites:\n"
+    path.write_text(path.read_text().replace("    sites:\n", rules) + DRILL.format(name="newyork"))
+    found = read_dags(path)
+    assert found["errors"] == {}
+    dag = found["dags"]["incorta_dr_drill__acme"]
+    tasks = dag["tasks"]
+    assert dag["max_active_runs"] == 1
+    assert dag["params"]["site"]["enum"] == ["newyork"]
+    assert dag["rules"]["clean_drill"] == "all_done_setup_success"
+    assert sorted(tasks["clean_drill"]) == ["request", "verify_service"]
+    assert tasks["prepare_drill"] == ["request"]
+    assert tasks["start_nodes"] == ["compare", "rewrite_metadata"]
+    assert tasks["start_loader"] == ["cmc_ready"]
+    assert tasks["verify_service"] == ["analytics_ready"]
+
+
 def test_the_form_demands_a_typed_confirmation_and_a_reason(found: dict) -> None:
     params = found["dags"]["incorta_dr_cutover__acme"]["params"]
     assert params["confirmation"]["pattern"] == "^PROMOTE (berlin|newyork|tokyo)$"
@@ -152,7 +184,7 @@ def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
     path.write_text(path.read_text().replace("primary: berlin", "primary: berlim"))
     found = read_dags(path, folder)
     assert list(found["dags"]) == ["other"]
-    assert len(found["errors"]) == 3
+    assert len(found["errors"]) == DAG_FILES
     for error in found["errors"].values():
         assert f"{path}:2: groups.acme: primary 'berlim' is none of the sites ['berlin', 'newyork']" in error
         assert "incorta-dr topology check" in error
@@ -160,6 +192,6 @@ def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
 
 def test_a_missing_topology_says_which_setting_to_make(read_dags: Callable[..., dict]) -> None:
     errors = read_dags(None)["errors"]
-    assert len(errors) == 3
+    assert len(errors) == len(list((Path(__file__).parents[2] / "dags").glob("incorta_*.py")))
     for error in errors.values():
         assert "AIRFLOW__INCORTA_DR__TOPOLOGY" in error

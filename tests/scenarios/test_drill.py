@@ -187,7 +187,7 @@ def killed_at_work(stage) -> None:
     while not schemas(stage):
         assert process.is_alive()
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()

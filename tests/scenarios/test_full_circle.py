@@ -25,7 +25,9 @@ from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.compare import compare
 from incorta_provider.steps.cutover.fence import fence
+from incorta_provider.steps.cutover.final_sync import final_sync
 from incorta_provider.steps.cutover.promote import promote
+from incorta_provider.steps.cutover.quiesce import quiesce
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.cutover.restore import restore
 from incorta_provider.steps.cutover.rewrite import rewrite_metadata
@@ -73,25 +75,25 @@ def circle(stage) -> Iterator[object]:
         stop_site(site)
 
 
-def cut_over(stage, target: str, run_id: str) -> dict:
+def cut_over(stage, target: str, run_id: str, mode: Mode) -> dict:
     """Move to a site as one person asks for it and another approves it; return the report."""
     run = CutoverRun(access=stage.access, target=stage.access.site(target), run_id=run_id, actor="hana")
     now = stage.access.clock()
     request = Request(
         run_id=run_id,
         target=target,
-        mode=Mode.UNPLANNED,
+        mode=mode,
         recovery_point="",
         confirmation=f"PROMOTE {target}",
         reason="there and home again",
-        accept_unfenced=True,
+        accept_unfenced=not mode.loses_nothing,
         requested_by="hana",
         requested_at=now,
         created_at=now,
     )
     request_cutover(run, request)
     seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=stage.access.clock())
-    for step in DATA_STEPS:
+    for step in (quiesce, final_sync, *DATA_STEPS) if mode.loses_nothing else DATA_STEPS:
         step(run)
     for start, part in STARTS:
         start(run)
@@ -132,7 +134,7 @@ def test_there_and_home_again_and_nothing_is_lost_on_the_way(circle, monkeypatch
     assert commits(stage, stage.primary).commits_restored == (1, 2, 3)
 
     kill_site(stage.lab, PRIMARY, print)
-    assert cut_over(stage, DR, "there")["unfenced"] is True
+    assert cut_over(stage, DR, "there", Mode.UNPLANNED)["unfenced"] is True
     assert commits(stage, stage.dr).lost == (3,)
     with pytest.raises(NothingToDo, match=r"newyork is the active site \(epoch 2\)"):
         replicate_to(stage, DR, "to dr 2")
@@ -159,9 +161,7 @@ def test_there_and_home_again_and_nothing_is_lost_on_the_way(circle, monkeypatch
     ensure_people_can_read(stage, bundle.id, monkeypatch, capsys)
 
     away.step()
-    stop_site(stage.lab.site(DR))
-    replicate_to(stage, PRIMARY, "to berlin 2")
-    report = cut_over(stage, PRIMARY, "home")
+    report = cut_over(stage, PRIMARY, "home", Mode.FAILBACK)
     assert report["unfenced"] is False
     role = role_at(stage.access, home)
     assert role is not None

@@ -20,7 +20,7 @@ import pytest
 from incorta_provider.dr.epoch import RoleState
 from incorta_provider.dr.plan import Mode, StepName
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.cutover.take_steps import take_steps
+from incorta_provider.steps.cutover.take_steps import STEPS, take_steps
 from incorta_provider.storage.cutover_folder import CutoverFolder
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect
@@ -82,9 +82,12 @@ def mortal(deaths: Deaths) -> None:
 
 
 def work(run: CutoverRun, deaths: Deaths) -> None:
+    """Do what the tasks of the DAG do: one takes the steps, one for each step confirms it."""
     mortal(deaths)
     left = take_steps(run)["left"]
     assert not left, left
+    for step in run.folder.plan().steps:
+        STEPS[step.name](run)
 
 
 def until_nobody_dies(run: CutoverRun, deaths: Deaths) -> None:

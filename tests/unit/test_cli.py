@@ -192,6 +192,11 @@ class TestTyping:
 
 class TestTopology:
     def test_a_right_one_is_summed_up(self, bench: Bench, run: Callable[..., Said]) -> None:
+        def fence(group: dict[str, Any]) -> None:
+            for name, site in group["sites"].items():
+                site["metadata"]["fence_conn_id"] = f"{name}_fence"
+
+        spoil(bench, fence)
         assert run("topology", "check") == Said(0, ["group acme: primary berlin, DR newyork"], "")
 
     def test_it_needs_no_connections(
@@ -208,6 +213,11 @@ class TestTopology:
                 "group acme: primary berlin, DR newyork",
                 "  warning: no metadata.references: a file that the metadata names could be missing unnoticed",
                 "  warning: no metadata.rewrite: nothing is rewritten at a cutover",
+                *(
+                    f"  warning: no metadata.fence_conn_id of {site}: its database is not fenced when a cutover takes "
+                    "the role from it"
+                    for site in ("berlin", "newyork")
+                ),
             ],
             "",
         )

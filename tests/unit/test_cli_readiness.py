@@ -8,11 +8,11 @@ import pytest
 
 from incorta_provider.cli import main
 from incorta_provider.dr.inventory import Inventory
-from incorta_provider.exceptions import TransientError
+from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
 from incorta_provider.steps import metadata_readiness
-from tests.builders.group import SITES, Bench, make_bench, sealed_point, write_topology
+from tests.builders.group import SITES, Bench, make_bench, sealed_point, topology_document, write_topology
 
 PLACE = ("metadata", "readiness", "--group", "acme", "--site", "newyork")
 LACKING = Finding(Severity.BLOCKER, "collations", "newyork", "the DR server has no collation x", "Convert the tables.")
@@ -109,3 +109,23 @@ def test_a_source_that_is_gone_is_judged_by_the_newest_point(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"metadata of berlin to newyork, judged by recovery point {point.id}"
     assert lines[2] == "warning   source     berlin   it cannot be asked: the database cannot be used now"
+
+
+def test_an_account_that_could_not_fence_is_named_with_what_it_lacks(
+    bench: Bench, found: list[Finding], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(endpoint: Endpoint) -> None:
+        if endpoint.site == "berlin":
+            raise ConfigurationError("the account lacks rights to fence", fix="Run: GRANT CREATE USER ON *.* TO ...")
+
+    monkeypatch.setattr(metadata_readiness, "ensure_fence_rights", lacking)
+    document = topology_document(bench.root)
+    for name, site in document["groups"]["acme"]["sites"].items():
+        site["metadata"]["fence_conn_id"] = f"{name}_fence"
+    write_topology(bench.root, document)
+    database = {"conn_type": "mysql", "host": "127.0.0.1", "port": 1, "login": "incorta_dr"}
+    (bench.root / "connections.json").write_text(json.dumps({f"{site}_fence": database for site in SITES}))
+    assert main([*PLACE]) == 0
+    told = capsys.readouterr().out
+    assert "warning   fence    berlin  the account lacks rights to fence" in told
+    assert "GRANT CREATE USER" in told

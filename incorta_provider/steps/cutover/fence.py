@@ -2,11 +2,12 @@
 
 The order matters. First the epoch at the target: from then on no replication run can seal or apply. Then the group's
 lock. Then the source itself: its role, its services and its database, each part tried whatever becomes of the others.
-What was not stopped is recorded as unfenced; that is no error, because an unplanned cutover is made when the primary is
-gone. The task may be cleared when the source is back.
+What was not stopped ends the cutover, unless a person accepted that before the approval; then it is recorded as
+unfenced, and tried again when the task is cleared, and by the watcher.
 
-:raises ApprovalError: the approval is absent, not valid or expired.
-:raises FencingError: the roles changed since the plan was made, or another cutover is under way.
+:raises ApprovalError: the approval is absent, not valid, expired, or of an earlier round of the run.
+:raises FencingError: the roles changed since the plan was made, another cutover is under way, or a part of the source
+    may go on writing and nobody accepted that.
 :raises TransientError: the target's ZooKeeper has no quorum.
 """
 

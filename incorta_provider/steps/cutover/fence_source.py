@@ -9,7 +9,7 @@ from functools import partial
 
 from incorta_provider.dr.epoch import Role
 from incorta_provider.dr.plan import StepName
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result

@@ -22,7 +22,7 @@ from functools import partial
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.inventory import DISABLED
 from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.metadata.fence_parts import events_on, switch_events
 from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus

@@ -17,7 +17,7 @@ from incorta_provider.dr.plan import Mode, Plan, StepName
 from incorta_provider.dr.planning import make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.request import Request, ensure_acceptable, ensure_same_run
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
 from incorta_provider.metadata.readiness.server_rules import WRITE_SWITCHES
@@ -213,7 +213,7 @@ def _asked(connection: Callable[[], object]) -> None:
 
 def _source_connections(source: SiteAccess) -> None:
     """The fence needs them; whether the source answers is another matter."""
-    _asked(lambda: (source.zookeeper, source.node_connections(source.config.nodes)))
+    _asked(lambda: (source.zookeeper, source.database, source.node_connections(source.config.nodes)))
 
 
 def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:

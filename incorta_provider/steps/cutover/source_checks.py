@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from incorta_provider.exceptions import DrError
+from incorta_provider.metadata.fencing import ensure_fence_rights
 from incorta_provider.services.cmc import CmcClient
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.fencing import can_fence_database
 from incorta_provider.steps.incorta_release import incorta_release
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import role_at
@@ -62,5 +64,8 @@ def _storage_problem(access: GroupAccess, source: SiteAccess) -> None:
 
 
 def _database_problem(source: SiteAccess) -> None:
+    """The account lets us in and, where it is one that fences, has what a fence takes."""
     with source.database.connect():
         pass
+    if can_fence_database(source):
+        ensure_fence_rights(source.database)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.dr.topology import DRILL_PREFIX
+from incorta_provider.dr.site import DRILL_PREFIX
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.rights import BESIDE_PREFIX

@@ -28,6 +28,7 @@ def make_report(run: DrillRun) -> Report:
     plan = run.folder.plan()
     results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     rto = rto_seconds(results[StepName.PREPARE_DRILL], results[StepName.VERIFY])
+    not_done = [str(step.name) for step in plan.steps if not results[step.name]]
     restored, compared, verified = (results[name] for name in (StepName.RESTORE, StepName.COMPARE, StepName.VERIFY))
     return {
         "group": plan.group,
@@ -41,7 +42,8 @@ def make_report(run: DrillRun) -> Report:
         "reason": plan.reason,
         "requested_at": plan.created_at.isoformat(),
         "outcome": "failed" if rto is None else "proven",
-        "not_done": [str(step.name) for step in plan.steps if not results[step.name]],
+        "not_done": not_done,
+        "exceptions": [f"not done: {', '.join(not_done)}"] if not_done else [],
         "verified_at": verified.get("finished_at"),
         "rto_seconds": rto,
         "rto_met": None if rto is None else rto <= run.access.config.objectives.rto_seconds,

@@ -2,7 +2,7 @@
 
 :raises NothingToDo: the target is the active site, this run sealed its point already, or a person let another run
     through the change breaker, which goes first.
-:raises FencingError: the registries do not agree on which site is active, or Incorta runs at a target that was active.
+:raises FencingError: the registries do not agree on which site is active, or the target was active and is not fenced.
 :raises PreconditionError: a registry was never initialised, or the sites run different releases of Incorta.
 :raises TransientError: a site cannot be reached, or other work holds the lock.
 """
@@ -21,6 +21,7 @@ from incorta_provider.exceptions import DrError, FencingError, NothingToDo, Prec
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.incorta_release import incorta_release
 from incorta_provider.steps.locking import REPLICATION, give_back, hold
+from incorta_provider.steps.replication.fenced import ensure_not_opened
 from incorta_provider.steps.replication.guard import ensure_nobody_is_let_through, held_run
 from incorta_provider.steps.replication.reprotect import reprotect
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
@@ -39,6 +40,7 @@ def open_run(run: ReplicationRun) -> RunRecord:
             raise NothingToDo(f"run {run.run_id} sealed recovery point {point.id} already")
         ensure_nobody_is_let_through(run)
         source, epoch = active_source(run.access, run.target)
+        ensure_not_opened(run.access, run.target, epoch)
         release = _common_release(run, source)
         with _lock(run):
             run.catalog.discard_others(run.run_id, run.target.target.discard, held=held_run(run))

@@ -9,7 +9,7 @@ A bucket keeps every version of each object, so nothing needs to be moved out of
 
 Each part can be done again: a run that dies in between is followed by one that goes on from what was read.
 
-:raises FencingError: something of Incorta is not proven to be stopped there; nothing was changed.
+:raises FencingError: the site is not fenced whole; nothing was changed.
 :raises PreconditionError: the storage should be a mount and is not mounted.
 :raises IntegrityError: the storage holds what no recovery point can.
 """
@@ -21,13 +21,13 @@ import os
 from dataclasses import dataclass
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.exceptions import FencingError, PreconditionError
+from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.point import ensure_digest
+from incorta_provider.steps.replication.fenced import ensure_fenced
 from incorta_provider.steps.replication.guard import mount_fault
 from incorta_provider.steps.replication.kept_metadata import keep_metadata
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.steps.running import not_proven_stopped
 from incorta_provider.storage.adoption import Adopted, Adoption, Split, read_all, split
 from incorta_provider.storage.divergence import FOLDER, Bundle, Bundles
 from incorta_provider.storage.folders import remove_tree
@@ -98,7 +98,7 @@ def _looked_at(run: ReplicationRun, adoption: Adoption, source: SiteAccess, epoc
     """Read everything that the target holds, and write down what is about to be done; None when it holds no file."""
     if not _holds_anything(run) or (common := _common(run, source)) is None:
         return None
-    _ensure_stopped(run.target)
+    ensure_fenced(run.access, run.target)
     log.info("%s was active once: it is held against recovery point %s", run.target.name, common.point.id)
     target = run.target.target
     if isinstance(target, VolumeTarget) and not read_all(target, adoption.found, run.access.config.replication.exclude):
@@ -109,19 +109,9 @@ def _looked_at(run: ReplicationRun, adoption: Adoption, source: SiteAccess, epoc
     return record
 
 
-def _ensure_stopped(site: SiteAccess) -> None:
-    if parts := not_proven_stopped(site):
-        listed = "; ".join(f"{part}: {why}" for part, why in parts.items())
-        raise FencingError(
-            f"{site.name} was active once and is not proven to be stopped: {listed}",
-            where=f"site {site.name}",
-            fix="Nothing was changed. Clear the task `fence` of the cutover, or stop Incorta there by hand.",
-        )
-
-
 def _adopted(run: ReplicationRun, adoption: Adoption, source: SiteAccess, planned: Adopted) -> Adopted:
     """Set aside what does not belong to the common point, and return what was adopted."""
-    _ensure_stopped(run.target)
+    ensure_fenced(run.access, run.target)
     site = run.access.site(planned.point_of)
     common = Common(site, site.catalog.get(planned.point))
     bundles = Bundles(run.catalog)

@@ -62,11 +62,15 @@ def people() -> Iterator[People]:
     with borrowed(STATE) as lab:
         lab.connections_file.write_text(json.dumps({"some_node": {"conn_type": "generic"}}), encoding="utf-8")
         settings = FabSettings(lab, DAGS)
-        runner.up(settings, lambda _: None)
+        runner.prepare(settings)
+        runner.run_command(settings, "dags", "reserialize")
         password = secrets.token_urlsafe(12)
         roles_made = _shell(settings, _script(lab.root))
         who = ["--username", ADMIN, "--firstname", ADMIN, "--lastname", ADMIN, "--email", f"{ADMIN}@example.com"]
         runner.run_command(settings, "users", "create", *who, "--role", "Admin", "--password", password)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runner, "START_SECONDS", 600)  # the first start of FAB writes all of its permissions
+            runner.up(settings, lambda _: None)
         made = People(settings.url, password, roles_made)
         with made.session(ADMIN) as session:
             for name, role in PEOPLE.items():
@@ -87,13 +91,12 @@ def _script(root: Path) -> str:
 
 
 def _shell(settings: Settings, script: str) -> str:
-    """Run a script where ``airflow`` is this environment's, once Airflow has read the DAGs."""
+    """Run a script where ``airflow`` is this environment's."""
     folder = settings.home / "bin"
     folder.mkdir()
     program = folder / "airflow"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m airflow "$@"\n')
     program.chmod(0o755)
-    runner.run_command(settings, "dags", "reserialize")
     environment = marked_environment(settings.lab, "", "roles", settings.environment())
     environment["PATH"] = os.pathsep.join([str(folder), os.environ["PATH"]])
     done = subprocess.run(

@@ -52,7 +52,7 @@ def nobody_is_left(place: Any) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("after", [20_000, 1_000_000, 3_000_000])
+@pytest.mark.parametrize("after", [1_000_000, 3_000_000])
 def test_a_connection_that_is_cut_in_a_dump_leaves_nothing_that_looks_like_one(
     after: int, large: Any, folder: Path
 ) -> None:
@@ -86,6 +86,13 @@ def test_a_connection_that_is_cut_in_a_restore_is_not_taken_up_without_its_setti
     assert take_inventory(dr.endpoint).tables == inventory.tables
 
 
+class LogElsewhere(MariaDb):
+    """A server whose binary log lies on another disk than its data: for that log it would wait, and not fail."""
+
+    def _configuration(self) -> str:
+        return super()._configuration().replace('log-bin = "binlog"', f'log-bin = "{self.site.root / "binlog"}"')
+
+
 @contextmanager
 def small_disk(at: Path, size: str) -> Iterator[Path]:
     """Mount a small file system and lend it."""
@@ -108,7 +115,7 @@ def test_a_disk_that_is_full_at_the_dr_server_is_told_and_the_live_schema_is_as_
     report = dump(large.endpoint, folder)
     inventory = read_inventory(folder / INVENTORY_FILE)
     with borrowed(STATE) as lab, small_disk(lab.site("newyork").mariadb, "1g") as disk:
-        server = MariaDb(lab.site("newyork"), passwords(lab).sites["newyork"])
+        server = LogElsewhere(lab.site("newyork"), passwords(lab).sites["newyork"])
         start_all([server], Supervisor(lab))
         place = made_place(server, large.endpoint.schema)
         place.run("CREATE TABLE precious (a INT PRIMARY KEY)", "INSERT INTO precious VALUES (1)")
@@ -119,8 +126,6 @@ def test_a_disk_that_is_full_at_the_dr_server_is_told_and_the_live_schema_is_as_
         with pytest.raises(PreconditionError, match="no room left"):
             replace_schema(*arguments, sha256=report.sha256)
         assert differences(place.endpoint, before, events="as_recorded") == []
-        with pytest.raises(PreconditionError, match="no room left"):
-            prove(place.endpoint, folder / DUMP_FILE, folder / INVENTORY_FILE, scratch_key="full")
         resize(disk, "1g")
         assert replace_schema(*arguments, sha256=report.sha256) == []
         assert differences(place.endpoint, inventory) == []

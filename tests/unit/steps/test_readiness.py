@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.dr.topology import Node
+from incorta_provider.dr.site import Node
 from incorta_provider.steps import readiness
 from incorta_provider.steps.readiness import Part, not_ready, services_of
 from tests.builders.group import Bench

@@ -8,7 +8,7 @@ import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState, promoting_role
 from incorta_provider.dr.recovery_point import point_id
-from incorta_provider.dr.topology import ZooKeeper
+from incorta_provider.dr.site import ZooKeeper
 from incorta_provider.exceptions import FencingError, NothingToDo, PreconditionError, SiteIsActive, TransientError
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.replication import open as open_module

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.epoch import RoleState, promoting_role
+from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import FencingError, TransientError
 from incorta_provider.services.ports import Port
@@ -22,11 +23,12 @@ from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.divergence import Bundle, Bundles, KeptMetadata
+from incorta_provider.storage.fence_override import FenceOverride, save_override
 from incorta_provider.storage.found import mark_diverged
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.verify import verify_replica
 from incorta_provider.storage.volume_target import VolumeTarget
-from tests.builders.group import ACTOR, NOON, Bench, write_dump
+from tests.builders.group import ACTOR, NOON, Bench, cutover_run, frozen_plan, write_dump
 
 SHARED = {"acme/source/SALES/v1.bin": "one", "acme/source/SALES/v2.bin": "two", "acme/ddm/facts.bin": "facts"}
 BEHIND = "acme/source/SALES/v3.bin"
@@ -178,9 +180,32 @@ def test_home_again_the_other_site_is_adopted_in_its_turn(bench: Bench, moved: R
 def test_a_site_that_is_not_proven_to_be_stopped_is_left_alone(bench: Bench, moved: RecoveryPoint, state: Port) -> None:
     bench.nodes.ports[("berlin_node1", "loader")] = state
     before = sorted(bench.storage("berlin").rglob("*"))
-    with pytest.raises(FencingError, match="berlin was active once and is not proven to be stopped: loader of berlin"):
+    with pytest.raises(FencingError, match="berlin was active once and is not fenced: loader of berlin_node1: "):
         open_run(run_to(bench, "berlin", "scheduled__2"))
     assert sorted(bench.storage("berlin").rglob("*")) == before
+    assert bench.ensembles.lock("berlin").holder() is None
+
+
+def test_a_site_whose_fence_did_not_reach_all_parts_is_left_alone_until_it_did(
+    bench: Bench, moved: RecoveryPoint
+) -> None:
+    cutover = cutover_run(bench, "m1")
+    frozen_plan(bench, cutover)
+    fenced = {"unfenced": True, "stopped": [], "not_reached": {"database": "access denied"}}
+    cutover.folder.record(StepName.FENCE, fenced)
+    with pytest.raises(FencingError, match="berlin was active once and is not fenced: database: access denied"):
+        open_run(run_to(bench, "berlin", "scheduled__2"))
+    assert (bench.storage("berlin") / BEHIND).exists()
+    cutover.folder.record(StepName.FENCE, {**fenced, "unfenced": False, "not_reached": {}})
+    assert open_run(run_to(bench, "berlin", "scheduled__2")).adopted
+
+
+def test_a_site_that_a_person_opened_again_is_not_written_over(bench: Bench, moved: RecoveryPoint) -> None:
+    first, _ = point_at(bench, "berlin", "scheduled__2")
+    word = FenceOverride(site="berlin", epoch=first.epoch, by="dana", reason="month's end", at=NOON)
+    save_override(bench.catalog.root, word)
+    with pytest.raises(FencingError, match="berlin was opened by a person since the roles changed"):
+        open_run(run_to(bench, "berlin", "scheduled__3"))
     assert bench.ensembles.lock("berlin").holder() is None
 
 

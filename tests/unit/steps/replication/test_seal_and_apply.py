@@ -244,7 +244,7 @@ def test_a_replica_gives_the_dump_and_one_that_cannot_holds_nothing_up(
     monkeypatch.setattr(dump_module, "dump", lambda *_, **__: made.append("source") or report)
     monkeypatch.setattr(SiteAccess, "replica_account", property(lambda site: site.database))
     rules = bench.access.config.metadata.model_copy(update={"replica": ReplicaRules()})
-    run = ReplicationRun(bench.changed(metadata=rules), ready.source, ready.target, ready.run_id, ready.actor)
+    run = replace(ready, access=bench.changed(metadata=rules))
     assert dump_metadata(run) is report
     assert made == (["replica", "source"] if reason else ["replica"])
     if reason:
@@ -266,7 +266,8 @@ def test_a_dump_is_made_where_the_topology_says(
     bench.passwords["berlin_member"] = "of the member"
     monkeypatch.setattr(dump_module, "catch_up", lambda primary, member: told.append((primary.site, member.site)))
     monkeypatch.setattr(dump_module, "dump", take)
-    dump_metadata(replace(ready, source=replace(ready.source, config=config)))
+    sites = {**bench.access.config.sites, "berlin": config}
+    dump_metadata(replace(ready, access=bench.changed(sites=sites)))
     assert told == [("berlin", "berlin"), ("of the member", "berlin_node2")]
 
 
