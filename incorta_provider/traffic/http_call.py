@@ -35,7 +35,7 @@ class RequestToService(Doer):
         reading = self._call.get
         with self._client() as client:
             answer = client.get(reading.path, self._headers())
-            self._ensure_good(answer, f"GET {reading.path}")
+            self._ensure_good(client, answer, f"GET {reading.path}")
             if answer.document is None:
                 raise client.problem(f"GET {reading.path}: the answer is {'a page' if answer.is_html else 'no JSON'}")
         value = answer.document
@@ -54,7 +54,7 @@ class RequestToService(Doer):
         wanted = self._call.set
         with self._client() as client:
             answer = client.send(wanted.method, wanted.path, self._call.body(state["value"]), self._headers())
-            self._ensure_good(answer, f"{wanted.method} {wanted.path}")
+            self._ensure_good(client, answer, f"{wanted.method} {wanted.path}")
 
     def _client(self) -> WebClient:
         return WebClient(self._info, DEFAULT_PORT)
@@ -65,7 +65,7 @@ class RequestToService(Doer):
             return {"Authorization": "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()}
         return {"Authorization": f"Bearer {password}"} if password else {}
 
-    def _ensure_good(self, answer: Answer, what: str) -> None:
+    def _ensure_good(self, client: WebClient, answer: Answer, what: str) -> None:
         if 200 <= answer.status < 300:
             return
         if answer.status in _OURS:
@@ -74,5 +74,4 @@ class RequestToService(Doer):
                 where=self.place,
                 fix="Correct the request in the topology, or login and password of the connection.",
             )
-        with self._client() as client:
-            raise client.problem(f"traffic {self.name}: {what}: HTTP status {answer.status}")
+        raise client.problem(f"traffic {self.name}: {what}: HTTP status {answer.status}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from incorta_provider.dr.approval import APPROVE
 from incorta_provider.dr.plan import Mode
 from incorta_provider.dr.request import confirmation_phrase
-from incorta_provider.exceptions import PreconditionError
+from incorta_provider.exceptions import PreconditionError, TransientError
 from lab.airflow.client import ENDED, AirflowClient, Task
 from lab.demo.failure import explain
 from lab.demo.progress import Progress
@@ -49,12 +50,12 @@ class _Watch:
     def until_the_end(self) -> None:
         """Show each change and answer the approval, until the run has ended well."""
         deadline = time.monotonic() + RUN_SECONDS
-        while (state := self.approver.run_state(DAG_ID, self.run_id)) not in ENDED:
-            if time.monotonic() > deadline:
-                break
-            self._look()
+        state = ""
+        while state not in ENDED and time.monotonic() < deadline:
+            with suppress(TransientError):  # an API server that is busy is asked again
+                state = self.approver.run_state(DAG_ID, self.run_id)
+                self._look()
             time.sleep(0.5)
-        self._look()
         if state != "success":
             raise PreconditionError(
                 f"the cutover ended as {state}. {explain(self.approver, DAG_ID, self.run_id)}",

@@ -87,8 +87,7 @@ def test_a_verified_site_has_the_people_and_is_not_promoted_before_it_is_committ
     assert [not_ready(verified.target, part) for part in Part] == [None] * len(Part)
     report = report_so_far(verified)
     assert report.outcome == "under way"
-    assert 0 < report.rto_seconds < 120
-    assert report.working_seconds > 0.5 * report.rto_seconds  # Airflow's share is not in it
+    assert 0 < 0.5 * report.rto_seconds < report.working_seconds  # little passes between the steps
 
     decide(verified, [COMMIT], by="omar")
     assert take_steps(verified)["left"] == ""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import TransientError
@@ -21,6 +21,7 @@ from incorta_provider.operators import replication as replication_operators
 from incorta_provider.operators.approval import CutoverApprovalOperator
 from incorta_provider.operators.cutover import (
     ApplyPendingOperator,
+    CommitOperator,
     CompareReplicaOperator,
     CutoverStepOperator,
     FenceOperator,
@@ -33,6 +34,8 @@ from incorta_provider.operators.cutover import (
     StartLoaderOperator,
     StartNodesOperator,
     StopTargetOperator,
+    SwitchTrafficOperator,
+    TakeStepsOperator,
     VerifyServiceOperator,
 )
 from incorta_provider.operators.replication import (
@@ -278,6 +281,42 @@ def test_a_cutover_task_asks_the_journal_of_its_own_run_for_its_own_step(
         assert made.execute(context()) == recorded
     (other,) = {entry.run_id for entry in run.target.ledger.entries()}
     assert other == "manual__1"
+
+
+@pytest.mark.parametrize(("kind", "step"), STEPS)
+def test_in_the_round_in_which_its_step_was_taken_a_task_only_shows_it(
+    bench: Bench, kind: type[CutoverStepOperator], step: StepName
+) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, step)
+    taken = {"step": str(step), "finished_at": bench.clock.now.isoformat(), "round": 0, "unfenced": True}
+    run.folder.record(step, taken)
+    assert kind(task_id="t", **TARGET).execute(context()) == taken
+    assert bench.nodes.calls == []
+
+
+def test_what_the_plan_does_not_have_is_skipped(bench: Bench) -> None:
+    frozen_plan(bench, cutover_run(bench))
+    with pytest.raises(AirflowSkipException, match="has no step switch_traffic"):
+        SwitchTrafficOperator(task_id="t", **TARGET).execute(context())
+
+
+def test_steps_that_cannot_be_taken_are_left_to_their_tasks(bench: Bench) -> None:
+    run = cutover_run(bench)
+    frozen_plan(bench, run)
+    done_before(bench, run, StepName.STOP_TARGET)
+    bench.nodes.down.update({"newyork_node1", "newyork_node2"})
+    result = TakeStepsOperator(task_id="t", **TARGET).execute(context())
+    assert result["done"] == ["fence"]
+    assert result["left"].startswith("stop_target: the node cannot be reached")
+
+
+def test_a_commit_is_made_in_the_name_of_who_triggered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(cutover_operators, "commit", lambda access, run_id, by: asked.append((access.name, run_id, by)))
+    CommitOperator(task_id="t", **TARGET).execute(context())
+    assert asked == [("acme", "manual__1", "hana")]
 
 
 @pytest.mark.parametrize(("kind", "step"), STEPS)
