@@ -23,9 +23,9 @@ from incorta_provider.metadata.definitions import read_definitions
 from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.load import load
-from incorta_provider.metadata.schema import drop, holding, holds_anything, recreate
+from incorta_provider.metadata.schema import drop, exists, holding, holds_anything, recreate
 from incorta_provider.metadata.switch import ensure_nothing_refers, make_live, set_status
-from incorta_provider.metadata.switch_journal import begin_switch, read_switch, write_switch
+from incorta_provider.metadata.switch_journal import begin_switch, load_elsewhere, read_switch, write_switch
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ def replace_schema(
         if switch.stage is Stage.SWITCHED:
             return []
         if switch.stage is Stage.LOADING:
+            switch = _apart_from_a_former_try(endpoint, session, switch, folder)
             if found := _load_beside(endpoint, session, switch, dump, inventory, source):
                 return found
             switch = write_switch(folder, switch.at(Stage.COMPARED, tables=tuple(inventory.tables)))
@@ -136,6 +137,18 @@ def _to_go_on(endpoint: Endpoint, session: Session, inventory: Inventory, folder
     if switch.stage is Stage.REDOING:
         return _back_to(Stage.LOADING, endpoint, session, switch, folder)
     return switch
+
+
+def _apart_from_a_former_try(endpoint: Endpoint, session: Session, switch: Switch, folder: Path) -> Switch:
+    """Give up what a try before loaded, and load under another name.
+
+    Its client program may outlive a worker that was killed, and what it had read goes on into the schema of that name.
+    """
+    with translated(endpoint.label):
+        if not exists(session, switch.next):
+            return switch
+        drop(session, switch.next)
+    return load_elsewhere(folder, switch)
 
 
 def _load_beside(

@@ -62,6 +62,15 @@ def drop(session: Session, schema: str) -> None:
         cursor.execute(f"DROP DATABASE IF EXISTS {quote(schema)}")
 
 
+def exists(session: Session, schema: str) -> bool:
+    """Return whether there is such a schema, empty or not."""
+    with session.cursor() as cursor:
+        found = cursor.execute(
+            "SELECT 1 FROM information_schema.SCHEMATA WHERE BINARY SCHEMA_NAME = BINARY %(schema)s", {"schema": schema}
+        )
+    return found > 0
+
+
 def holds_anything(session: Session, schema: str) -> bool:
     """Return whether a schema exists and has any table, view, routine or event."""
     with session.cursor() as cursor:

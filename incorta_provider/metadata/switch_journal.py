@@ -46,6 +46,15 @@ def write_switch(folder: Path, switch: Switch) -> Switch:
 
 def begin_switch(folder: Path, live: str, sha256: str) -> Switch:
     """Write the record of a new switch. Its schemas have names that no other has, whatever happened to its record."""
-    name = BESIDE_PREFIX + secrets.token_hex(6)
+    name = _unused_name()
     switch = Switch(stage=Stage.LOADING, live=live, next=f"{name}_next", previous=f"{name}_previous", sha256=sha256)
     return write_switch(folder, switch)
+
+
+def load_elsewhere(folder: Path, switch: Switch) -> Switch:
+    """Write down that the next schema has another name: the one that it had must be gone."""
+    return write_switch(folder, switch.at(Stage.LOADING, next=f"{_unused_name()}_next"))
+
+
+def _unused_name() -> str:
+    return BESIDE_PREFIX + secrets.token_hex(6)

@@ -109,7 +109,9 @@ def empty(settings: NodeSettings) -> None:
     shutil.rmtree(settings.storage, ignore_errors=True)
     (settings.storage / settings.tenant).mkdir(parents=True)
     with closing(connect(settings.database)) as session, session.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {settings.database.schema}")
+        cursor.execute("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '\\_dr\\_%'")
+        for schema in (settings.database.schema, *(name for (name,) in cursor.fetchall())):
+            cursor.execute(f"DROP DATABASE {schema}")
         cursor.execute(f"CREATE DATABASE {settings.database.schema}")
 
 

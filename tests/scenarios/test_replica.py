@@ -61,7 +61,7 @@ def asking(access: GroupAccess, connections) -> GroupAccess:
 
 def one_round(stage, run_id: str):
     access = stage.access
-    return replicate(ReplicationRun(access, access.site(PRIMARY), access.site(DR), run_id, "the tests"))
+    return replicate(ReplicationRun(access, access.site(DR), run_id, "the tests"))
 
 
 def unusable(stage) -> int:
