@@ -1,4 +1,4 @@
-"""The command of ``incorta-dr`` that opens a fenced site."""
+"""The commands of ``incorta-dr`` that open a fenced site, each on a person's typed word."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Callable
 
 from incorta_provider.cli_site_commands import Commands, SiteCommands
 from incorta_provider.steps.access import GroupAccess, SiteAccess
+from incorta_provider.steps.take_back import take_back
 from incorta_provider.steps.unfence import unfence
 
 
 def add_fence(commands: Commands, group: Callable[[argparse.Namespace], GroupAccess], user: Callable[[], str]) -> None:
-    """Add the command.
+    """Add the commands.
 
     :param group: finds the group that the arguments name.
     :param user: who is acting.
     """
     add = SiteCommands(group, user, "the site to open").add
     parser = add(commands, "unfence", "open a fenced site beside the active one; no cutover does that", _unfence)
+    taking = add(commands, "take-back", "make a fenced site active again when the one that was promoted is lost", _take)
+    taking.add_argument("--confirm", default="", metavar="PHRASE", help="the lost site's name and IS OFF")
     parser.add_argument("--reason", default="", metavar="TEXT", help="for the ledger")
     parser.add_argument("--confirm", default="", metavar="PHRASE", help="UNFENCE and the site's name")
 
@@ -32,3 +35,14 @@ def _unfence(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespac
     if done.role is not None and done.role.active != site.name:
         print(f"{done.role.active} is still the active site (epoch {done.role.epoch}): both can be written to now")
     return 0
+
+
+def _take(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace, user: str) -> int:
+    done = take_back(access, site, confirmation=arguments.confirm, by=user)
+    print(f"{site.name} is active again (epoch {done.role.epoch}); start Incorta there")
+    if done.database_left:
+        print(f"its database is not open: {done.database_left}")
+    for name, reason in done.not_told.items():
+        print(f"{name} was not told: {reason}")
+    print(f"when {done.lost} is back: `incorta-dr cutover abort --group {access.name} --run {done.run_id}`, at once")
+    return 1 if done.database_left else 0
