@@ -190,13 +190,17 @@ class TestTyping:
         assert "group acme has no site 'tokyo', only berlin, newyork" in said.err
 
 
+UNFENCED = "its database is not fenced when a cutover takes the role from it"
+
+
+def with_accounts_that_fence(group: dict[str, Any]) -> None:
+    for name, site in group["sites"].items():
+        site["metadata"]["fence_conn_id"] = f"{name}_metadata_fence"
+
+
 class TestTopology:
     def test_a_right_one_is_summed_up(self, bench: Bench, run: Callable[..., Said]) -> None:
-        def fence(group: dict[str, Any]) -> None:
-            for name, site in group["sites"].items():
-                site["metadata"]["fence_conn_id"] = f"{name}_fence"
-
-        spoil(bench, fence)
+        spoil(bench, with_accounts_that_fence)
         assert run("topology", "check") == Said(0, ["group acme: primary berlin, DR newyork"], "")
 
     def test_it_needs_no_connections(
@@ -213,11 +217,7 @@ class TestTopology:
                 "group acme: primary berlin, DR newyork",
                 "  warning: no metadata.references: a file that the metadata names could be missing unnoticed",
                 "  warning: no metadata.rewrite: nothing is rewritten at a cutover",
-                *(
-                    f"  warning: no metadata.fence_conn_id of {site}: its database is not fenced when a cutover takes "
-                    "the role from it"
-                    for site in ("berlin", "newyork")
-                ),
+                *(f"  warning: no metadata.fence_conn_id of {site}: {UNFENCED}" for site in ("berlin", "newyork")),
             ],
             "",
         )

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def people() -> Iterator[People]:
             patch.setattr(runner, "START_SECONDS", 600)  # the first start of FAB writes all of its permissions
             runner.up(settings, lambda _: None)
         made = People(settings.url, password, said)
-        with made.session(ADMIN) as session:
+        with closing(made.session(ADMIN)) as session:
             for name, role in PEOPLE.items():
                 _make(session, name, role, password)
         yield made
