@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 ROLE_WAIT = timedelta(minutes=5)
-"""How long a run waits whose target is the active site, and so the longest time until a changed role is noticed."""
+"""How long a run waits whose target is the active site: a changed role is noticed that much later at most."""
 
 
 class ReplicationOperator(DrOperator):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -14,28 +13,15 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.cli import main
-from incorta_provider.dr.approval import APPROVE
 from incorta_provider.dr.epoch import RoleState, promoting_role, steady_role
 from incorta_provider.dr.plan import Mode
-from incorta_provider.dr.request import Request
 from incorta_provider.exceptions import FencingError, NothingToDo
 from incorta_provider.metadata.comparison import compare_schemas
 from incorta_provider.metadata.prove import read_inventory, restored_apart
-from incorta_provider.steps.cutover.apply import apply
-from incorta_provider.steps.cutover.approve import seal_approval
-from incorta_provider.steps.cutover.compare import compare
-from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.final_sync import final_sync
 from incorta_provider.steps.cutover.promote import promote
 from incorta_provider.steps.cutover.quiesce import quiesce
-from incorta_provider.steps.cutover.request import request_cutover
-from incorta_provider.steps.cutover.restore import restore
-from incorta_provider.steps.cutover.rewrite import rewrite_metadata
-from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
-from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.verify import verify_service
-from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.replication.protocol import replicate
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.roles import change_role, copy_role, role_at
@@ -52,17 +38,10 @@ from lab.incorta.site import start_site, stop_site
 from lab.layout import DR, PRIMARY
 from lab.up import kill_site, up
 from lab.workload.dataset import SCHEMAS
+from tests.scenarios.acts import DATA_STEPS, STARTS, approve, cutover, request, wait_until_ready
 
 pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(900)]
 
-DATA_STEPS = (fence, stop_target, apply, restore, rewrite_metadata, compare)
-STARTS = (
-    (start_nodes, Part.NODES),
-    (start_cmc, Part.CMC),
-    (start_loader, Part.LOADER),
-    (start_analytics, Part.ANALYTICS),
-)
-READY_SECONDS = 60
 ARCHIVED = 200
 """Files that no load job touches: both sites have them, so they need never travel again."""
 
@@ -78,30 +57,14 @@ def circle(stage) -> Iterator[object]:
 
 def cut_over(stage, target: str, run_id: str, mode: Mode) -> dict:
     """Move to a site as one person asks for it and another approves it; return the report."""
-    run = CutoverRun(access=stage.access, target=stage.access.site(target), run_id=run_id, actor="hana")
-    now = stage.access.clock()
-    request = Request(
-        run_id=run_id,
-        target=target,
-        mode=mode,
-        recovery_point="",
-        confirmation=f"PROMOTE {target}",
-        reason="there and home again",
-        accept_unfenced=not mode.loses_nothing,
-        requested_by="hana",
-        requested_at=now,
-        created_at=now,
-    )
-    request_cutover(run, request)
-    seal_approval(run, answered_by="omar", chosen=[APPROVE], answered_at=stage.access.clock())
+    run = cutover(stage, run_id, target)
+    request(stage, run, mode=mode, accept_unfenced=not mode.loses_nothing)
+    approve(stage, run)
     for step in (quiesce, final_sync, *DATA_STEPS) if mode.loses_nothing else DATA_STEPS:
         step(run)
     for start, part in STARTS:
         start(run)
-        deadline = time.monotonic() + READY_SECONDS
-        while reason := not_ready(run.target, part):
-            assert time.monotonic() < deadline, reason
-            time.sleep(0.3)
+        wait_until_ready(run, part)
     verify_service(run)
     return promote(run)
 
