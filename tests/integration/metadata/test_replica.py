@@ -227,6 +227,7 @@ def test_a_replica_is_set_up_again_without_a_restore_where_it_is_at_the_point(
     point(replica, folder)
 
 
+@pytest.mark.chaos
 def test_a_set_up_that_was_cut_off_is_begun_anew(
     nasty: Any, dr: Any, pair: ReplicaPair, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +246,7 @@ def test_a_set_up_that_was_cut_off_is_begun_anew(
     assert not (folder / "setup").exists()
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("what", ["password", "log"])
 def test_a_source_that_gives_nothing_is_told_in_the_servers_words(
     what: str, nasty: Any, pair: ReplicaPair, folder: Path, monkeypatch: pytest.MonkeyPatch
