@@ -27,7 +27,8 @@ def drilled(bench: Bench) -> Bench:
 
 
 def context(user: str | None = "hana") -> Any:
-    return {"dag_run": SimpleNamespace(run_id="manual__drill", triggering_user_name=user, run_after=NOON)}
+    facts = {"run_id": "manual__drill", "triggering_user_name": user, "run_after": NOON, "clear_number": 0}
+    return {"dag_run": SimpleNamespace(**facts)}
 
 
 @pytest.mark.parametrize(("user", "by"), [("hana", "hana"), (None, "schedule")])

@@ -173,8 +173,8 @@ def test_a_planned_cutover_that_only_stopped_its_source_starts_it_again_under_a_
         quiesce(run)
     assert started == ["berlin"]
     assert bench.last("cutover.source.started") == {"site": "berlin"}
-    assert run.folder.progress().given_up
     assert abort(bench.access, run.run_id, by="dana").role == done.role
+    assert run.folder.progress().given_up
 
 
 def test_a_planned_cutover_behind_its_fence_gives_the_role_back_before_it_starts_the_source(
