@@ -40,8 +40,9 @@ READY = {
 }
 STEPS = [step for step in ACTIONS if step is not StepName.CLEAN_DRILL]
 READY_SECONDS = 240
-KEEP_SECONDS = 120
-"""Files of the version before stay for so long: longer than a round of replication takes beside a drill."""
+KEEP_SECONDS = 3600
+"""Files of the version before stay for so long: longer than this lasts on a busy machine, where a round of replication
+would miss what was removed meanwhile, and the change breaker would count it."""
 MAIL_MOMENT = 2.0
 """Seconds: a Loader that may mail does so at once, and its scheduler looks twice a second."""
 
