@@ -49,7 +49,7 @@ class People:
     said: str
 
     def session(self, name: str) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        client = httpx.Client(base_url=self.url, timeout=180, trust_env=False)
         answer = client.post("/auth/token", json={"username": name, "password": self.password})
         assert answer.status_code == 201, answer.text
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
