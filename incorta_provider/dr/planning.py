@@ -20,8 +20,7 @@ _BEFORE_THE_FENCE: Groups = ((StepName.QUIESCE,), (StepName.FINAL_SYNC,))
 _STARTS_AND_VERIFY: Groups = (
     (StepName.START_NODES,),
     (StepName.START_CMC,),
-    (StepName.START_LOADER,),
-    (StepName.START_ANALYTICS,),
+    (StepName.START_LOADER, StepName.START_ANALYTICS),
     (StepName.VERIFY,),
 )
 _FROM_THE_FENCE_ON: Groups = (

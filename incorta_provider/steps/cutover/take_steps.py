@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -54,11 +54,11 @@ STEPS: Mapping[StepName, Callable[[CutoverRun], Result]] = {
 }
 """All that need no person: a commit window is where this ends, until it was answered."""
 
-READY_BEFORE: Mapping[StepName, Part] = {
-    StepName.START_CMC: Part.NODES,
-    StepName.START_LOADER: Part.CMC,
-    StepName.START_ANALYTICS: Part.LOADER,
-    StepName.VERIFY: Part.ANALYTICS,
+READY_BEFORE: Mapping[StepName, Sequence[Part]] = {
+    StepName.START_CMC: (Part.NODES,),
+    StepName.START_LOADER: (Part.CMC,),
+    StepName.START_ANALYTICS: (Part.CMC,),
+    StepName.VERIFY: (Part.LOADER, Part.ANALYTICS),
 }
 """What must be ready before a step, whoever started it and when."""
 
@@ -88,7 +88,7 @@ def _attempt(run: CutoverRun, name: StepName) -> str:
     """Wait for what a step needs and take it; return why it is not done, if so."""
     try:
         with own_errors():
-            if (part := READY_BEFORE.get(name)) is not None:
+            for part in READY_BEFORE.get(name, ()):
                 _wait_until_ready(run, part)
             STEPS[name](run)
     except (DrError, NothingToDo) as reason:

@@ -56,12 +56,8 @@ def test_services_stop_before_what_they_rest_on_and_the_target_is_left_alone(ben
     run = cutover_run(bench)
     approved(bench, run)
     fence(run)
-    assert bench.nodes.told("berlin_node1") == [
-        "stop analyticsService",
-        "stop loaderService",
-        "stop cmc",
-        "stop node",
-    ]
+    *together, last = bench.nodes.told("berlin_node1")
+    assert (sorted(together), last) == (["stop analyticsService", "stop cmc", "stop loaderService"], "stop node")
     assert bench.nodes.told("berlin_node2") == ["stop loaderService", "stop node"]
     assert {key for _, _, key in bench.nodes.calls} == {"manual__1 fence"}
     assert not any(name.startswith("newyork") for name, _, _ in bench.nodes.calls)
@@ -230,7 +226,8 @@ def test_one_part_that_does_not_stop_keeps_no_other_from_being_stopped(
     run = cutover_run(bench)
     approved(bench, run)
     result = fence(run)
-    assert bench.nodes.told("berlin_node1") == ["stop loaderService", "stop cmc", "stop node"]
+    *together, last = bench.nodes.told("berlin_node1")
+    assert (sorted(together), last) == (["stop cmc", "stop loaderService"], "stop node")
     assert result["not_reached"] == {"services of berlin_node1": reason}
     assert (result["unfenced"], result["stopped"]) == (True, ["epoch registry", "services of berlin_node2"])
 

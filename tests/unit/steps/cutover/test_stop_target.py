@@ -24,12 +24,8 @@ def run(bench: Bench) -> CutoverRun:
 def test_every_part_of_every_node_is_stopped_services_first(bench: Bench, run: CutoverRun) -> None:
     bench.nodes.ports = {("newyork_node1", "loader"): Port.OPEN, ("newyork_node2", "agent"): Port.OPEN}
     result = stop_target(run)
-    assert bench.nodes.told("newyork_node1") == [
-        "stop analyticsService",
-        "stop loaderService",
-        "stop cmc",
-        "stop node",
-    ]
+    *together, last = bench.nodes.told("newyork_node1")
+    assert (sorted(together), last) == (["stop analyticsService", "stop cmc", "stop loaderService"], "stop node")
     assert bench.nodes.told("newyork_node2") == ["stop loaderService", "stop node"]
     assert bench.nodes.told("berlin_node1") == []
     assert result["found_running"] == ["loader of newyork_node1", "agent of newyork_node2"]

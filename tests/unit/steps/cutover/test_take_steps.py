@@ -57,8 +57,8 @@ def test_every_step_is_taken_in_its_turn_and_waits_for_what_has_to_be_ready(run:
     steps = [each for each in taken if not each.endswith("ready")]
     assert sorted(steps) == sorted(names)
     assert {*steps[2:4]} == {"apply", "restore_metadata"}
-    for step, part in READY_BEFORE.items():
-        assert taken[taken.index(step) - 1] == f"{part} ready"
+    for step, parts in READY_BEFORE.items():
+        assert {f"{part} ready" for part in parts} <= set(taken[: taken.index(step)])
 
 
 def test_a_step_that_fails_ends_it_there_and_is_left_to_its_own_task(run: CutoverRun, taken: list[str]) -> None:
