@@ -23,10 +23,10 @@ from incorta_provider.steps.readiness import Part, not_ready, services_of
 
 log = logging.getLogger(__name__)
 
-READY_SECONDS = 900.0
+READY_SECONDS = 1800.0
 """How long a part may take until it is ready."""
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.3
 LOG_LINES = 15
 
 _SERVICES = (Part.LOADER, Part.ANALYTICS)

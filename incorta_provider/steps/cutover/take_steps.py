@@ -9,14 +9,13 @@ that step, which has the retries and the error to show: nothing that happens her
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from incorta_provider.dr.machine import ready_steps
 from incorta_provider.dr.plan import StepName
-from incorta_provider.exceptions import DrError, NothingToDo, TransientError
+from incorta_provider.exceptions import DrError, NothingToDo
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.compare import compare
 from incorta_provider.steps.cutover.fence import fence
@@ -31,7 +30,8 @@ from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.switch_traffic import switch_traffic
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.foreign_errors import own_errors
-from incorta_provider.steps.readiness import Part, not_ready
+from incorta_provider.steps.readiness import Part
+from incorta_provider.steps.site_services import wait_until_ready
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,6 @@ READY_BEFORE: Mapping[StepName, Sequence[Part]] = {
 }
 """What must be ready before a step, whoever started it and when."""
 
-POLL = 0.3
-READY_SECONDS = 1800.0
-
 
 def take_steps(run: CutoverRun) -> Result:
     """Take every step whose turn comes, until none is left, a person is needed, or one cannot be done.
@@ -89,20 +86,8 @@ def _attempt(run: CutoverRun, name: StepName) -> str:
     try:
         with own_errors():
             for part in READY_BEFORE.get(name, ()):
-                _wait_until_ready(run, part)
+                wait_until_ready(run.target, part)
             STEPS[name](run)
     except (DrError, NothingToDo) as reason:
         return f"{name}: {reason}"
     return ""
-
-
-def _wait_until_ready(run: CutoverRun, part: Part) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while reason := not_ready(run.target, part):
-        if time.monotonic() > deadline:
-            raise TransientError(
-                f"{part} is not ready after {READY_SECONDS:.0f} s: {reason}",
-                where=f"site {run.target.name}",
-                fix="Look at its log.",
-            )
-        time.sleep(POLL)

@@ -8,6 +8,7 @@ import pytest
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.topology import CommitWindow
 from incorta_provider.exceptions import ConfigurationError, IntegrityError
+from incorta_provider.steps import site_services
 from incorta_provider.steps.cutover import take_steps as module
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.cutover.take_steps import READY_BEFORE, STEPS, take_steps
@@ -44,8 +45,8 @@ def taken(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> list[str]:
         looks.append(part)
         return "still starting" if looks.count(part) < 3 else order.append(f"{part} ready")
 
-    monkeypatch.setattr(module, "not_ready", not_ready)
-    monkeypatch.setattr(module, "POLL", 0)
+    monkeypatch.setattr(site_services, "not_ready", not_ready)
+    monkeypatch.setattr(site_services, "POLL_SECONDS", 0)
     return order
 
 
@@ -121,7 +122,7 @@ def test_a_part_that_is_wrongly_configured_is_left_to_its_sensor(
     def refused(_: object, part: Part) -> str | None:
         raise ConfigurationError("the CMC refuses the login", where=str(part), fix="Correct it.")
 
-    monkeypatch.setattr(module, "not_ready", refused)
+    monkeypatch.setattr(site_services, "not_ready", refused)
     assert take_steps(run)["left"].startswith("start_cmc: the CMC refuses the login")
     assert run.folder.result(StepName.START_NODES) is not None
     assert run.folder.result(StepName.START_CMC) is None
