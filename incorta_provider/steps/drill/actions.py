@@ -13,9 +13,13 @@ from incorta_provider.steps.drill.prepare import prepare_drill
 from incorta_provider.steps.drill.prove import prove_point
 from incorta_provider.steps.drill.run import DrillRun
 
-ACTIONS: Mapping[StepName, Callable[[DrillRun], Result]] = {
-    **{name: STEPS[name] for group in GROUPS[Mode.DRILL] for name in group if name in STEPS},
+_OWN: Mapping[StepName, Callable[[DrillRun], Result]] = {
     StepName.PREPARE_DRILL: prepare_drill,
     StepName.VERIFY: prove_point,
     StepName.CLEAN_DRILL: clean_drill,
 }
+
+ACTIONS: Mapping[StepName, Callable[[DrillRun], Result]] = {
+    name: _OWN.get(name) or STEPS[name] for group in GROUPS[Mode.DRILL] for name in group
+}
+"""In the order of the plan."""
