@@ -120,14 +120,7 @@ def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role
             where=f"group {current.group}",
             fix="Nothing was changed; a cutover that promoted its site is undone by another cutover only.",
         )
-    return Role(
-        group=current.group,
-        epoch=current.epoch + 1,
-        active=current.fenced,
-        changed_by=by,
-        run_id=given_up,
-        changed_at=at,
-    )
+    return _next_role(current, active=current.fenced, fenced=None, by=by, run_id=given_up, at=at)
 
 
 def site_to_replicate(target: str, role: Role | None) -> str:
@@ -173,13 +166,18 @@ def kept_role(current: Role, *, active: str, epoch: int, by: str, run_id: str, a
     if current.run_id == given_up:
         return current
     ensure_epoch(epoch, current, active=active)
+    return _next_role(current, active=active, fenced=current.fenced, by=by, run_id=given_up, at=at)
+
+
+def _next_role(current: Role, *, active: str, fenced: str | None, by: str, run_id: str, at: datetime) -> Role:
+    """Return the steady role of the next epoch."""
     return Role(
         group=current.group,
         epoch=current.epoch + 1,
         active=active,
-        fenced=current.fenced,
+        fenced=fenced,
         changed_by=by,
-        run_id=given_up,
+        run_id=run_id,
         changed_at=at,
     )
 

@@ -12,7 +12,6 @@ from incorta_provider.dr.topology import CommitWindow
 from incorta_provider.operators.base import RETRIES, RETRY_DELAY, airflow_errors, dr_access
 from incorta_provider.operators.cutover import cutover_run
 from incorta_provider.operators.links import cutover_page
-from incorta_provider.steps.cutover.abort import Abandoned
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.window import (
     COMMIT,
@@ -57,7 +56,7 @@ class CommitWindowOperator(HITLOperator):
         with airflow_errors():
             run = self._run(context)
             if (by := decided_to_roll_back(run)) is not None:
-                self._roll_back(run, by)
+                _carry_out(run, [ROLL_BACK], by)  # decided before, and not carried out: nobody is asked again
             self.body = question(run, cutover_page(self.group, self.target, run.run_id))
         super().execute(context)
 
@@ -66,21 +65,14 @@ class CommitWindowOperator(HITLOperator):
         user = event.get("responded_by_user") or {}
         by = str(user.get("name") or user.get("id") or "").strip() or NOBODY
         with airflow_errors():
-            run = self._run(context)
-            given_up = decide(run, list(event.get("chosen_options") or []), by=by)
-        if given_up is not None:
-            raise _rolled_back(given_up, by)
+            _carry_out(self._run(context), list(event.get("chosen_options") or []), by)
         return {"decided": COMMIT, "by": by}
-
-    def _roll_back(self, run: CutoverRun, by: str) -> None:
-        """Go on with a roll-back that was decided and could not be carried out then: nobody is asked again."""
-        given_up = decide(run, [ROLL_BACK], by=by)
-        if given_up is not None:
-            raise _rolled_back(given_up, by)
 
     def _run(self, context: Context) -> CutoverRun:
         return cutover_run(dr_access(self.group), self.target, context)
 
 
-def _rolled_back(given_up: Abandoned, by: str) -> AirflowFailException:
-    return AirflowFailException(f"rolled back, decided by {by}: {given_up.role.active} is active again")
+def _carry_out(run: CutoverRun, chosen: list[str], by: str) -> None:
+    """Do what was decided; a roll-back ends the task as failed."""
+    if (given_up := decide(run, chosen, by=by)) is not None:
+        raise AirflowFailException(f"rolled back, decided by {by}: {given_up.role.active} is active again")

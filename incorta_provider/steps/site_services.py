@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.services.node import IncortaNode
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.readiness import Part, not_ready, services_of
+from incorta_provider.steps.site_stop import on_nodes
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def start_part(site: SiteAccess, part: Part, key: str) -> list[str]:
     if part is Part.ZOOKEEPER:
         _ensure_quorum(site)
         return []
-    return _on_nodes(site, _nodes_of(site, part), _STARTS[part], key)
+    return on_nodes(_nodes_of(site, part), partial(_start_on, site, _STARTS[part], key))
 
 
 def start_site(site: SiteAccess, key: str) -> None:
@@ -122,15 +123,7 @@ _STARTS: Mapping[Part, Start] = {
 }
 
 
-def _on_nodes(site: SiteAccess, nodes: Sequence[Node], start: Start, key: str) -> list[str]:
-    """Do the same on several nodes at once, and return their names."""
-
-    def on_one(config: Node) -> str:
-        with site.node(config, key) as node:
-            start(node, config)
-        return config.conn_id
-
-    if not nodes:
-        return []
-    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        return list(pool.map(on_one, nodes))
+def _start_on(site: SiteAccess, start: Start, key: str, config: Node) -> str:
+    with site.node(config, key) as node:
+        start(node, config)
+    return config.conn_id

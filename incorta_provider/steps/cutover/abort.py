@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -22,19 +21,18 @@ from functools import partial
 from incorta_provider.dr.epoch import Role, RoleState, abandoned_role, kept_role
 from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import DrError, FencingError, TransientError
+from incorta_provider.exceptions import DrError, FencingError
 from incorta_provider.metadata.fence_parts import switch_events
 from incorta_provider.metadata.restore import return_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
-from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, find_run
 from incorta_provider.steps.cutover.traffic import return_traffic
 from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.roles import change_role, role_at, tell
-from incorta_provider.steps.running import not_proven_stopped
 from incorta_provider.steps.site_services import start_site
+from incorta_provider.steps.site_stop import ensure_stopped, stop_site
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +114,7 @@ def _role_back(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]]:
         role = change_role(access, run.target, change)
     if StepName.COMPARE in run.folder.done():  # a start that was under way may have ended since
         _stop_target(run)
-        _ensure_stopped(run)
+        ensure_stopped(run.target, fix="The role is given back. Stop it at the node by hand, then repeat this.")
     return role, tell(access, [name for name in access.config.sites if name != run.target.name], role)
 
 
@@ -126,16 +124,6 @@ def _given_up(run: CutoverRun, plan: Plan, at: datetime, role: Role) -> Role:
     if plan.mode.loses_nothing and not mine and run.folder.progress().approved:
         return kept_role(role, active=plan.source, epoch=plan.epoch, by=run.actor, run_id=run.run_id, at=at)
     return abandoned_role(role, by=run.actor, run_id=run.run_id, at=at)
-
-
-def _ensure_stopped(run: CutoverRun) -> None:
-    """Two sites must never run: the source is opened and started only when the target is proven to be stopped."""
-    if left := not_proven_stopped(run.target):
-        raise TransientError(
-            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
-            where=f"site {run.target.name}",
-            fix="The role is given back. Stop it at the node by hand, then repeat this.",
-        )
 
 
 def _return_metadata(run: CutoverRun) -> tuple[str, str]:
@@ -167,6 +155,4 @@ def _start_source(run: CutoverRun, plan: Plan) -> tuple[str, str]:
 
 def _stop_target(run: CutoverRun) -> None:
     key = f"abort {run.run_id} {run.access.clock().isoformat()}"
-    nodes = run.target.config.nodes
-    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        list(pool.map(lambda node: stop_services(run.target, node, key), nodes))
+    stop_site(run.target, key)

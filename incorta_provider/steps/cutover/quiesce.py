@@ -14,8 +14,6 @@ before this step is done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
@@ -29,11 +27,11 @@ from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import approval_to_use
-from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.lock import take_lock
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import services_of
-from incorta_provider.steps.running import not_proven_stopped, port_states
+from incorta_provider.steps.running import port_states
+from incorta_provider.steps.site_stop import ensure_stopped, on_nodes, stop_site
 from incorta_provider.storage.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
@@ -95,7 +93,7 @@ def _stop_loaders(run: CutoverRun, source: SiteAccess) -> dict[str, str]:
         )
     before = run.folder.loads_before() or run.folder.keep_loads({name: str(status) for name, status in now.items()})
     key = run.script_key(StepName.QUIESCE)
-    _on_nodes(source, partial(_stop_loader, source, key))
+    on_nodes(source.config.nodes, partial(_stop_loader, source, key))
     after = _loads(source)
     if cut_off := _busy(after) or ", ".join(_interrupted(before, after)):
         raise PreconditionError(
@@ -126,14 +124,8 @@ def _stop_loader(source: SiteAccess, key: str, config: Node) -> None:
 
 
 def _stop_the_rest(run: CutoverRun, source: SiteAccess) -> None:
-    key = run.script_key(StepName.QUIESCE)
-    _on_nodes(source, lambda node: stop_services(source, node, key))
-    if left := not_proven_stopped(source):
-        raise TransientError(
-            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
-            where=f"site {source.name}",
-            fix="Stop it at the node by hand, then clear this task.",
-        )
+    stop_site(source, run.script_key(StepName.QUIESCE))
+    ensure_stopped(source, fix="Stop it at the node by hand, then clear this task.")
 
 
 def _switch_events_off(run: CutoverRun, source: SiteAccess) -> list[str]:
@@ -147,9 +139,3 @@ def _switch_events_off(run: CutoverRun, source: SiteAccess) -> list[str]:
     run.folder.save_source_events(names)
     switch_events(source.database, names, DISABLED)
     return names
-
-
-def _on_nodes(source: SiteAccess, action: Callable[[Node], None]) -> None:
-    nodes = source.config.nodes
-    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        list(pool.map(action, nodes))

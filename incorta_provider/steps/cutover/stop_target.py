@@ -9,14 +9,12 @@ proof, so every port must refuse a connection before this step is done.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import TransientError
-from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import CutoverRun, Result
-from incorta_provider.steps.running import not_proven_stopped, running
+from incorta_provider.steps.running import running
+from incorta_provider.steps.site_stop import ensure_stopped, stop_site
+
+FIX = "Stop it at the node by hand, and let the worker reach its port, then clear this task."
 
 
 def stop_target(run: CutoverRun) -> Result:
@@ -24,19 +22,8 @@ def stop_target(run: CutoverRun) -> Result:
 
     def action(_: Plan) -> Result:
         found, key = running(run.target), run.script_key(StepName.STOP_TARGET)
-        nodes = run.target.config.nodes
-        with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-            list(pool.map(lambda node: stop_services(run.target, node, key), nodes))
-        _ensure_stopped(run.target)
-        return {"nodes": [node.conn_id for node in nodes], "found_running": found}
+        stop_site(run.target, key)
+        ensure_stopped(run.target, fix=FIX)
+        return {"nodes": [node.conn_id for node in run.target.config.nodes], "found_running": found}
 
     return run.perform(StepName.STOP_TARGET, action)
-
-
-def _ensure_stopped(site: SiteAccess) -> None:
-    if left := not_proven_stopped(site):
-        raise TransientError(
-            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
-            where=f"site {site.name}",
-            fix="Stop it at the node by hand, and let the worker reach its port, then clear this task.",
-        )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from incorta_provider.dr.plan import Plan, StepName
@@ -21,11 +20,10 @@ from incorta_provider.metadata.rights import BESIDE_PREFIX
 from incorta_provider.metadata.schema import drop, holding
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
-from incorta_provider.steps.cutover.fence_source import stop_services
 from incorta_provider.steps.cutover.run import Result
 from incorta_provider.steps.drill.report import make_report
 from incorta_provider.steps.drill.run import DrillRun, drill_run
-from incorta_provider.steps.running import not_proven_stopped
+from incorta_provider.steps.site_stop import ensure_stopped, stop_site
 from incorta_provider.storage.drill_files import empty_folder
 from incorta_provider.storage.drill_record import Occupied
 
@@ -41,7 +39,7 @@ def clean_drill(run: DrillRun) -> Result:
             return {"removed": []}
         key = f"{run.run_id} {StepName.CLEAN_DRILL} {run.access.clock().isoformat()}"
         parts: dict[str, Callable[[], None]] = {
-            "services": partial(ensure_stopped, run, key),
+            "services": partial(stop_place, run, key),
             f"schema {taken.schema_name}": partial(_drop_schemas, run, taken),
             f"files in {taken.storage}": partial(empty_folder, taken.storage),
         }
@@ -70,21 +68,14 @@ def clean_site(access: GroupAccess, site: str, *, by: str) -> str | None:
     return taken.run_id
 
 
-def ensure_stopped(run: DrillRun, key: str) -> None:
+def stop_place(run: DrillRun, key: str) -> None:
     """Stop what runs in the place, and prove it by closed ports.
 
     :param key: on whose behalf; a script of the same key is not started twice.
     :raises TransientError: a part is not proven to be stopped.
     """
-    nodes = run.target.config.nodes
-    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        list(pool.map(lambda node: stop_services(run.target, node, key), nodes))
-    if left := not_proven_stopped(run.target):
-        raise TransientError(
-            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
-            where=f"site {run.target.name}",
-            fix="Stop it at the node by hand, then repeat this.",
-        )
+    stop_site(run.target, key)
+    ensure_stopped(run.target, fix="Stop it at the node by hand, then repeat this.")
 
 
 def _drop_schemas(run: DrillRun, taken: Occupied) -> None:

@@ -14,7 +14,7 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.schema import holds_anything
 from incorta_provider.steps.cutover.run import Result
-from incorta_provider.steps.drill.clean import clean_site, ensure_stopped
+from incorta_provider.steps.drill.clean import clean_site, stop_place
 from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.storage.drill_files import empty_folder, ensure_empty, place_files
 from incorta_provider.storage.drill_record import Occupied
@@ -26,7 +26,7 @@ def prepare_drill(run: DrillRun) -> Result:
 
     def action(plan: Plan) -> Result:
         _take_place(run)
-        ensure_stopped(run, run.script_key(StepName.PREPARE_DRILL))
+        stop_place(run, run.script_key(StepName.PREPARE_DRILL))
         started = time.monotonic()
         folder, drill = local_path(run.target.config.storage), run.site.config.drill
         way = drill.way if drill else "copy"

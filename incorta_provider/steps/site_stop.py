@@ -1,0 +1,89 @@
+"""Stop what Incorta runs at a site, and prove it: the exit status of a documented script is no proof, a closed port is.
+
+:raises TransientError: a node cannot be reached, or a part is not stopped, or not proven to be.
+:raises ConfigurationError: a connection of a node is wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from incorta_provider.dr.site import Node
+from incorta_provider.exceptions import DrError, TransientError
+from incorta_provider.steps.access import SiteAccess
+from incorta_provider.steps.running import not_proven_stopped
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def stop_site(site: SiteAccess, key: str) -> None:
+    """Stop services, CMC and agents of all nodes; "stopped already" is a pass.
+
+    :param key: on whose behalf; a script of the same key is not started twice.
+    """
+    on_nodes(site.config.nodes, lambda node: stop_services(site, node, key))
+
+
+def ensure_stopped(site: SiteAccess, *, fix: str) -> None:
+    """Refuse to go on while a port of the site does not refuse a connection.
+
+    :param fix: what to do next.
+    """
+    if left := not_proven_stopped(site):
+        raise TransientError(
+            "not proven to be stopped: " + "; ".join(f"{part}: {why}" for part, why in left.items()),
+            where=f"site {site.name}",
+            fix=fix,
+        )
+
+
+def on_nodes(nodes: Sequence[Node], action: Callable[[Node], T]) -> list[T]:
+    """Do the same on several nodes at once, and return the results in their order."""
+    if not nodes:
+        return []
+    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
+        return list(pool.map(action, nodes))
+
+
+def attempt(part: Callable[[], object]) -> str | None:
+    """Return why a part failed; whatever it is, it keeps neither the other parts nor the cutover from going on."""
+    try:
+        part()
+    except DrError as error:
+        log.warning("not fenced: %s", error)
+        return error.what
+    except Exception as error:
+        log.exception("a part of the source failed in a way of its own")
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
+    """Stop what Incorta runs on one node, the services and the CMC at the same time, then the agent that knows them.
+
+    "Stopped already" is a pass.
+
+    :raises TransientError: says which parts are not stopped, and why; each of the others was stopped all the same.
+    """
+    with site.node(config, run_id) as node:
+        parts: dict[str, Callable[[], None]] = {
+            service: partial(node.stop_service, service) for service in reversed(config.services)
+        }
+        if config.conn_id == site.config.cmc.node:
+            parts["CMC"] = node.stop_cmc
+        with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
+            reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
+        reasons["node agent"] = attempt(node.stop_node)
+    failed = {part: reason for part, reason in reasons.items() if reason}
+    if failed:
+        raise TransientError(
+            "not stopped: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
+            where=f"node {config.conn_id}",
+            fix="Stop it at the node by hand, then clear this task.",
+        )
