@@ -8,13 +8,10 @@ from collections.abc import Iterable
 import pymysql
 
 from incorta_provider.dr.definers import Account, printed
-from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.exceptions import TransientError
-from incorta_provider.metadata.definitions import read_events
-from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.endpoint import Session
 from incorta_provider.metadata.engines.engine import Engine
 from incorta_provider.metadata.errors import number_of
-from incorta_provider.metadata.switch import switch_event
 
 END_SECONDS = 20.0
 """How long ended sessions may take to roll back before the fence counts them as still there."""
@@ -30,23 +27,6 @@ def other_schemas(session: Session, schema: str) -> list[str]:
         cursor.execute("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY SCHEMA_NAME")
         names = [str(name) for (name,) in cursor.fetchall()]
     return [name for name in names if name != schema and name not in _SYSTEM and not name.startswith(_OURS)]
-
-
-def events_on(endpoint: Endpoint) -> list[str]:
-    """Return the events of the schema that are switched on."""
-    with endpoint.connect() as session:
-        return [name for name, event in read_events(session).items() if event.status == ENABLED]
-
-
-def switch_events(endpoint: Endpoint, names: Iterable[str], status: str) -> None:
-    """Give events a status; those that are gone are none of it."""
-    with endpoint.connect() as session, session.cursor() as cursor:
-        known = read_events(session)
-        cursor.execute("SELECT @@collation_database")
-        (collation,) = cursor.fetchone() or ("",)
-    for name in names:
-        if name in known and known[name].status != status:
-            switch_event(endpoint, name, known[name], str(collation), status)
 
 
 def lock(session: Session, accounts: Iterable[Account], action: str) -> None:

@@ -28,15 +28,14 @@ from incorta_provider.metadata.endpoint import Endpoint, Session
 from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.engines.engine import Engine
 from incorta_provider.metadata.errors import translate, translated
+from incorta_provider.metadata.event_status import events_on, switch_events
 from incorta_provider.metadata.fence_parts import (
     end_sessions,
-    events_on,
     is_read_only,
     lock,
     other_schemas,
     sessions_of,
     set_read_only,
-    switch_events,
 )
 from incorta_provider.metadata.fence_store import read_mark, remove_mark, write_mark
 from incorta_provider.metadata.rights import FENCE_SCHEMA, fence_grants, lacking

@@ -51,17 +51,23 @@ class Way:
                     piece = end.recv(_CHUNK)
                     with self.lock:
                         self.left -= len(piece)
-                    if not piece or self.is_cut:
+                    if self.is_cut:
                         self.close()
+                    if not piece or self.is_cut:
+                        _shut(client, server)
                         return
                     (server if end is client else client).sendall(piece)
 
     def close(self) -> None:
         """Let both ends of every connection find that the other one is gone."""
         with self.lock:
-            for end in self.ends:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+            _shut(*self.ends)
+
+
+def _shut(*ends: socket.socket) -> None:
+    for end in ends:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from incorta_provider.dr.epoch import Role, RoleState, abandoned_role, kept_role
 from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import DrError, FencingError
-from incorta_provider.metadata.fence_parts import switch_events
+from incorta_provider.metadata.event_status import switch_events
 from incorta_provider.metadata.restore import return_schema
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess

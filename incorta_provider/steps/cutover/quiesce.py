@@ -22,7 +22,7 @@ from incorta_provider.dr.inventory import DISABLED
 from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
 from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import PreconditionError, TransientError
-from incorta_provider.metadata.fence_parts import events_on, switch_events
+from incorta_provider.metadata.event_status import events_on, switch_events
 from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.access import SiteAccess
