@@ -178,7 +178,7 @@ def serving(answer):
         connection, _ = listener.accept()
         with connection:
             connection.sendall(answer)
-            ended.wait(30)
+            ended.wait(60)
 
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -194,7 +194,7 @@ def test_something_that_is_no_sshd_is_told_in_time(node, answer):
     started = time.monotonic()
     with serving(answer) as port:
         assert "no SSH conversation" in refused(node(port=port), TransientError).what
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
 
 
 def test_a_node_that_hangs_is_told_in_time(node, sshd, lab_layout):
@@ -206,7 +206,7 @@ def test_a_node_that_hangs_is_told_in_time(node, sshd, lab_layout):
         refused(node(), TransientError)
     finally:
         send(record.process, signal.SIGCONT)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
 
 
 @contextmanager
@@ -271,23 +271,23 @@ def test_a_command_that_leaves_a_service_behind_has_ended(node):
     started = time.monotonic()
     done = run(node(), "sh", "-c", "sleep 60 & echo $!; echo started")
     os.kill(int(done.stdout.split()[0]), signal.SIGKILL)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert done.status == 0
     assert done.stdout.split()[1] == "started"
 
 
 def test_a_command_that_takes_too_long(node):
     started = time.monotonic()
-    with pytest.raises(TransientError, match="still running: sleep 20"):
-        run(node(), "sleep", "20", timeout=0.5)
-    assert time.monotonic() - started < 10
+    with pytest.raises(TransientError, match="still running: sleep 60"):
+        run(node(), "sleep", "60", timeout=0.5)
+    assert time.monotonic() - started < 30
 
 
 def test_a_command_that_keeps_talking_has_no_more_time(node):
     started = time.monotonic()
     with pytest.raises(TransientError, match="still running"):
         run(node(), "sh", "-c", "while echo word; do sleep 0.05; done", timeout=1)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_command_that_a_signal_ended(node):

@@ -76,23 +76,23 @@ def test_a_member_that_does_not_serve_says_why(member, answer, mode, reason):
 
 
 def test_a_member_that_hangs_does_not_serve(member):
-    hanging = member(lambda connection: time.sleep(5))
+    hanging = member(lambda connection: time.sleep(60))
     started = time.monotonic()
     (found,) = ensemble_state(ensemble(hanging), timeout=0.3)
     assert found.reason == "silent for 0.3 s"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 def test_a_member_that_drips_its_answer_has_no_more_time(member):
     def drip(connection: socket.socket) -> None:
-        for _ in range(50):
+        for _ in range(600):
             connection.sendall(b"x")
             time.sleep(0.1)
 
     started = time.monotonic()
     (found,) = ensemble_state(ensemble(member(drip)), timeout=0.3)
     assert found.reason == "silent for 0.3 s"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 def test_a_member_that_is_down(free_port):
@@ -101,10 +101,10 @@ def test_a_member_that_is_down(free_port):
 
 
 def test_members_are_asked_at_the_same_time(member):
-    hanging = [member(lambda connection: time.sleep(5)) for _ in range(5)]
+    hanging = [member(lambda connection: time.sleep(60)) for _ in range(20)]
     started = time.monotonic()
-    ensemble_state(ensemble(*hanging), timeout=0.4)
-    assert time.monotonic() - started < 1.5
+    ensemble_state(ensemble(*hanging), timeout=1)
+    assert time.monotonic() - started < 15
 
 
 @pytest.fixture

@@ -73,5 +73,5 @@ def test_waiting_has_an_end() -> None:
     began = time.monotonic()
     with pytest.raises(PreconditionError, match="in vain for godot"):
         wait_for("godot", lambda: None, seconds=0.2, every=0.05)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert wait_for("zero", lambda: 0, seconds=1) == 0

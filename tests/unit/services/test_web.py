@@ -96,18 +96,18 @@ def listener():
 
 
 def test_a_server_that_is_silent(listener):
-    info = serving(listener, lambda connection: time.sleep(5))
+    info = serving(listener, lambda connection: time.sleep(60))
     started = time.monotonic()
     with WebClient(info, 80, timeout=0.3) as client, pytest.raises(TransientError, match=r"no answer within 0\.3 s"):
         client.get("/x")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
 
 
 def test_a_server_that_drips_its_answer(listener):
     def drip(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
         with suppress(OSError):
-            for _ in range(100):
+            for _ in range(1_200):
                 connection.sendall(b" ")
                 time.sleep(0.05)
 
@@ -117,7 +117,7 @@ def test_a_server_that_drips_its_answer(listener):
         pytest.raises(TransientError, match="has no end"),
     ):
         client.get("/x")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
 
 
 def test_an_answer_that_is_too_large(site, says, monkeypatch):
