@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = tuple(
     tuple(frozenset(unit.split()) for unit in layer)
     for layer in (
         ("__init__",),
-        ("exceptions",),
+        ("exceptions", "late"),
         ("connection",),
         ("dr",),
         ("ssh",),
