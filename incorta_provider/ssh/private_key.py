@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives import serialization
+
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.late import late
@@ -19,10 +21,8 @@ from incorta_provider.ssh.private_folder import private_folder
 
 if TYPE_CHECKING:
     import paramiko
-    from cryptography.hazmat.primitives import serialization
 else:
     paramiko = late("paramiko")
-    serialization = late("cryptography.hazmat.primitives.serialization")
 
 
 def private_key(info: ConnectionInfo) -> paramiko.PKey | None:
