@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
+from incorta_provider.cli_readiness import add_readiness
 from incorta_provider.cli_replica import add_replica
 from incorta_provider.cli_site_commands import RUN, Commands, SiteCommands
 from incorta_provider.exceptions import ConfigurationError
@@ -17,13 +18,15 @@ from incorta_provider.steps.metadata_scan import scan_site
 
 
 def add_metadata(
-    actions: Commands, group: Callable[[argparse.Namespace], GroupAccess], user: Callable[[], str]
+    commands: Commands, group: Callable[[argparse.Namespace], GroupAccess], user: Callable[[], str]
 ) -> None:
-    """Add the actions of ``incorta-dr metadata``.
+    """Add the command ``metadata`` with its actions.
 
     :param group: finds the group that the arguments name.
     :param user: who is acting.
     """
+    actions = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
+    add_readiness(actions, group)
     add = partial(SiteCommands(group, user, "the site whose metadata it is about").add, actions)
     diff = add("diff", "say in which objects and rows they differ from a recovery point, or from another site", _diff)
     against = diff.add_mutually_exclusive_group()

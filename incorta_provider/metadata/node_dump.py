@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import paramiko
-
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError, IntegrityError
+from incorta_provider.late import late
 from incorta_provider.metadata.archive import CHUNK
 from incorta_provider.metadata.client import program_error
 from incorta_provider.metadata.dump_client import END, OPTIONS, TAIL_BYTES
@@ -28,7 +27,9 @@ from incorta_provider.ssh.shell import NodeShell
 from incorta_provider.ssh.ssh_errors import command_error
 
 if TYPE_CHECKING:
-    from paramiko import Channel
+    import paramiko
+else:
+    paramiko = late("paramiko")
 
 SILENT_SECONDS = 600
 """How long a dump may say nothing before the connection counts as lost: the database may be busy with a large row."""
@@ -55,7 +56,7 @@ class NodeDump:
     :ivar head: what it wrote up to its position.
     """
 
-    channel: Channel
+    channel: paramiko.Channel
     endpoint: Endpoint
     place: str
     program: str

@@ -16,12 +16,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
+from incorta_provider.late import late
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = late("httpx")
 
 TIMEOUT = 20.0
 MAX_BODY = 16 * 1024 * 1024
@@ -134,7 +138,7 @@ class WebClient:
 
 def _trust(info: ConnectionInfo, scheme: str) -> ssl.SSLContext | bool:
     if scheme == "http":
-        return True
+        return False  # nothing to verify, no redirect is followed; and to read the system's certificates takes 40 ms
     if info.extra.get("verify") is False:
         return False
     ca_file = info.extra.get("ca_file")

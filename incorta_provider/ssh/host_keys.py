@@ -8,16 +8,21 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-
-import paramiko
-from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
-from paramiko.pkey import UnknownKeyType
+from typing import TYPE_CHECKING
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.late import late
+
+if TYPE_CHECKING:
+    import paramiko
+    from paramiko import MissingHostKeyPolicy
+else:
+    paramiko = late("paramiko")
+    MissingHostKeyPolicy = object  # an interface without anything in it
 
 
-class RefuseUnknown(paramiko.MissingHostKeyPolicy):
+class RefuseUnknown(MissingHostKeyPolicy):
     """Refuse a node of which no key is pinned, and say which key it shows."""
 
     def __init__(self, info: ConnectionInfo) -> None:
@@ -69,10 +74,10 @@ def _keys_of_file(info: ConnectionInfo, path: Path) -> paramiko.HostKeys:
     return keys
 
 
-def _entry(line: str) -> HostKeyEntry | None:
+def _entry(line: str) -> paramiko.hostkeys.HostKeyEntry | None:
     try:
-        return HostKeyEntry.from_line(" ".join(line.split()))
-    except (paramiko.SSHException, InvalidHostKey):
+        return paramiko.hostkeys.HostKeyEntry.from_line(" ".join(line.split()))
+    except (paramiko.SSHException, paramiko.hostkeys.InvalidHostKey):
         return None
 
 
@@ -80,7 +85,7 @@ def _one_key(info: ConnectionInfo, name: str, text: str) -> paramiko.HostKeys:
     kind, _, encoded = text.strip().partition(" ")
     try:
         key = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split(" ")[0], validate=True))
-    except (paramiko.SSHException, UnknownKeyType, binascii.Error, ValueError) as error:
+    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, binascii.Error, ValueError) as error:
         raise ConfigurationError(
             f"host_key is no public key: {error}",
             where=f"connection {info.conn_id}",

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import paramiko
 from cryptography.hazmat.primitives import serialization
-from paramiko.pkey import UnknownKeyType
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.late import late
 from incorta_provider.ssh.private_folder import private_folder
+
+if TYPE_CHECKING:
+    import paramiko
+else:
+    paramiko = late("paramiko")
 
 
 def private_key(info: ConnectionInfo) -> paramiko.PKey | None:
@@ -55,7 +59,7 @@ def _loaded(info: ConnectionInfo, path: Path, shown: str) -> paramiko.PKey:
     passphrase: Any = info.password.encode() if info.password else None  # bytes, whatever paramiko's types say
     try:
         return paramiko.PKey.from_path(path, passphrase)
-    except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
+    except (OSError, ValueError, TypeError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
         raise _unusable(info, shown, error) from None
 
 

@@ -17,15 +17,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
-
-import paramiko
+from typing import TYPE_CHECKING, Self
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import PreconditionError, TransientError
+from incorta_provider.late import late
 from incorta_provider.ssh.host_keys import RefuseUnknown, pinned_keys
 from incorta_provider.ssh.private_key import private_key
 from incorta_provider.ssh.ssh_errors import command_error, connect_error
+
+if TYPE_CHECKING:
+    import paramiko
+else:
+    paramiko = late("paramiko")
 
 log = logging.getLogger(__name__)
 

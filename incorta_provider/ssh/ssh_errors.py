@@ -7,11 +7,15 @@ configuration error: a host key, a credential, a name, algorithms that the two d
 from __future__ import annotations
 
 import socket
-
-import paramiko
-from paramiko.ssh_exception import IncompatiblePeer
+from typing import TYPE_CHECKING
 
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
+from incorta_provider.late import late
+
+if TYPE_CHECKING:
+    import paramiko
+else:
+    paramiko = late("paramiko")
 
 _CORRECT_HOST = "Correct the host in the connection."
 _LOOK_AT_NODE = "Is the node up, and does its firewall let the worker in?"
@@ -32,7 +36,7 @@ def connect_error(error: Exception, place: str) -> DrError:
             where=place,
             fix="Do not go on before you know why: the node was set up anew, or somebody stands in between.",
         )
-    if isinstance(error, IncompatiblePeer):
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return ConfigurationError(
             f"no common algorithm: {error}",
             where=place,

@@ -9,15 +9,22 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+from incorta_provider.late import late
 
-_INTEGER_CODES = {pa.uint8(): "B", pa.int16(): "h", pa.int64(): "q"}
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = late("pyarrow")
+
+
+_INTEGER_CODES = {"uint8": "B", "int16": "h", "int64": "q"}
 
 
 def integers(values: Sequence[int], kind: pa.DataType) -> pa.Array:
     """Return a column of integers, none of them missing."""
-    data = array(_INTEGER_CODES[kind], values)
+    data = array(_INTEGER_CODES[str(kind)], values)
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(data)])
 
 

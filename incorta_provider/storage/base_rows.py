@@ -6,22 +6,27 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Self
 
 from incorta_provider.dr.manifest import LINK_CODE, Entry
+from incorta_provider.late import late
 from incorta_provider.storage.arrow_columns import raw_bytes, raw_strings
-from incorta_provider.storage.manifest_columns import FIELDS, to_entries
+from incorta_provider.storage.manifest_columns import NAMES, to_entries
 from incorta_provider.storage.manifest_file import first_paths, open_manifest, read_group
 from incorta_provider.storage.stretch import Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pa = late("pyarrow")
+    pq = late("pyarrow.parquet")
 
 _FEW = 32
 """Up to one row in so many is taken out by itself."""
 
 _COMPARED = ["path", "kind", "size", "mtime_ns", "mode"]
-_REST = [field.name for field in FIELDS if field.name not in _COMPARED]
+_REST = [name for name in NAMES if name not in _COMPARED]
 
 
 class BaseRows:
@@ -88,7 +93,7 @@ class SomeRows:
     def _whole(self) -> pa.Table:
         """Return all columns; those that were compared are there already."""
         table = self._compared if self._compared is not None else self._read(_COMPARED)
-        if table.num_columns < len(FIELDS):
+        if table.num_columns < len(NAMES):
             rest = self._read(_REST)
             for field in rest.schema:
                 table = table.append_column(field, rest[field.name])

@@ -13,18 +13,23 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.diff import Change, ChangeKind
 from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, Entry, Kind, parent_of
+from incorta_provider.late import late
 from incorta_provider.storage.arrow_columns import integers, raw_bytes
-from incorta_provider.storage.manifest_columns import FIELDS, to_columns, to_entries
+from incorta_provider.storage.manifest_columns import fields, to_columns, to_entries
 from incorta_provider.storage.manifest_file import first_paths, select
 from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 from incorta_provider.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = late("pyarrow")
 
 FORMAT = "1"
 GROUP_ROWS = 16_384
@@ -32,7 +37,6 @@ GROUP_ROWS = 16_384
 _FORMAT_KEY = b"incorta_dr.delta"
 _BASE_KEY = b"incorta_dr.base"
 _GAIN_KEY = b"incorta_dr.gain"
-_SCHEMA = pa.schema([*FIELDS, pa.field("side", pa.uint8(), nullable=False)], metadata={_FORMAT_KEY: FORMAT})
 
 
 class _Side(IntEnum):
@@ -63,7 +67,7 @@ class DeltaWriter(ParquetDraft):
     """
 
     def __init__(self, path: Path, base: str | None) -> None:
-        super().__init__(path, _SCHEMA)
+        super().__init__(path, _schema())
         self._base = base
         self._entries: list[Entry] = []
         self._sides: list[int] = []
@@ -103,7 +107,7 @@ class DeltaWriter(ParquetDraft):
     def _flush(self) -> None:
         if self._entries:
             columns = [*to_columns(self._entries), integers(self._sides, pa.uint8())]
-            self._file.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+            self._file.write_table(pa.Table.from_arrays(columns, schema=_schema()))
             self._entries.clear()
             self._sides.clear()
 
@@ -241,6 +245,11 @@ def drop_from_delta(workspace: Workspace, paths: Iterable[bytes]) -> None:
 def _rows(path: Path) -> Iterator[tuple[Entry, int]]:
     for group in _groups(path):
         yield from zip(to_entries(group), group["side"].to_pylist(), strict=True)
+
+
+@cache
+def _schema() -> pa.Schema:
+    return pa.schema([*fields(), pa.field("side", pa.uint8(), nullable=False)], metadata={_FORMAT_KEY: FORMAT})
 
 
 def _groups(path: Path) -> Iterator[pa.Table]:

@@ -13,19 +13,25 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.manifest import FILE_CODE, Entry, shown
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.late import late
 from incorta_provider.storage.arrow_columns import raw_bytes
 from incorta_provider.storage.cursor import Cursor, Edit, as_edits, layered
-from incorta_provider.storage.manifest_columns import FIELDS, to_columns, to_entries
+from incorta_provider.storage.manifest_columns import fields, to_columns, to_entries
 from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 from incorta_provider.storage.read_ahead import read_ahead
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pa = late("pyarrow")
+    pq = late("pyarrow.parquet")
 
 FORMAT = "2"
 GROUP_ROWS = 16_384
@@ -35,7 +41,6 @@ _FEW = 32
 
 _FORMAT_KEY = b"incorta_dr.manifest"
 _TOTALS_KEY = b"incorta_dr.totals"
-_SCHEMA = pa.schema(FIELDS, metadata={_FORMAT_KEY: FORMAT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class ManifestWriter(ParquetDraft):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _SCHEMA)
+        super().__init__(path, _schema())
         self.totals = Totals(0, 0, 0)
         self._entries: list[Entry] = []
         self._parts: list[pa.Table] = []
@@ -246,8 +251,13 @@ def _merged(entries: Iterator[Entry], edits: Iterator[Edit]) -> Iterator[Entry]:
     return (entry for _, entry in layered(as_edits(entries), edits) if entry is not None)
 
 
+@cache
+def _schema() -> pa.Schema:
+    return pa.schema(fields(), metadata={_FORMAT_KEY: FORMAT})
+
+
 def _group(entries: list[Entry]) -> pa.Table:
-    return pa.Table.from_arrays(to_columns(entries), schema=_SCHEMA)
+    return pa.Table.from_arrays(to_columns(entries), schema=_schema())
 
 
 def _entries(group: pa.Table) -> Iterator[Entry]:

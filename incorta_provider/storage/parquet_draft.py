@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, Self
 
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.late import late
 from incorta_provider.storage.durable import sync_file, sync_folder
 from incorta_provider.storage.manifest_columns import PARQUET
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pa = late("pyarrow")
+    pq = late("pyarrow.parquet")
 
 
 class ParquetDraft(ABC):

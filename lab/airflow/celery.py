@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.airflow.processes import airflow_command, api_server, workers
-from lab.airflow.runner import START_SECONDS, Progress, prepare, run_command
+from lab.airflow import runner
+from lab.airflow.processes import airflow_command
+from lab.airflow.runner import Progress
 from lab.airflow.settings import Settings
 from lab.servers.redis import RedisBroker
 from lab.servers.server import start, start_all
@@ -98,18 +99,15 @@ def up(settings: CelerySettings, progress: Progress) -> None:
     """Start broker, Airflow and both workers, and wait until each is ready; the sites' servers run already."""
     supervisor = Supervisor(settings.lab)
     start(RedisBroker(settings.lab), supervisor)
-    progress("making Airflow's database")
-    prepare(settings)
-    run_command(settings, "connections", "import", "--overwrite", str(settings.lab.connections_file))
-    progress("starting Airflow and its workers")
-    takers = [CeleryWorker(settings, name) for name in WORKERS]
-    scheduling = workers(settings)[:2]  # the replication needs no triggerer
-    start_all([api_server(settings), *scheduling, *takers], supervisor, seconds=START_SECONDS)
+    runner.up(settings, progress)
+    progress("starting its workers")
+    start_all([CeleryWorker(settings, name) for name in WORKERS], supervisor, seconds=runner.START_SECONDS)
 
 
 def down(settings: CelerySettings) -> None:
     """End all of it; database and logs stay."""
     supervisor = Supervisor(settings.lab)
-    names = [*WORKERS, *(process.name for process in workers(settings)), api_server(settings).name, "redis"]
-    for name in names:
+    for name in WORKERS:
         supervisor.stop(name)
+    runner.down(settings)
+    supervisor.stop("redis")

@@ -72,7 +72,9 @@ class AirflowClient:
     transport: httpx.BaseTransport | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self._http = httpx.Client(base_url=self.url, timeout=SECONDS, trust_env=False, transport=self.transport)
+        self._http = httpx.Client(
+            base_url=self.url, timeout=SECONDS, trust_env=False, transport=self.transport, verify=False
+        )
 
     def __enter__(self) -> Self:
         """Log in."""

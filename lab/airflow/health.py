@@ -30,7 +30,7 @@ def unhealthy(url: str, part: Part, *, since: datetime) -> str:
     :param since: when the part's process was started. An older heartbeat is a former process's.
     """
     try:
-        page = httpx.get(f"{url}{PATH}", timeout=5, trust_env=False)
+        page = httpx.get(f"{url}{PATH}", timeout=5, trust_env=False, verify=False)  # loopback, without TLS
     except httpx.HTTPError as error:
         return f"the API server does not answer: {type(error).__name__}"
     try:

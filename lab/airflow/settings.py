@@ -120,7 +120,7 @@ class Settings:
         return {
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         }
 

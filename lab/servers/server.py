@@ -122,11 +122,13 @@ def port_is_free(port: int) -> bool:
 
 def _wait_until_ready(server: Server, supervisor: Supervisor, seconds: float) -> None:
     deadline = time.monotonic() + seconds
+    pause = 0.05
     while reason := server.not_ready():
         if not supervisor.alive(server.name):
             reason = "it ended"
         elif time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(1.2 * pause, 0.5)  # Airflow takes long, and each question costs it a part of a second
             continue
         raise ConfigurationError(
             f"{server.name} did not start: {reason}. The end of its log:\n{last_lines(server.log)}\n",

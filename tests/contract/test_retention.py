@@ -71,7 +71,16 @@ def ensure_reached(world: World, states: States, way: str) -> None:
         assert world.verify(point).equal
 
 
-@pytest.mark.parametrize("applied", ["E", "ABCDE", "BD"])
+@pytest.mark.parametrize(
+    ("at", "applied"),
+    [
+        *(("file", applied) for applied in ("E", "ABCDE", "BD")),
+        *(("s3", applied) for applied in ("E", "ABCDE", "BD")),
+        ("ssh", "BD"),
+        *(pytest.param("ssh", applied, marks=pytest.mark.chaos) for applied in ("E", "ABCDE")),
+    ],
+    indirect=["at"],
+)
 def test_what_stays_is_reached_when_the_rest_is_dropped(at: World, applied: str) -> None:
     states = make_points(at, applied=applied)
     freed = prune(at, "ACD" if applied != "BD" else "AC")

@@ -6,61 +6,48 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 DAGS = Path(__file__).parents[2] / "dags"
-
-READER = """
-import json, sys
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], safe_mode=False)
-print("RESULT" + json.dumps({
-    "errors": bag.import_errors,
-    "dags": {
-        name: {
-            "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
-            "rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
-            "retries": {task.task_id: task.retries for task in dag.tasks},
-            "weights": {task.task_id: task.priority_weight for task in dag.tasks},
-            "max_active_runs": dag.max_active_runs,
-            "max_active_tasks": dag.max_active_tasks,
-            "schedule": str(dag.schedule),
-            "catchup": dag.catchup,
-            "run_types": sorted(kind.value for kind in dag.allowed_run_types or ()),
-            "params": {key: dag.params.get_param(key).schema for key in dag.params},
-        }
-        for name, dag in bag.dags.items()
-    },
-}))
-"""
+READER = Path(__file__).with_name("reader.py")
 
 
 @pytest.fixture(scope="session")
-def read_dags(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict]:
-    """Return a function that reads a folder of DAGs with a given topology, in a process of its own."""
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """Run the process that reads DAGs."""
     home = tmp_path_factory.mktemp("airflow")
+    log = home / "reader.log"
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environment["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+    pipe = subprocess.PIPE
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, str(READER)], env=environment, stdin=pipe, stdout=pipe, stderr=errors, text=True
+        ) as process,
+    ):
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def read_dags(reader: subprocess.Popen[str]) -> Callable[..., dict]:
+    """Return a function that reads a folder of DAGs with a given topology, in a process of its own."""
 
     def read(topology: Path | None, folder: Path = DAGS) -> dict:
-        environment = _environment(home)
-        if topology is not None:
-            environment["AIRFLOW__INCORTA_DR__TOPOLOGY"] = str(topology)
-        done = subprocess.run(
-            [sys.executable, "-c", READER, str(folder)], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
-        return json.loads(line.removeprefix("RESULT"))
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        environment = {} if topology is None else {"AIRFLOW__INCORTA_DR__TOPOLOGY": str(topology)}
+        reader.stdin.write(json.dumps({"folder": str(folder), "environment": environment}) + "\n")
+        reader.stdin.flush()
+        line = next((line for line in reader.stdout if line.startswith("RESULT")), "")
+        assert line, f"the reader ended with status {reader.wait()}"
+        found = json.loads(line.removeprefix("RESULT"))
+        assert "broken" not in found, found["broken"]
+        return found
 
     return read
-
-
-def _environment(home: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    }

@@ -149,27 +149,27 @@ def test_after_the_fence_replication_can_neither_seal_nor_open(with_point) -> No
     assert len(stage.access.site(DR).catalog.points()) == 1
 
 
-@pytest.mark.parametrize(
-    ("by", "answer", "reason"),
-    [
-        ("hana", APPROVE, "must not approve"),
-        ("HANA ", APPROVE, "must not approve"),
-        (None, REJECT, "silence is a refusal"),
-        (None, APPROVE, "silence is a refusal"),
-        ("omar", REJECT, "answered Reject"),
-    ],
-)
-def test_what_is_no_approval_of_a_second_person_opens_nothing(with_point, by, answer, reason) -> None:
+def test_what_is_no_approval_of_a_second_person_opens_nothing(with_point) -> None:
     stage = with_point
-    run = cutover(stage)
-    request(stage, run)
-    with pytest.raises(ApprovalError, match=reason):
-        approve(stage, run, by=by, answer=answer)
-    with pytest.raises(ApprovalError, match="nobody approved"):
-        fence(run)
-    assert role(stage).epoch == 1
-    assert ("cutover.timed_out" if by is None else "cutover.refused") in events(stage)
-    assert "cutover.approved" not in events(stage)
+    for number, (by, answer, reason) in enumerate(
+        (
+            ("hana", APPROVE, "must not approve"),
+            ("HANA ", APPROVE, "must not approve"),
+            (None, REJECT, "silence is a refusal"),
+            (None, APPROVE, "silence is a refusal"),
+            ("omar", REJECT, "answered Reject"),
+        )
+    ):
+        run = cutover(stage, f"manual__{number}")
+        request(stage, run)
+        with pytest.raises(ApprovalError, match=reason):
+            approve(stage, run, by=by, answer=answer)
+        with pytest.raises(ApprovalError, match="nobody approved"):
+            fence(run)
+        assert role(stage).epoch == 1
+        told = [entry.event for entry in stage.access.site(DR).ledger.recent(1000) if entry.run_id == run.run_id]
+        assert ("cutover.timed_out" if by is None else "cutover.refused") in told
+        assert "cutover.approved" not in told
 
 
 def test_a_forged_a_foreign_and_an_expired_approval_open_nothing(with_point) -> None:
@@ -207,24 +207,22 @@ def test_no_step_runs_before_its_turn_whatever_was_marked_as_success(with_point)
     assert role(stage).epoch == 1
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
+def test_a_request_that_is_not_in_order_is_refused_before_anything_changes(with_point) -> None:
+    stage = with_point
+    run = cutover(stage)
+    for changes, reason in (
         ({"confirmation": "promote newyork"}, "the confirmation must read 'PROMOTE newyork'"),
         ({"confirmation": ""}, "the confirmation must read 'PROMOTE newyork'"),
         ({"reason": "  "}, "a reason is missing"),
         ({"requested_by": ""}, "not known who triggered"),
         ({"recovery_point": "20200101T000000Z-00000000"}, "20200101T000000Z-00000000"),
         ({"target": PRIMARY, "confirmation": f"PROMOTE {PRIMARY}"}, "is the active site already"),
-    ],
-)
-def test_a_request_that_is_not_in_order_is_refused_before_anything_changes(with_point, changes, reason) -> None:
-    stage = with_point
-    run = cutover(stage)
-    with pytest.raises(PreconditionError, match=reason):
-        request(stage, run, **changes)
-    assert not run.folder.has_plan()
-    assert role(stage).epoch == 1
+        ({"requested_at": stage.access.clock() - timedelta(minutes=20)}, "waited 20 minutes"),
+    ):
+        with pytest.raises(PreconditionError, match=reason):
+            request(stage, run, **changes)
+        assert not run.folder.has_plan()
+        assert role(stage).epoch == 1
 
 
 def test_without_a_recovery_point_there_is_no_cutover(stage) -> None:
@@ -232,13 +230,6 @@ def test_without_a_recovery_point_there_is_no_cutover(stage) -> None:
     with pytest.raises(PreconditionError, match="no recovery point"):
         request(stage, run)
     assert role(stage).epoch == 1
-
-
-def test_a_request_that_waited_in_the_queue_is_stale(with_point) -> None:
-    stage = with_point
-    run = cutover(stage)
-    with pytest.raises(PreconditionError, match="waited 20 minutes"):
-        request(stage, run, requested_at=stage.access.clock() - timedelta(minutes=20))
 
 
 def test_a_cutover_that_was_left_half_done_is_taken_up_by_a_new_one(with_point) -> None:
@@ -266,10 +257,10 @@ def test_a_worker_that_is_killed_again_and_again_ends_in_the_same_state(with_poi
     chance = random.Random(5)
     context = multiprocessing.get_context("fork")
     kills = 0
-    for number in range(40):
+    for number in range(20):
         worker = context.Process(target=do_data_steps, args=(run,))
         worker.start()
-        worker.join(chance.uniform(0.02, 0.1 * 1.2**number))  # short on a fast machine, long enough on a busy one
+        worker.join(chance.uniform(0.02, 0.1 * 1.5**number))  # short on a fast machine, long enough on a busy one
         if worker.is_alive():
             os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]
             kills += 1

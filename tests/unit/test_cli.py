@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import sys
@@ -119,6 +120,24 @@ class TestTyping:
         said = run(*argv)
         assert (said.status, said.err) == (0, "")
         assert said.out[0].startswith("usage: incorta-dr")
+
+    def test_help_lists_every_command(self, run: Callable[..., Said]) -> None:
+        listed = [words[0] for line in run("--help").out if line.startswith("    ") and (words := line.split())]
+        assert {name for names in cli.ADDED for name in names} <= set(listed)
+
+    @pytest.mark.parametrize("names", cli.ADDED, ids=" ".join)
+    def test_each_command_is_added_by_what_is_said_to_add_it(self, names: tuple[str, ...]) -> None:
+        commands = argparse.ArgumentParser().add_subparsers()
+        cli.ADDED[names](commands)
+        assert sorted(commands.choices) == sorted(names)
+
+    def test_the_options_in_front_of_a_command_are_not_taken_for_it(
+        self, bench: Bench, run: Callable[..., Said]
+    ) -> None:
+        """Though a file may be called like one."""
+        (bench.root / "incorta_dr.yaml").rename(bench.root / "roles")
+        said = run("--top", str(bench.root / "roles"), f"--connections={bench.root / 'status'}", "topology", "check")
+        assert (said.status, said.out[0]) == (0, "group acme: primary berlin, DR newyork")
 
     def test_a_missing_topology_names_option_and_variable(
         self, bench: Bench, run: Callable[..., Said], monkeypatch: pytest.MonkeyPatch

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-
-import paramiko
+from typing import TYPE_CHECKING
 
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
 from incorta_provider.ssh.shell import NodeShell
 from incorta_provider.storage.ssh.bundle import bundle
+
+if TYPE_CHECKING:
+    import paramiko
 
 _SAID = b"incorta-dr "
 """Begins each line that is ours: what a login script prints comes before."""

@@ -16,16 +16,20 @@ import time
 import uuid
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
-
-import paramiko
+from typing import TYPE_CHECKING, Any
 
 from incorta_provider import exceptions
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import DrError, TransientError
+from incorta_provider.late import late
 from incorta_provider.ssh.shell import NodeShell
 from incorta_provider.storage.ssh.bootstrap import Starter
 from incorta_provider.storage.ssh.wire import Message, WireError, encode, receive
+
+if TYPE_CHECKING:
+    import paramiko
+else:
+    paramiko = late("paramiko")
 
 log = logging.getLogger(__name__)
 

@@ -67,6 +67,40 @@ def test_when_everything_is_down_the_catalog_still_answers_and_no_session_is_wai
     assert done.stdout.count("lock: unknown: no quorum") == 2
 
 
+HEAVY = ("airflow", "boto3", "fsspec", "httpx", "jinja2", "numpy", "pandas", "paramiko", "pyarrow", "sqlalchemy")
+"""What takes longer to import than these commands may take."""
+
+SERVERS = ("kazoo", "pymysql")
+"""What asks the servers of a site; no file needs it."""
+
+LOADED = """
+import sys
+from incorta_provider.cli import main
+status = main(sys.argv[2:])
+print("loaded:", *(name for name in sys.argv[1].split(",") if name in sys.modules), file=sys.stderr)
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "unneeded"), [(["topology", "check"], HEAVY + SERVERS), (["status"], HEAVY)], ids=["topology", "status"]
+)
+def test_what_is_asked_first_on_the_worst_day_imports_nothing_heavy(
+    site: Path, command: list[str], unneeded: tuple[str, ...]
+) -> None:
+    sealed_point(Catalog(site / "newyork" / "catalog"), opened_at=utc_now() - timedelta(seconds=30))
+    files = ["--topology", str(site / "incorta_dr.yaml"), "--connections", str(site / "connections.json")]
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, ",".join(unneeded), *files, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "loaded:\n")
+    assert "berlin" in done.stdout
+
+
 def test_exit_statuses_are_told_apart(site: Path) -> None:
     ledger = LedgerFile(site / "newyork" / "catalog" / "ledger.jsonl")
     ledger.append("one", at=NOON, key="1", group="acme", run_id="r", actor="dana", details={})

@@ -50,7 +50,9 @@ def database(lab: Lab, site: str = "berlin") -> MariaDb:
     return MariaDb(lab.site(site), passwords(lab).sites[site])
 
 
-@pytest.mark.parametrize("after", [0.25, 0.5, 0.9, 1.6])
+@pytest.mark.parametrize(
+    "after", [0.5, 1.6, *(pytest.param(seconds, marks=pytest.mark.chaos) for seconds in (0.25, 0.9))]
+)
 def test_up_finishes_what_a_killed_up_began(own_lab: Lab, after: float) -> None:
     """The moments lie before, within and after the making of the databases, and within the starts."""
     Supervisor(own_lab).kill_all()

@@ -32,7 +32,7 @@ CHANGES = st.one_of(
 Change = tuple[str, bytes, bytes]
 ROUNDS = st.lists(st.lists(CHANGES, max_size=6), min_size=2, max_size=4)
 LOTS = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
