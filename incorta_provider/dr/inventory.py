@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from incorta_provider.dr.definers import definer_of
 from incorta_provider.dr.sql_names import quote, rename_schema
+from incorta_provider.dr.sql_security import runs_as_invoker
 
 EventPolicy = Literal["disabled", "as_recorded"]
 """How events must stand: all off (proof, drill, restore), or as they were at the source (after promotion)."""
@@ -174,9 +175,10 @@ def unequal_tables(expected: Inventory, actual: Inventory) -> list[str]:
 def definers(inventory: Inventory) -> dict[str, tuple[str, str]]:
     """Return the account under which each view, routine, trigger and event runs.
 
-    :returns: (user, host) by object; a role has an empty host.
+    :returns: (user, host) by object; a role has an empty host. What runs with the rights of who uses it is left out.
     """
-    found = {title: definer_of(code.definition) for title, code in inventory.code()}
+    code = {title: code.definition for title, code in inventory.code() if not runs_as_invoker(code.definition)}
+    found = {title: definer_of(definition) for title, definition in code.items()}
     return {title: account for title, account in found.items() if account}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from incorta_provider.dr.inventory import definers
 from incorta_provider.dr.metadata_rules import MetadataRules
+from incorta_provider.dr.sql_security import runs_as_invoker
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.prove import prove, read_inventory
@@ -21,6 +22,7 @@ from incorta_provider.metadata.readiness.from_inventory import schema_of
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
 from incorta_provider.metadata.readiness.reader import ask_server
 from incorta_provider.metadata.readiness.schema_reader import ask_schema
+from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.tls import Mode, Tls
 
 pytestmark = pytest.mark.lab
@@ -268,6 +270,10 @@ def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr
         rules = {"gone@%": account, "gone_role": account}
         assert blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, MetadataRules(definers=rules))) == []
         dump(nasty.endpoint, folder, definers=rules)
+        invoker = dict.fromkeys(rules, "invoker")
+        (left,) = blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, MetadataRules(definers=invoker)))
+        assert "the definer of event `left_event`, trigger `left_trigger`" in left.reason
+        _restored_as_invokers(nasty, dr, folder / "invokers", {**rules, "gone@%": f"{account}, invoker"})
     finally:
         nasty.run("DROP ROLE gone_role", "DROP USER 'gone'@'%'")
     inventory = read_inventory(folder / "inventory.json")
@@ -281,3 +287,21 @@ def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr
     }
     assert blockers(restore_findings(dr.endpoint, inventory, NOW)) == []
     assert prove(dr.endpoint, folder / "metadata.sql.zst", folder / "inventory.json", scratch_key="definers") == []
+
+
+def _restored_as_invokers(nasty: Any, dr: Any, folder: Path, rules: Mapping[str, str]) -> None:
+    """What runs with the rights of who uses it needs no definer: it is dumped, proven and used so."""
+    folder.mkdir()
+    rules = {**rules, "gone_role": "invoker"}
+    assert blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, MetadataRules(definers=rules))) == []
+    report = dump(nasty.endpoint, folder, definers=rules)
+    inventory = read_inventory(folder / "inventory.json")
+    assert {title for title, code in inventory.code() if runs_as_invoker(code.definition)} >= {
+        "view `b_first`",
+        "view `of_a_role`",
+        "procedure `left_over`",
+    }
+    arguments = (dr.endpoint, folder / "metadata.sql.zst", inventory, folder / "switch")
+    assert replace_schema(*arguments, sha256=report.sha256) == []
+    assert dr.run("SELECT * FROM of_a_role") == ((1,),)
+    assert dr.run("CALL left_over()") == (("DEFINER=`gone`@`%`",),)
