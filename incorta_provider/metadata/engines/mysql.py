@@ -65,7 +65,7 @@ class MySql(Engine):
     readable_tables = ("mysql.user",)
     routine_right = "SHOW_ROUTINE"
     references_from_outside = (
-        "SELECT FOR_NAME FROM information_schema.INNODB_FOREIGN "
+        "SELECT FOR_NAME FROM information_schema.INNODB_FOREIGN "  # noqa: S608 - our own words
         f"WHERE REF_NAME LIKE {_files_of('%s', '%%')} AND FOR_NAME NOT LIKE {_files_of('%s', '%%')}"
     )
     gtid_now = "SELECT @@GLOBAL.gtid_executed"
@@ -81,7 +81,7 @@ class MySql(Engine):
     read_only = "SET PERSIST read_only = {}"
     """Kept in ``mysqld-auto.cnf`` (MySQL manual, *Persisted System Variables*)."""
     table_marks = (
-        "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "
+        "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "  # noqa: S608 - our own words
         f"FROM information_schema.INNODB_TABLES WHERE NAME LIKE {_files_of('DATABASE()')}"
     )
     """A column that is added or dropped at once gives the table no other id, but one more version of its rows."""
