@@ -175,11 +175,15 @@ def unequal_tables(expected: Inventory, actual: Inventory) -> list[str]:
 def definers(inventory: Inventory) -> dict[str, tuple[str, str]]:
     """Return the account under which each view, routine, trigger and event runs.
 
-    :returns: (user, host) by object; a role has an empty host. What runs with the rights of who uses it is left out.
+    :returns: (user, host) by object; a role has an empty host. An object that runs with the rights of who uses it is
+        left out, unless its definer is a role: one that does not exist, servers take for a user.
     """
-    code = {title: code.definition for title, code in inventory.code() if not runs_as_invoker(code.definition)}
-    found = {title: definer_of(definition) for title, definition in code.items()}
-    return {title: account for title, account in found.items() if account}
+    found = {title: (definer_of(code.definition), code.definition) for title, code in inventory.code()}
+    return {
+        title: account
+        for title, (account, definition) in found.items()
+        if account and not (account[1] and runs_as_invoker(definition))
+    }
 
 
 def _title(kind: str, name: str) -> str:

@@ -21,7 +21,9 @@ _HEAD = re.compile(
 )
 _LONGEST_HEAD = 2048
 """More bytes than a line has up to the end of its definer: names have up to 128 and 255 characters."""
-_ROUTINE_END = b" ;;\n"
+_ROUTINE_END = rb"(?=[ \n];;\n)"
+_END_BYTES = 4
+"""Of what stands behind a routine, whose delimiter one client writes on the last line and the other below."""
 
 
 def with_definers(pieces: Iterator[bytes], rules: Mapping[str, str], secured: Mapping[bytes, bytes]) -> Iterator[bytes]:
@@ -36,11 +38,11 @@ def with_definers(pieces: Iterator[bytes], rules: Mapping[str, str], secured: Ma
 def _with_routines(pieces: Iterator[bytes], secured: Mapping[bytes, bytes]) -> Iterator[bytes]:
     """Yield a dump with other routines; held back is as much as the longest of them has bytes."""
     texts = sorted(secured, key=len, reverse=True)
-    pattern = re.compile(b"\n(" + b"|".join(map(re.escape, texts)) + b")" + re.escape(_ROUTINE_END))
-    most = len(texts[0]) + len(_ROUTINE_END) + 1
+    pattern = re.compile(b"\n(" + b"|".join(map(re.escape, texts)) + b")" + _ROUTINE_END)
+    most = len(texts[0]) + _END_BYTES + 1
     held = b""
     for piece in pieces:
-        text = pattern.sub(lambda match: b"\n" + secured[match[1]] + _ROUTINE_END, held + piece)
+        text = pattern.sub(lambda match: b"\n" + secured[match[1]], held + piece)
         yield text[:-most]
         held = text[-most:]
     yield held

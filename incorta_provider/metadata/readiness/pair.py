@@ -106,11 +106,11 @@ def _client_program(program: Program, programs: Programs) -> ToolFacts:
 
 def _dumped(schema: SchemaFacts, rules: Mapping[str, str]) -> SchemaFacts:
     """Return a schema as a dump will have it: with the definers of the rules."""
-    kept = {
-        title: ruled(account, rules)
-        for title, account in schema.definers.items()
-        if not (is_invoker(account, rules) and title.partition(" ")[0] in _WITH_SECURITY)
-    }
+    kept = {}
+    for title, account in schema.definers.items():
+        user, host = ruled(account, rules)
+        if not (host and is_invoker(account, rules) and title.partition(" ")[0] in _WITH_SECURITY):
+            kept[title] = (user, host)
     return replace(schema, definers=kept)
 
 

@@ -149,12 +149,13 @@ class _Reader:
 
 
 def _definers(code: Mapping[str, list[dict[str, Any]]]) -> dict[str, Account]:
-    """Return under which account what runs; what runs with the rights of who uses it needs none."""
+    """Return under which account what runs; see :func:`~incorta_provider.dr.inventory.definers`."""
     found = {}
     for kind, listed in code.items():
-        for row in (row for row in listed if row.get("security") != "INVOKER"):
+        for row in listed:
             user, at, host = str(row["definer"]).rpartition("@")
-            found[_title(kind, row)] = (user, host) if at else (host, "")
+            if not (host and at and row.get("security") == "INVOKER"):
+                found[_title(kind, row)] = (user, host) if at else (host, "")
     return found
 
 

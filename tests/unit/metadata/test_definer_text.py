@@ -14,7 +14,8 @@ DELIMITER ;;
 CREATE DEFINER=`gone`@`%` PROCEDURE `p`()
 BEGIN SELECT 'DEFINER=`gone`@`%`'; END ;;
 CREATE DEFINER=`stays`@`%` FUNCTION `f`() RETURNS int(11)
-RETURN 1 ;;
+RETURN 1
+;;
 DELIMITER ;
 /*!50001 CREATE ALGORITHM=UNDEFINED */
 /*!50013 DEFINER=`gone`@`%` SQL SECURITY DEFINER */
@@ -52,10 +53,12 @@ def test_views_and_routines_become_the_invokers_and_keep_or_change_their_definer
     ends = [*sorted(cuts), len(DUMP)]
     pieces = [DUMP[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     rules = {"gone@%": "invoker", "readers": "incorta@%, invoker"}
-    routine = b"CREATE DEFINER=`gone`@`%` PROCEDURE `p`()\nBEGIN SELECT 'DEFINER=`gone`@`%`'; END"
-    secured = {routine: routine.replace(b"`p`()\n", b"`p`()\n    SQL SECURITY INVOKER\n")}
+    procedure = b"CREATE DEFINER=`gone`@`%` PROCEDURE `p`()\nBEGIN SELECT 'DEFINER=`gone`@`%`'; END"
+    function = b"CREATE DEFINER=`stays`@`%` FUNCTION `f`() RETURNS int(11)\nRETURN 1"
+    secured = {text: text.replace(b"\n", b"\n    SQL SECURITY INVOKER\n") for text in (procedure, function)}
     expected = (
-        DUMP.replace(routine, secured[routine])
+        DUMP.replace(procedure, secured[procedure])
+        .replace(function, secured[function])
         .replace(b"13 DEFINER=`gone`@`%` SQL SECURITY DEFINER", b"13 DEFINER=`gone`@`%` SQL SECURITY INVOKER")
         .replace(b"DEFINER=`readers` SQL SECURITY DEFINER", b"DEFINER=`incorta`@`%` SQL SECURITY INVOKER")
     )
