@@ -1,6 +1,8 @@
 """Under which account views, routines, triggers and events run, and by which one it is replaced at another site.
 
-Accounts are written ``user@host``, as ``SHOW GRANTS`` without its quotes; a role is written by its name. Pure.
+Accounts are written ``user@host``, as ``SHOW GRANTS`` without its quotes; a role is written by its name. A rule is an
+account, or ``invoker``: then views and routines run with the rights of who uses them, and their definer need not exist.
+``user@host, invoker`` is both. Pure.
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ import re
 from collections.abc import Mapping
 
 from incorta_provider.dr.sql_names import quote
+from incorta_provider.dr.sql_security import as_invoker
 
 Account = tuple[str, str]
 """User and host; a role has an empty host."""
 
 ANY = "*"
 """Stands for every account that no rule names."""
+
+INVOKER = "invoker"
 
 ACCOUNT = r"`((?:[^`]|``)*)`(?:@`((?:[^`]|``)*)`)?"
 """An account behind ``DEFINER=``, as servers print it."""
@@ -37,6 +42,13 @@ def replace_definer(definition: str, rules: Mapping[str, str]) -> str:
 
     :param rules: the new account by the old one, or by :data:`ANY`.
     """
+    account = definer_of(definition)
+    text = with_account(definition, rules)
+    return as_invoker(text) if account and is_invoker(account, rules) else text
+
+
+def with_account(definition: str, rules: Mapping[str, str]) -> str:
+    """Return a definition with another account, and nothing else changed."""
     return _CLAUSE.sub(lambda match: f"DEFINER={printed(ruled(_account(match), rules))}", definition, count=1)
 
 
@@ -52,9 +64,37 @@ def replace_account(text: str, rules: Mapping[str, str]) -> str:
 
 def ruled(account: Account, rules: Mapping[str, str]) -> Account:
     """Return the account that takes the place of another one; itself when no rule fits."""
+    other, _ = parse_rule(_rule(account, rules))
+    return other or account
+
+
+def is_invoker(account: Account, rules: Mapping[str, str]) -> bool:
+    """Return whether the rules let views and routines of an account run with the rights of who uses them.
+
+    >>> is_invoker(("app", "%"), {"*": "invoker"}), is_invoker(("app", "%"), {"*": "invoker", "app@%": "incorta@%"})
+    (True, False)
+    """
+    _, invoker = parse_rule(_rule(account, rules))
+    return invoker
+
+
+def parse_rule(text: str) -> tuple[Account | None, bool]:
+    """Return the account of a rule, None when it keeps the one that is there, and whether it says ``invoker``.
+
+    :raises ValueError: it is neither.
+
+    >>> parse_rule("incorta@%, invoker"), parse_rule("invoker"), parse_rule("incorta@%")
+    ((('incorta', '%'), True), (None, True), (('incorta', '%'), False))
+    """
+    rest, _, last = text.rpartition(",")
+    invoker = last.strip() == INVOKER
+    account = rest.strip() if invoker else text
+    return parse_account(account) if account else None, invoker
+
+
+def _rule(account: Account, rules: Mapping[str, str]) -> str:
     user, host = account
-    rule = rules.get(f"{user}@{host}" if host else user) or rules.get(ANY)
-    return parse_account(rule) if rule else account
+    return rules.get(f"{user}@{host}" if host else user) or rules.get(ANY, "")
 
 
 def parse_account(text: str) -> Account:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from incorta_provider.dr.definers import definer_of
 from incorta_provider.dr.sql_names import quote, rename_schema
+from incorta_provider.dr.sql_security import runs_as_invoker
 
 EventPolicy = Literal["disabled", "as_recorded"]
 """How events must stand: all off (proof, drill, restore), or as they were at the source (after promotion)."""
@@ -174,10 +175,15 @@ def unequal_tables(expected: Inventory, actual: Inventory) -> list[str]:
 def definers(inventory: Inventory) -> dict[str, tuple[str, str]]:
     """Return the account under which each view, routine, trigger and event runs.
 
-    :returns: (user, host) by object; a role has an empty host.
+    :returns: (user, host) by object; a role has an empty host. An object that runs with the rights of who uses it is
+        left out, unless its definer is a role: one that does not exist, servers take for a user.
     """
-    found = {title: definer_of(code.definition) for title, code in inventory.code()}
-    return {title: account for title, account in found.items() if account}
+    found = {title: (definer_of(code.definition), code.definition) for title, code in inventory.code()}
+    return {
+        title: account
+        for title, (account, definition) in found.items()
+        if account and not (account[1] and runs_as_invoker(definition))
+    }
 
 
 def _title(kind: str, name: str) -> str:

@@ -6,18 +6,18 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from incorta_provider.dr.definers import parse_account
+from incorta_provider.dr.definers import parse_rule
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-def _account(text: str) -> str:
-    parse_account(text)
+def _definer(text: str) -> str:
+    parse_rule(text)
     return text
 
 
-Definer = Annotated[Text, AfterValidator(_account)]
-"""A database account, ``user@host``."""
+Definer = Annotated[Text, AfterValidator(_definer)]
+"""A database account, ``user@host``, or ``invoker``, or both with a comma between."""
 
 
 class _Part(BaseModel):
@@ -91,7 +91,8 @@ class MetadataRules(_Part):
     :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and
         ``sha256`` of each file that the metadata names.
     :ivar definers: which account takes the place of which in what is dumped, as ``user@host``; ``*`` stands for every
-        other one. Without a rule a definer stays, and must exist at each site.
+        other one, ``invoker`` for the rights of who uses a view or a routine. Without a rule a definer stays, and must
+        exist at each site.
     :ivar accounted: files that the metadata are to name; one that they do not name is listed as an orphan. Patterns on
         the relative path.
     :ivar drill: what to switch off in a copy that is tried out.

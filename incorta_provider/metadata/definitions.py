@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 from pymysql.cursors import DictCursor
 
-from incorta_provider.dr.definers import replace_definer
+from incorta_provider.dr.definers import replace_definer, with_account
 from incorta_provider.dr.inventory import Code, Event, Inventory, Server, Table
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from incorta_provider.metadata.checksum import Column, Measure
-from incorta_provider.metadata.ddl import TableText, create_trigger, split_table, switched_off, trigger_body
+from incorta_provider.metadata.ddl import TableText, create_trigger, encoded, split_table, switched_off, trigger_body
 from incorta_provider.metadata.endpoint import Session
 from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.engines.engine import Engine
@@ -61,6 +61,17 @@ class Definitions:
             triggers={name: ruled(code) for name, code in self.triggers.items()},
             events={name: ruled(event) for name, event in self.events.items()},
         )
+
+    def secured(self, rules: Mapping[str, str]) -> dict[bytes, bytes]:
+        """Return the routines that the rules give the rights of who uses them: with other accounts alone, and wholly.
+
+        Both as a dump client writes them.
+        """
+        both = {
+            encoded(code, with_account(code.definition, rules)): encoded(code, replace_definer(code.definition, rules))
+            for code in self.routines.values()
+        }
+        return {before: after for before, after in both.items() if before != after}
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Yield every definition with the kind and name of its object."""

@@ -161,7 +161,7 @@ def forget(folder: Path) -> None:
 
 
 def _take(source: Source, found: Definitions, folder: Path, asked: _Asked) -> _Taken:
-    definitions = found.with_definers(asked.definers)
+    definitions, secured = found.with_definers(asked.definers), found.secured(asked.definers)
     with ExitStack() as stack:
         sessions = [stack.enter_context(impatient(source.endpoint.connect())) for _ in range(SESSIONS)]
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
@@ -169,7 +169,8 @@ def _take(source: Source, found: Definitions, folder: Path, asked: _Asked) -> _T
         with running(source, sessions) as dumped:
             counted = pool.submit(_count, dumped.readers, definitions, asked.references)
             counted.add_done_callback(lambda done: dumped.stream.stop() if done.exception() else None)
-            size, sha256, head = _store(dumped.stream, definitions, folder / DUMP_FILE, counted, asked.definers)
+            passed = partial(with_definers, rules=asked.definers, secured=secured) if asked.definers else iter
+            size, sha256, head = _store(dumped.stream, definitions, folder / DUMP_FILE, counted, passed)
         dumped.ensure_same(head)
         measures, references = counted.result()
     inventory = definitions.inventory(measures, dumped.position, source.engine.gtid_at(source.control, dumped.position))
@@ -209,7 +210,11 @@ def _count(
 
 
 def _store(
-    stream: _Stream, definitions: Definitions, path: Path, counted: Future[Any], definers: Mapping[str, str]
+    stream: _Stream,
+    definitions: Definitions,
+    path: Path,
+    counted: Future[Any],
+    passed: Callable[[Iterator[bytes]], Iterator[bytes]],
 ) -> tuple[int, str, bytes]:
     """Compress the dump into its file; when the dump was stopped because the counting failed, raise why that did.
 
@@ -218,7 +223,7 @@ def _store(
     head = b""
     with new_archive(path) as archive:
         try:
-            for piece in with_definers(stream.pieces(), definers) if definers else stream.pieces():
+            for piece in passed(stream.pieces()):
                 archive.write(piece)
                 if len(head) < _HEAD_BYTES:
                     head += piece[:_HEAD_BYTES]

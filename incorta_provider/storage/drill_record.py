@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.durable import sync_folder
 from incorta_provider.storage.json_file import read_model, write_json
+from incorta_provider.storage.point_files import PointFiles
 
 
 class Occupied(BaseModel):
@@ -71,20 +72,15 @@ class Proofs:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._root = catalog.root / "proven"
+        self._files = PointFiles(catalog, "proven", Proof)
 
     def save(self, proof: Proof) -> None:
         """Keep a proof, in the place of an older one, and forget those of points that are gone."""
-        known = {point.id for point in self._catalog.points()}
-        self._root.mkdir(mode=0o700, exist_ok=True)
-        write_json(self._file(proof.point), proof.model_dump(mode="json"))
-        for path in self._root.glob("*.json"):
-            if path.stem not in known:
-                path.unlink(missing_ok=True)
+        points = {point.id for point in self._catalog.points()}
+        self._files.save(proof.point, proof)
+        for point_id in set(self._files.known()) - points:
+            self._files.remove(point_id)
 
     def of(self, point_id: str) -> Proof | None:
         """Return the newest proof of a point; None when no drill proved it."""
-        return read_model(self._file(point_id), Proof)
-
-    def _file(self, point_id: str) -> Path:
-        return self._root / f"{self._catalog.point_dir(point_id).name}.json"
+        return self._files.of(point_id)

@@ -38,6 +38,18 @@ _NO_SAVEPOINT = 1305
 _LOCK_TIMEOUT = 1205
 
 
+def _files_of(schema: str, any_text: str = "%") -> str:
+    """Return the pattern that fits the names of a schema's tables in InnoDB's own lists.
+
+    They stand there as file names, in which ``@`` and a code take the place of each odd character.
+
+    :param schema: as an SQL expression.
+    :param any_text: the pattern's sign; two of them in a query that takes values.
+    """
+    odd = f"REGEXP_REPLACE({schema}, '[^0-9A-Za-z_]', '@{any_text}')"
+    return f"CONCAT(REPLACE({odd}, '_', '\\_'), '/{any_text}')"
+
+
 @dataclass(frozen=True, slots=True)
 class MySql(Engine):
     """A MySQL server; tested with 9.7, by the manual for 8.0 and 8.4."""
@@ -53,9 +65,8 @@ class MySql(Engine):
     readable_tables = ("mysql.user",)
     routine_right = "SHOW_ROUTINE"
     references_from_outside = (
-        "SELECT FOR_NAME FROM information_schema.INNODB_FOREIGN WHERE REF_NAME LIKE "
-        "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%') AND FOR_NAME NOT LIKE "
-        "CONCAT(REPLACE(REGEXP_REPLACE(%s, '[^0-9A-Za-z_]', '@%%'), '_', '\\_'), '/%%')"
+        "SELECT FOR_NAME FROM information_schema.INNODB_FOREIGN "  # noqa: S608 - our own words
+        f"WHERE REF_NAME LIKE {_files_of('%s', '%%')} AND FOR_NAME NOT LIKE {_files_of('%s', '%%')}"
     )
     gtid_now = "SELECT @@GLOBAL.gtid_executed"
     gtid_wait = "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)"
@@ -70,12 +81,10 @@ class MySql(Engine):
     read_only = "SET PERSIST read_only = {}"
     """Kept in ``mysqld-auto.cnf`` (MySQL manual, *Persisted System Variables*)."""
     table_marks = (
-        "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "
-        "FROM information_schema.INNODB_TABLES WHERE NAME LIKE "
-        "CONCAT(REPLACE(REGEXP_REPLACE(DATABASE(), '[^0-9A-Za-z_]', '@%'), '_', '\\_'), '/%')"
+        "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "  # noqa: S608 - our own words
+        f"FROM information_schema.INNODB_TABLES WHERE NAME LIKE {_files_of('DATABASE()')}"
     )
-    """Names stand there as file names, in which ``@`` and a code take the place of each odd character. A column that is
-    added or dropped at once gives the table no other id, but one more version of its rows."""
+    """A column that is added or dropped at once gives the table no other id, but one more version of its rows."""
 
     @property
     def global_rights(self) -> tuple[str, ...]:

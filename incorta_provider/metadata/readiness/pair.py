@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from incorta_provider.dr.definers import ruled
+from incorta_provider.dr.definers import is_invoker, ruled
 from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.metadata_rules import EngineMapping, MetadataRules
 from incorta_provider.exceptions import ConfigurationError
@@ -32,7 +32,8 @@ from incorta_provider.metadata.readiness.server_rules import server_findings
 _PROGRAMS: tuple[Program, ...] = ("dump", "sql")
 _VERSION = re.compile(r"(\d+\.\d+\.\d+(?:-MariaDB)?)")
 _ANSWER_SECONDS = 30
-
+_WITH_SECURITY = ("view", "procedure", "function")
+"""Kinds of objects that may run with the rights of who uses them."""
 
 _NO_RULES = MetadataRules()
 
@@ -105,7 +106,12 @@ def _client_program(program: Program, programs: Programs) -> ToolFacts:
 
 def _dumped(schema: SchemaFacts, rules: Mapping[str, str]) -> SchemaFacts:
     """Return a schema as a dump will have it: with the definers of the rules."""
-    return replace(schema, definers={title: ruled(account, rules) for title, account in schema.definers.items()})
+    kept = {}
+    for title, account in schema.definers.items():
+        user, host = ruled(account, rules)
+        if not (host and is_invoker(account, rules) and title.partition(" ")[0] in _WITH_SECURITY):
+            kept[title] = (user, host)
+    return replace(schema, definers=kept)
 
 
 def _access(endpoint: Endpoint, asked: Asked, now: datetime) -> Iterator[Finding]:

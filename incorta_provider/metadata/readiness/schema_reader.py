@@ -25,10 +25,14 @@ _SNAPSHOT_ENGINE = "InnoDB"
 _PARSER = re.compile(r"WITH PARSER `((?:[^`]|``)+)`")
 _NAMED_ZONE = re.compile(r"[A-Za-z]+/|UTC$")
 _CODE = {
-    "view": ("VIEWS", "TABLE", ""),
+    "view": ("VIEWS", "TABLE", ", SECURITY_TYPE AS security"),
     "trigger": ("TRIGGERS", "TRIGGER", ", DATABASE_COLLATION AS database_collation"),
     "event": ("EVENTS", "EVENT", ", DATABASE_COLLATION AS database_collation, STATUS AS status, TIME_ZONE AS zone"),
-    "routine": ("ROUTINES", "ROUTINE", ", DATABASE_COLLATION AS database_collation, ROUTINE_TYPE AS type"),
+    "routine": (
+        "ROUTINES",
+        "ROUTINE",
+        ", DATABASE_COLLATION AS database_collation, ROUTINE_TYPE AS type, SECURITY_TYPE AS security",
+    ),
 }
 """Of each kind of object with a definer: its table in the information schema, how its columns begin, and some more."""
 _TABLE_COLUMNS = "TABLE_TYPE, ENGINE, TABLE_COLLATION, CREATE_OPTIONS, DATA_LENGTH, INDEX_LENGTH"
@@ -145,11 +149,13 @@ class _Reader:
 
 
 def _definers(code: Mapping[str, list[dict[str, Any]]]) -> dict[str, Account]:
+    """Return under which account what runs; see :func:`~incorta_provider.dr.inventory.definers`."""
     found = {}
     for kind, listed in code.items():
         for row in listed:
             user, at, host = str(row["definer"]).rpartition("@")
-            found[_title(kind, row)] = (user, host) if at else (host, "")
+            if not (host and at and row.get("security") == "INVOKER"):
+                found[_title(kind, row)] = (user, host) if at else (host, "")
     return found
 
 

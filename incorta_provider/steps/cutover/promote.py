@@ -12,7 +12,7 @@ from incorta_provider.dr.epoch import Role, registry_empty, steady_role
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.metadata.restore import enable_events
 from incorta_provider.steps.cutover.approve import used_approval
-from incorta_provider.steps.cutover.report import make_report, save_report
+from incorta_provider.steps.cutover.report import save_report
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.locking import give_back
 from incorta_provider.steps.point import point_inventory
@@ -31,7 +31,7 @@ def promote(run: CutoverRun) -> Result:
 
     run.perform(StepName.PROMOTE, action)
     plan = run.folder.plan()
-    report = save_report(run, make_report(run, plan, used_approval(run, plan)))
+    report = save_report(run, plan, used_approval(run, plan))
     give_back(run.access, run.target, run.run_id)
     run.note("cutover.done", "done", {name: report[name] for name in ("rpo_seconds", "rto_seconds", "unfenced")})
     return report

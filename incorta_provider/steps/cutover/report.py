@@ -38,7 +38,13 @@ PROMOTED, GIVEN_UP, UNDER_WAY = "promoted", "given up", "under way"
 Results = dict[StepName, dict[str, Any]]
 
 
-def make_report(run: CutoverRun, plan: Plan, approval: Approval | None, outcome: str = PROMOTED) -> Report:
+Lines = tuple[list[LedgerEntry], list[str]]
+"""What a run wrote to the ledger, and what keeps it from being read."""
+
+
+def make_report(
+    run: CutoverRun, plan: Plan, approval: Approval | None, outcome: str = PROMOTED, *, lines: Lines | None = None
+) -> Report:
     """Put the report together from the frozen plan, the approval and the recorded results.
 
     A cutover with a final sync behind the last write lost nothing. Of another one the loss counts to the end of the
@@ -46,11 +52,12 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval | None, outcome:
     objective was met is not known.
 
     :param approval: the one that the fence used; None before the fence.
+    :param lines: of the ledger, where they were read already.
     """
     results: Results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     past = newest_runs(kept_reports(run.target.catalog.root), run_id=run.run_id, before=plan.requested_at)
     since = approval.approved_at if approval else plan.requested_at
-    entries, unread = ledger_lines(run)
+    entries, unread = lines or ledger_lines(run)
     return Report(
         outcome=outcome,
         group=plan.group,
@@ -79,16 +86,18 @@ def make_report(run: CutoverRun, plan: Plan, approval: Approval | None, outcome:
     )
 
 
-def save_report(run: CutoverRun, report: Report) -> dict[str, Any]:
-    """Keep the report as JSON and as a page, and return what the JSON holds."""
+def save_report(run: CutoverRun, plan: Plan, approval: Approval) -> dict[str, Any]:
+    """Make the report of a promotion, keep it as JSON and as a page, and return what the JSON holds."""
+    lines = ledger_lines(run)
+    report = make_report(run, plan, approval, lines=lines)
     document = report.model_dump(mode="json")
-    run.folder.save_page(report_page(report, ledger_lines(run)[0]))
+    run.folder.save_page(report_page(report, lines[0]))
     run.folder.save_report(document)
     return document
 
 
-def ledger_lines(run: CutoverRun) -> tuple[list[LedgerEntry], list[str]]:
-    """Return what the run wrote to the ledger, and what keeps it from being read: that holds up no report."""
+def ledger_lines(run: CutoverRun) -> Lines:
+    """Return what the run wrote to the ledger; one that cannot be read holds up no report."""
     try:
         return [entry for entry in run.target.ledger.entries() if entry.run_id == run.run_id], []
     except DrError as error:

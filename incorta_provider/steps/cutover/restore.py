@@ -41,15 +41,9 @@ def restore(run: CutoverRun) -> Result:
         point = run.point()
         mapping = run.access.config.metadata.mapping
         inventory = carried(run.target.database, point_inventory(catalog, point), mapping)
+        restored = {"tables": point.tables, "rows": point.rows, "equal": True}
         if plan.mode.is_cutover and _is_replica(run, inventory):
-            unfenced = unfence_target(run)
-            return {
-                "tables": point.tables,
-                "rows": point.rows,
-                "equal": True,
-                "way": REPLICA,
-                "target_unfenced": unfenced,
-            }
+            return {**restored, "way": REPLICA, "target_unfenced": unfence_target(run)}
         differences = replace_schema(
             run.target.database,
             catalog.dump_path(point.id),
@@ -67,9 +61,7 @@ def restore(run: CutoverRun) -> Result:
             )
         switch = read_switch(run.folder.schema_switch)
         return {
-            "tables": point.tables,
-            "rows": point.rows,
-            "equal": True,
+            **restored,
             "window_seconds": switch and switch.window_seconds,
             "previous_schema": switch and switch.previous,
             "target_unfenced": unfence_target(run),

@@ -13,6 +13,7 @@ import pytest
 
 from incorta_provider.dr.inventory import definers
 from incorta_provider.dr.metadata_rules import MetadataRules
+from incorta_provider.dr.sql_security import runs_as_invoker
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.prove import prove, read_inventory
@@ -21,6 +22,7 @@ from incorta_provider.metadata.readiness.from_inventory import schema_of
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
 from incorta_provider.metadata.readiness.reader import ask_server
 from incorta_provider.metadata.readiness.schema_reader import ask_schema
+from incorta_provider.metadata.restore import replace_schema
 from incorta_provider.metadata.tls import Mode, Tls
 
 pytestmark = pytest.mark.lab
@@ -281,3 +283,32 @@ def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr
     }
     assert blockers(restore_findings(dr.endpoint, inventory, NOW)) == []
     assert prove(dr.endpoint, folder / "metadata.sql.zst", folder / "inventory.json", scratch_key="definers") == []
+
+
+def test_what_runs_with_the_rights_of_who_uses_it_needs_no_definer_there(nasty: Any, dr: Any, folder: Path) -> None:
+    schema = nasty.endpoint.schema.replace("_", r"\_")
+    rules = {"gone@%": "invoker"}
+    nasty.run(
+        "CREATE USER 'gone'@'%'",
+        f"GRANT ALL ON `{schema}`.* TO 'gone'@'%'",
+        "CREATE OR REPLACE DEFINER = 'gone'@'%' VIEW b_first AS SELECT id, 'x' AS loud FROM parent",
+        "CREATE DEFINER = 'gone'@'%' PROCEDURE left_over(/* ) */ a INT) COMMENT 'c' SELECT 'DEFINER=`gone`@`%`', a",
+        "CREATE DEFINER = 'gone'@'%' FUNCTION left_too(a INT) RETURNS INT DETERMINISTIC RETURN a + 1",
+        "CREATE DEFINER = 'gone'@'%' TRIGGER left_trigger BEFORE INSERT ON no_key FOR EACH ROW SET NEW.a = NEW.a + 0",
+    )
+    try:
+        (found,) = blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, MetadataRules(definers=rules)))
+        assert "no account 'gone'@'%', the definer of trigger `left_trigger`: " in found.reason
+        nasty.run("DROP TRIGGER left_trigger")
+        assert blockers(pair_findings(nasty.endpoint, dr.endpoint, NOW, MetadataRules(definers=rules))) == []
+        report = dump(nasty.endpoint, folder, definers=rules)
+    finally:
+        nasty.run("DROP USER 'gone'@'%'")
+    inventory = read_inventory(folder / "inventory.json")
+    invokers = {title for title, code in inventory.code() if runs_as_invoker(code.definition)}
+    assert invokers == {"view `b_first`", "procedure `left_over`", "function `left_too`", "view `odd view ``1`"}
+    assert blockers(restore_findings(dr.endpoint, inventory, NOW)) == []
+    arguments = (dr.endpoint, folder / "metadata.sql.zst", inventory, folder / "switch")
+    assert replace_schema(*arguments, sha256=report.sha256) == []
+    assert dr.run("SELECT COUNT(*) > 0, left_too(1) FROM b_first") == ((1, 2),)
+    assert dr.run("CALL left_over(7)") == (("DEFINER=`gone`@`%`", 7),)

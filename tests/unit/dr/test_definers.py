@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incorta_provider.dr.definers import definer_of, parse_account, printed, replace_account, replace_definer
+from incorta_provider.dr.definers import (
+    definer_of,
+    parse_account,
+    printed,
+    replace_account,
+    replace_definer,
+    with_account,
+)
 
 accounts = st.tuples(st.text(min_size=1), st.text())
 ROUTINE = "CREATE DEFINER=`app`@`%` PROCEDURE `p`()\nSELECT 'DEFINER=`app`@`%`'"
@@ -25,11 +32,26 @@ def test_what_is_printed_is_read_again(account: tuple[str, str]) -> None:
         ({"*": "incorta@%"}, "`incorta`@`%`"),
         ({"*": "incorta@%", "app@%": "kept@%"}, "`kept`@`%`"),
         ({"app@%": "odd`name@%"}, "`odd``name`@`%`"),
+        ({"app@%": "invoker"}, "`app`@`%`"),
+        ({"app@%": "incorta@%, invoker"}, "`incorta`@`%`"),
     ],
 )
 def test_only_the_objects_own_definer_is_replaced(rules: dict[str, str], expected: str) -> None:
-    assert replace_definer(ROUTINE, rules) == ROUTINE.replace("`app`@`%`", expected, 1)
+    assert with_account(ROUTINE, rules) == ROUTINE.replace("`app`@`%`", expected, 1)
     assert replace_account("`app`@`%`", rules) == expected
+
+
+@pytest.mark.parametrize("kind", ["TRIGGER `t` BEFORE INSERT ON `x`", "EVENT `e` ON SCHEDULE EVERY 1 DAY"])
+def test_what_always_runs_as_its_definer_is_left_by_a_rule_that_says_invoker(kind: str) -> None:
+    definition = f"CREATE DEFINER=`app`@`%` {kind} DO SELECT 'SQL SECURITY DEFINER VIEW '"
+    assert replace_definer(definition, {"*": "invoker"}) == definition
+    assert replace_definer(definition, {"*": "x@%, invoker"}) == definition.replace("`app`", "`x`")
+
+
+def test_a_view_keeps_its_account_and_runs_as_who_uses_it() -> None:
+    view = "CREATE ALGORITHM=UNDEFINED DEFINER=`app`@`%` SQL SECURITY DEFINER VIEW `v` AS select 1 AS `1`"
+    assert replace_definer(view, {"app@%": "invoker"}) == view.replace("SECURITY DEFINER", "SECURITY INVOKER")
+    assert replace_definer(view, {"app@%": "app@%"}) == view
 
 
 def test_a_role_is_named_without_a_host() -> None:

@@ -378,6 +378,8 @@ def test_an_account_that_takes_a_definers_place_must_be_one(document: Fresh) -> 
     made = document()
     group_of(made)["metadata"]["definers"] = {"app@%": "incorta@%", "*": "@%"}
     assert "'@%' is no account: write user@host" in refusal(made)
+    group_of(made)["metadata"]["definers"]["*"] = "@%, invoker"
+    assert "is no account: write user@host" in refusal(made)
     group_of(made)["metadata"]["definers"]["*"] = "incorta@%"
     assert Topology.model_validate(made).groups["acme"].metadata.definers["*"] == "incorta@%"
 
