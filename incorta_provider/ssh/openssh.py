@@ -1,4 +1,4 @@
-"""The options with which the OpenSSH client logs in for rsync: a file of our own, and none of the account's.
+"""The options with which the OpenSSH client logs in for copies: a file of our own, and none of the account's.
 
 Nothing is asked, nothing is learned, and only the pinned host keys and the one key are used. The standard library is
 all that this module needs, for it is used at nodes too.
@@ -9,6 +9,7 @@ all that this module needs, for it is used at nodes too.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def write_options(folder: Path, login: Login) -> Path:
         "HostName": _plain(login.host, login),
         "Port": str(login.port),
         "User": _plain(login.login, login),
-        "IdentityFile": _quoted(login.key_file, login),
-        "UserKnownHostsFile": _quoted(str(known_hosts), login),
+        "IdentityFile": _quoted(login.key_file, login.place),
+        "UserKnownHostsFile": _quoted(str(known_hosts), login.place),
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
@@ -78,11 +79,24 @@ def write_options(folder: Path, login: Login) -> Path:
         "ServerAliveCountMax": str(_ALIVE_COUNT),
         "LogLevel": "ERROR",
     }
-    path = folder / "options"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"Host {ALIAS}\n" + "".join(f"  {key} {value}\n" for key, value in options.items()))
-    return path
+    return _written(folder, options)
+
+
+def write_shared_options(folder: Path, socket: Path) -> Path:
+    """Write the file with the options that use a login which is there already, and never log in.
+
+    :param folder: private to this account.
+    :param socket: of the client that is logged in.
+    """
+    options = {
+        "ControlMaster": "no",
+        "ControlPath": _quoted(str(socket), "the folder for temporary files"),
+        "ProxyCommand": "false",  # where the login is gone, so is the way
+        "BatchMode": "yes",
+        "RequestTTY": "no",
+        "LogLevel": "ERROR",
+    }
+    return _written(folder, options)
 
 
 def remote_shell(options: Path) -> str:
@@ -92,6 +106,14 @@ def remote_shell(options: Path) -> str:
     return f'ssh -F "{options}"'
 
 
+def _written(folder: Path, options: Mapping[str, str]) -> Path:
+    path = folder / "options"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"Host {ALIAS}\n" + "".join(f"  {key} {value}\n" for key, value in options.items()))
+    return path
+
+
 def _plain(value: str, login: Login) -> str:
     """Refuse what ssh_config(5) would take for more than one word, or for another line."""
     if not value or not value.isprintable() or set(value) & set(" \"'\\%#="):
@@ -99,9 +121,9 @@ def _plain(value: str, login: Login) -> str:
     return value
 
 
-def _quoted(value: str, login: Login) -> str:
+def _quoted(value: str, where: str) -> str:
     if not value.isprintable() or set(value) & set('"\\$'):
-        raise _unwritable(value, login.place)
+        raise _unwritable(value, where)
     return '"' + value.replace("%", "%%") + '"'
 
 

@@ -61,6 +61,7 @@ class Relay:
 
     :ivar port: where it listens.
     :ivar moved: how many bytes went in, both ways together.
+    :ivar accepted: how many connections there were.
     """
 
     def __init__(self, target: int, line: Line = _AT_ONCE) -> None:
@@ -71,7 +72,7 @@ class Relay:
         self._stopped = self._cut = self._ended = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.port: int = self._listener.getsockname()[1]
-        self.moved = 0
+        self.moved = self.accepted = 0
 
     def __enter__(self) -> Relay:
         self._thread.start()
@@ -131,6 +132,7 @@ class Relay:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             end.setblocking(False)
+        self.accepted += 1
         self._flows += [_Flow(client, server), _Flow(server, client)]
 
     def _take(self, flow: _Flow) -> None:

@@ -13,6 +13,7 @@ threads and helper processes of one copy together stay below it. Chunks of 64 KB
 copy it does nothing and costs nothing, so tests and other callers need no set-up.
 
 * Call it once for each byte that crosses the wire or the disk, from any thread, also from those of a library.
+* Who starts threads hands its throttle to them, see :func:`inherited`.
 * What moves bytes by a program of its own asks :func:`share` for its ``--bwlimit`` before each batch, and calls
   ``moved(size, wait=False)`` as the program tells its progress, or at the end of the batch.
 * What waits on purpose for longer than a few seconds calls :func:`alive`, or the watchdog takes it for hanging.
@@ -110,6 +111,12 @@ def moved(size: int, *, wait: bool = True) -> None:
     """Count ``size`` bytes of the copy that this is a part of; and wait, unless told not to, for the limit."""
     if (throttle := _thread.throttle or _current) is not None:
         throttle.moved(size, wait=wait)
+
+
+def inherited() -> Callable[[], None]:
+    """Return what makes the throttle of this thread that of another, which calls it."""
+    throttle = _thread.throttle or _current
+    return (lambda: None) if throttle is None else throttle.mine
 
 
 def alive() -> None:

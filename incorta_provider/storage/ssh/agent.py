@@ -21,7 +21,7 @@ from typing import Any
 
 from incorta_provider.exceptions import DrError
 from incorta_provider.storage.local_copy import write_all
-from incorta_provider.storage.ssh.agent_vault import VAULT_WORK
+from incorta_provider.storage.ssh.agent_vault import VAULT_WORK, end_lines
 from incorta_provider.storage.ssh.agent_work import SOURCE_WORK
 from incorta_provider.storage.ssh.fence import run_fenced
 from incorta_provider.storage.ssh.wire import Message, WireError, encode, receive
@@ -86,7 +86,10 @@ class Agent:
         except (OSError, WireError):
             pass
         finally:
-            os._exit(0)  # the kernel ends the children: see run_fenced
+            try:
+                end_lines()
+            finally:
+                os._exit(0)  # the kernel ends the children: see run_fenced
 
     def _read(self, size: int) -> bytes:
         parts = []

@@ -10,17 +10,18 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from incorta_provider.dr.manifest import parent_of
 from incorta_provider.ssh.openssh import Login, write_options
-from incorta_provider.ssh.private_folder import private_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.local_volume import LocalVolume
-from incorta_provider.storage.ssh import marker, rsync
+from incorta_provider.storage.ssh import marker, pieces, rsync
 from incorta_provider.storage.ssh.fence import inside, take_over
+from incorta_provider.storage.ssh.lines import Lines
 from incorta_provider.storage.ssh.received import adopt
 from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command
 from incorta_provider.storage.ssh.steps import unpack_steps
@@ -87,18 +88,45 @@ def _others(fence: bytes, prefix: bytes) -> list[bytes]:
 
 def pull(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Bring files from another node with a key of this one."""
-    login = Login(**{**head["login"], "host_keys": tuple(head["login"]["host_keys"])})
+    places = _bytes(head, "source"), _bytes(head, "incoming")
+    manner = Manner(Handling(head["handling"]), head["rate"])
     try:
-        with private_folder() as folder, inside(head["fence"], head["token"]) as fence:
+        with inside(head["fence"], head["token"]) as fence, _lines_to(head["login"]).line() as line:
             os.set_inheritable(fence, True)
-            places = _bytes(head, "source"), _bytes(head, "incoming")
-            command = pull_command(
-                write_options(folder, login), *places, Manner(Handling(head["handling"]), head["rate"])
-            )
-            ended = yield from _moved(rsync.start(command, unpack_paths(body), (fence,)))
+            command = pull_command(line.options, *places, manner)
+            ended = line.refusal or line.judged((yield from _moved(rsync.start(command, unpack_paths(body), (fence,)))))
     except OSError as error:
         raise target_fault(error, head["incoming"]) from None
     yield Message({"status": ended.status, "complaint": ended.complaint})
+
+
+def pull_piece(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Bring a piece of one file from another node."""
+    (path,) = unpack_paths(body)
+    piece = pieces.Piece(path, head["begin"], head["size"])
+    places = _bytes(head, "source"), _bytes(head, "incoming")
+    try:
+        with inside(head["fence"], head["token"]), _lines_to(head["login"]).line() as line:
+            running = pieces.pull_piece(line.options, head["python"], *places, piece)
+            ended = line.refusal or line.judged((yield from _moved(pieces.paced(running, head["rate"]))))
+    except OSError as error:
+        raise target_fault(error, head["incoming"]) from None
+    yield Message({"status": ended.status, "complaint": ended.complaint})
+
+
+def _lines_to(told: dict[str, Any]) -> Lines:
+    """Return the lines to another node; an agent does one thing at a time, so there is one."""
+    login = Login(**{**told, "host_keys": tuple(told["host_keys"])})
+    return _LINES.setdefault(login, Lines(partial(write_options, login=login)))
+
+
+_LINES: dict[Login, Lines] = {}
+
+
+def end_lines() -> None:
+    """Log out from other nodes."""
+    for lines in _LINES.values():
+        lines.close()
 
 
 def _moved(running: Generator[int, None, rsync.Ended]) -> Generator[Message, None, rsync.Ended]:
@@ -218,6 +246,7 @@ VAULT_WORK = {
     "owner": owner,
     "prepare": prepare,
     "pull": pull,
+    "pull_piece": pull_piece,
     "take_in": take_in,
     "live_root": live_root,
     "make_live_root": make_live_root,

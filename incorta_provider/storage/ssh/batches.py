@@ -1,6 +1,6 @@
-"""Bring one batch of files with rsync, and prove each of them.
+"""Bring one batch of files, and prove each of them: with rsync, and long ones in pieces.
 
-Facts at the source, rsync, facts again, and then what arrived is read at the target: a file whose facts changed, or
+Facts at the source, bytes, facts again, and then what arrived is read at the target: a file whose facts changed, or
 whose bytes are not as many as they said, is tried again. What no try brought is unsettled, or gone, or it may not be
 read, which is found by trying to.
 """
@@ -19,6 +19,8 @@ from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.facts import Facts, State
+from incorta_provider.storage.ssh.long_files import LongFiles, PieceCarrier
+from incorta_provider.storage.ssh.pieces import LONG_BYTES
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.work_pool import Batch, Limits
@@ -47,8 +49,8 @@ class Source(Protocol):
         """Refuse files that may not be read."""
 
 
-class Carrier(Protocol):
-    """What runs rsync, and takes in what it brought."""
+class Carrier(PieceCarrier, Protocol):
+    """What runs rsync or brings pieces, and takes in what came."""
 
     place: str
 
@@ -73,6 +75,7 @@ class BatchCopier:
         self._lines = threading.Semaphore(streams)
         self._source = source
         self._carrier = carrier
+        self._long = LongFiles(carrier, self._lines, streams)
 
     def __call__(self, batch: Batch) -> list[Entry | Missed]:
         """Copy a batch of files and return what came of each."""
@@ -103,18 +106,27 @@ class BatchCopier:
         for handling in (Handling.FAST, Handling.SPARSE):
             has_holes = handling is Handling.SPARSE
             found = [path for path in paths if before[path].is_to_be_brought(has_holes=has_holes)]
-            copied |= self._bring(found, before, handling) if found else {}
+            long = [] if has_holes else [path for path in found if before[path].size >= LONG_BYTES]
+            for path in long:
+                copied |= self._taken_in([path], before, *self._long.bring(path, before[path]))
+            if rest := [path for path in found if path not in long]:
+                copied |= self._taken_in(rest, before, *self._bring(rest, handling))
         return [
             copied.get(path) or (Missed.VANISHED if before[path].state == State.GONE else Missed.UNSETTLED)
             for path in paths
         ]
 
-    def _bring(self, paths: Sequence[bytes], before: dict[bytes, Facts], handling: Handling) -> dict[bytes, Entry]:
-        """Return what arrived whole and did not change meanwhile."""
+    def _bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, rsync.Ended]:
         with self._lines:
             incoming, ended = self._carrier.bring(paths, handling)
             if ended.status == rsync.PARTIAL and handling is Handling.FAST:
                 incoming, ended = self._carrier.bring(paths, Handling.CAREFUL)
+        return incoming, ended
+
+    def _taken_in(
+        self, paths: Sequence[bytes], before: dict[bytes, Facts], incoming: bytes, ended: rsync.Ended
+    ) -> dict[bytes, Entry]:
+        """Return what arrived whole and did not change meanwhile."""
         rsync.ensure_ended_well(ended, self._carrier.place)
         after = dict(zip(paths, self._source.facts(paths, rest=False), strict=True))
         settled = [_entry(path, before[path]) for path in paths if before[path].is_same_file(after[path])]

@@ -7,16 +7,19 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError
-from incorta_provider.ssh.private_folder import private_folder
+from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved, share
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh.client import login_at, write_client_options
+from incorta_provider.storage.ssh.lines import Lines
+from incorta_provider.storage.ssh.pieces import Piece, pull_piece, push_piece
 from incorta_provider.storage.ssh.received import adopt
-from incorta_provider.storage.ssh.rsync import Ended, run
+from incorta_provider.storage.ssh.rsync import Ended, finish, run
 from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command, push_command
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
@@ -47,23 +50,42 @@ class PullHere:
         self._source = source
         self._area = os.fsencode(workspace.files)
         self._folders = _Numbered(os.fsencode(workspace.partial), source.node.name)
+        self._lines = Lines(partial(write_client_options, source.info))
 
     def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end."""
         incoming = self._folders.next()
         remove_tree(incoming)
         make_folders(incoming)
-        with private_folder() as folder:
-            options = write_client_options(self._source.info, folder)
-            manner = Manner(handling, share(self._source.node.streams))
-            return incoming, run(pull_command(options, self._source.root, incoming, manner), paths, _moved)
+        manner = Manner(handling, share(self._source.node.streams))
+        with self._lines.line() as line:
+            command = pull_command(line.options, self._source.root, incoming, manner)
+            return incoming, line.refusal or line.judged(run(command, paths, _moved))
+
+    def new_folder(self) -> bytes:
+        """Return a folder for pieces, below that of the workspace."""
+        return self._folders.next()
+
+    def bring_piece(self, incoming: bytes, piece: Piece) -> Ended:
+        """Bring one piece of a file to its place in the folder."""
+        with self._lines.line() as line:
+            python = self._source.node.python
+            bringing = pull_piece(line.options, python, self._source.root, incoming, piece)
+            try:
+                return line.refusal or line.judged(finish(bringing, moved))
+            except OSError as error:
+                raise target_fault(error, os.fsdecode(incoming)) from None
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
         """Take files into the workspace."""
         try:
             return adopt(incoming, self._area, entries)
         finally:
-            remove_tree(incoming)
+            self.drop(incoming)
+
+    def drop(self, incoming: bytes) -> None:
+        """Remove a folder that was brought to."""
+        remove_tree(incoming)
 
 
 class _IntoVault:
@@ -80,6 +102,14 @@ class _IntoVault:
         self._fence = volume.fence(name)
         self._program = volume.take_over(name, group if alone else "").head
         self._folders = _Numbered(volume.incoming(name), volume.node.name)
+
+    def new_folder(self) -> bytes:
+        """Return a folder for pieces, in the vault."""
+        return self._folders.next()
+
+    def drop(self, incoming: bytes) -> None:
+        """Remove a folder that was brought to."""
+        self.take_in(incoming, [])
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
         """Take files into the area."""
@@ -101,8 +131,10 @@ class PushThere(_IntoVault):
         super().__init__(volume, area, alone=alone)
         self.place = volume.label
         self._root = root
-        fenced = [self._program["python"], "-I", self._program["program"], "fenced", self._fence.hex()]
-        self._server = shlex.join([*fenced, volume.node.token, "rsync"])
+        program, token = self._program, volume.node.token
+        self._fenced = [program["python"], "-I", program["program"], "fenced", self._fence.hex(), token]
+        self._server = shlex.join([*self._fenced, "rsync"])
+        self._lines = Lines(partial(write_client_options, volume.info))
 
     def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end."""
@@ -111,10 +143,17 @@ class PushThere(_IntoVault):
     def bring_from(self, root: bytes, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end, from another folder."""
         incoming = self._folders.next()
-        with private_folder() as folder:
-            options = write_client_options(self._volume.info, folder)
-            manner = Manner(handling, share(self._volume.node.streams))
-            return incoming, run(push_command(options, root, incoming, manner, self._server), paths, _moved)
+        manner = Manner(handling, share(self._volume.node.streams))
+        with self._lines.line() as line:
+            command = push_command(line.options, root, incoming, manner, self._server)
+            return incoming, line.refusal or line.judged(run(command, paths, _moved))
+
+    def bring_piece(self, incoming: bytes, piece: Piece) -> Ended:
+        """Send one piece of a file to its place in the folder."""
+        with self._lines.line() as line:
+            python = self._program["python"]
+            sending = push_piece(line.options, python, self._fenced, self._root, incoming, piece)
+            return line.refusal or line.judged(finish(sending, moved))
 
 
 class PullThere(_IntoVault):
@@ -132,18 +171,26 @@ class PullThere(_IntoVault):
                 "its public key in authorized_keys at the source's node.",
             )
         self._source = to_text(source.root)
+        self._python = source.node.python
         self._login = asdict(login_at(source.info, key))
 
     def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync at the node to its end."""
         incoming = self._folders.next()
+        return incoming, self._pulled("pull", pack_paths(paths), incoming, handling=handling)
+
+    def bring_piece(self, incoming: bytes, piece: Piece) -> Ended:
+        """Have the node bring one piece of a file to its place in the folder."""
+        part = {"begin": piece.begin, "size": piece.size, "python": self._python}
+        return self._pulled("pull_piece", pack_paths([piece.path]), incoming, **part)
+
+    def _pulled(self, do: str, body: bytes, incoming: bytes, **head: Any) -> Ended:
         rate = share(self._volume.node.streams)
-        head = {"source": self._source, "login": self._login, "handling": handling, "rate": rate}
-        for part in self._ask("pull", pack_paths(paths), incoming, **head):
+        for part in self._ask(do, body, incoming, source=self._source, login=self._login, rate=rate, **head):
             if "moved" in part.head:
                 _moved(part.head["moved"])
-        return incoming, Ended(part.head["status"], part.head["complaint"])
+        return Ended(part.head["status"], part.head["complaint"])
 
 
 def _moved(size: int) -> None:
-    moved(size, wait=False)  # rsync keeps to its share of the limit by itself
+    moved(size, wait=False)  # what runs there keeps to its share of the limit by itself

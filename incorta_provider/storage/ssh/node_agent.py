@@ -124,6 +124,7 @@ class Node:
     """The agents at one node; for many threads.
 
     :ivar name: of this process, unlike that of any other on any worker.
+    :ivar python: what Python is called there.
     :ivar token: the same for people to read; names it at fences, see :mod:`incorta_provider.storage.ssh.fence`.
     """
 
@@ -132,7 +133,8 @@ class Node:
         self.label = f"ssh://{info.conn_id}"
         self.name = uuid.uuid4().hex
         self.token = f"{socket.gethostname()[:60]}:{os.getpid()}:{self.name}"
-        self._starter = Starter(str(info.extra.get("python") or "python3"))
+        self.python = str(info.extra.get("python") or "python3")
+        self._starter = Starter(self.python)
         self._lock = threading.Lock()
         self._short = threading.Lock()
         self._idle: list[_Agent] = []

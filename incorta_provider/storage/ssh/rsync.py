@@ -12,13 +12,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from incorta_provider.exceptions import ConfigurationError, DrError, PreconditionError, TransientError
+from incorta_provider.ssh.lifeline import dying_with_us
 from incorta_provider.storage.ssh.openssh_faults import login_fault
 
 FLAGS = (
@@ -37,7 +37,7 @@ rsync whose connection is dead ends."""
 _MAX_COMPLAINT = 2000
 _INSTALL = "Install rsync 3.1 or newer at both ends."
 PARTIAL = 23
-_PER_FILE = frozenset({0, PARTIAL, 24})
+PER_FILE = frozenset({0, PARTIAL, 24})
 """Done; some files were not brought; some vanished. Which ones is found by looking, not by reading messages."""
 
 _NOT_FOUND = 127
@@ -46,13 +46,6 @@ _NO_RSYNC = re.compile(r"rsync: (command )?not found|rsync: No such file|incorta
 
 _ERRNO = re.compile(r"\((\d+)\)(?: at |$)", re.MULTILINE)
 _UNUSABLE: Mapping[int, str] = {1: "its options", 2: "its protocol", 4: "what is asked of it"}
-_DIE_WITH_PARENT = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9);"
-    "os.getppid() == int(sys.argv[1]) or sys.exit(20); os.execvp(sys.argv[2], sys.argv[2:])"
-)
-"""The kernel kills rsync when the process that started it dies."""
-
-
 _PROGRESS = re.compile(rb"(?:^|\r) *([\d,]+) +\d+% ")
 """What ``--info=progress2`` prints, with a return before each: the bytes so far."""
 
@@ -69,7 +62,14 @@ def run(argv: Sequence[str], paths: Sequence[bytes], moved: Callable[[int], obje
 
     :param moved: is told now and then how many bytes have come since it was told last.
     """
-    running = start(argv, paths)
+    return finish(start(argv, paths), moved)
+
+
+def finish(running: Generator[int, None, Ended], moved: Callable[[int], object]) -> Ended:
+    """Go on with what yields how many bytes have come, to its end.
+
+    :param moved: is told each.
+    """
     while True:
         try:
             moved(next(running))
@@ -85,7 +85,7 @@ def start(argv: Sequence[str], paths: Sequence[bytes], keep: Sequence[int] = ())
     """
     if shutil.which(argv[0]) is None:
         return Ended(_NOT_FOUND, f"{argv[0]}: command not found")
-    words = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
+    words = dying_with_us(argv)
     env = {key: value for key, value in os.environ.items() if not key.startswith("RSYNC_")} | {"LC_ALL": "C"}
     with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as complaint:
         names.writelines(b"./" + path + b"\0" for path in paths)  # a name that begins with # would be a comment
@@ -96,8 +96,13 @@ def start(argv: Sequence[str], paths: Sequence[bytes], keep: Sequence[int] = ())
         finally:
             process.kill()
             process.wait()
-        complaint.seek(0)
-        return Ended(process.returncode, complaint.read().decode(errors="replace").strip()[-_MAX_COMPLAINT:])
+        return Ended(process.returncode, complaint_in(complaint))
+
+
+def complaint_in(file: IO[bytes]) -> str:
+    """Return the end of what a program complained."""
+    file.seek(0)
+    return file.read().decode(errors="replace").strip()[-_MAX_COMPLAINT:]
 
 
 def _progress(process: subprocess.Popen[bytes]) -> Iterator[int]:
@@ -118,7 +123,7 @@ def ensure_ended_well(ended: Ended, place: str) -> None:
     :param place: the two ends, for messages.
     :raises TransientError, ConfigurationError, PreconditionError: says what happened and what to do.
     """
-    if ended.status not in _PER_FILE:
+    if ended.status not in PER_FILE:
         raise fault(ended, place)
 
 
@@ -137,7 +142,9 @@ def fault(ended: Ended, place: str) -> DrError:
             where=place,
             fix=_INSTALL,
         )
-    return TransientError(f"rsync ended with status {ended.status}: {told}", where=place, fix="Trying again is safe.")
+    return TransientError(
+        f"the copy ended with status {ended.status}: {told}", where=place, fix="Trying again is safe."
+    )
 
 
 def _known(complaint: str, told: str, place: str) -> DrError | None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.batches import BatchCopier
 from incorta_provider.storage.ssh.facts import Facts, State, ensure_readable, facts_of
+from incorta_provider.storage.ssh.pieces import PIECE_BYTES, Piece, pieces_of
 from incorta_provider.storage.ssh.received import adopt
 from incorta_provider.storage.ssh.rsync import Ended
 from incorta_provider.storage.ssh.rsync_commands import Handling
@@ -44,11 +47,23 @@ class FakeCarrier:
     ends: list[Ended] = field(default_factory=lambda: [Ended(0, "")])
     missing: set[bytes] = field(default_factory=set)
     handlings: list[Handling] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    dropped: list[bytes] = field(default_factory=list)
     place: str = "from there to here"
 
     def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         self.handlings.append(handling)
         return b"/incoming", self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+
+    def new_folder(self) -> bytes:
+        return b"/pieces"
+
+    def bring_piece(self, incoming: bytes, piece: Piece) -> Ended:
+        self.pieces.append(piece)
+        return self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+
+    def drop(self, incoming: bytes) -> None:
+        self.dropped.append(incoming)
 
     def take_in(self, incoming: bytes, entries: Sequence[Entry]) -> list[bytes | None]:
         return [None if entry.path in self.missing else b"d" * 32 for entry in entries]
@@ -120,6 +135,55 @@ def test_a_lost_connection_is_tried_again_as_a_batch() -> None:
 def test_what_fails_each_time_is_told(ended: Ended, missing: set[bytes]) -> None:
     with pytest.raises(TransientError):
         copy(FakeSource([{b"a": HERE}]), FakeCarrier(ends=[ended], missing=missing))
+
+
+# Long files
+
+LONG = HERE._replace(size=2 * PIECE_BYTES + 1)
+PIECES = [Piece(b"a", 0, PIECE_BYTES), Piece(b"a", PIECE_BYTES, PIECE_BYTES), Piece(b"a", 2 * PIECE_BYTES, 1)]
+
+
+def long_copy(answers: list[Facts], carrier: FakeCarrier) -> Entry | Missed:
+    """Copy a long file over one line, so that its pieces come in their order."""
+    source = FakeSource([{b"a": facts} for facts in answers])
+    return BatchCopier(source, carrier, 1)([A._replace(size=LONG.size)])[0]
+
+
+def test_a_long_file_comes_in_pieces() -> None:
+    carrier = FakeCarrier()
+    assert isinstance(long_copy([LONG], carrier), Entry)
+    assert carrier.pieces == PIECES
+    assert carrier.handlings == []
+
+
+def test_only_the_pieces_that_a_cut_took_are_brought_again() -> None:
+    carrier = FakeCarrier(ends=[Ended(0, ""), Ended(255, "lost"), Ended(0, "")])
+    assert isinstance(long_copy([LONG], carrier), Entry)
+    assert [carrier.pieces.count(piece) for piece in PIECES] == [1, 2, 1]
+    assert carrier.dropped == []
+
+
+def test_pieces_of_another_version_are_dropped() -> None:
+    newer = LONG._replace(mtime_ns=NS + 5)
+    carrier = FakeCarrier(ends=[Ended(0, ""), Ended(0, ""), Ended(255, "lost"), Ended(0, "")])
+    assert long_copy([LONG, newer], carrier) == A._replace(size=LONG.size, mtime_ns=NS + 5, sha256=b"d" * 32)
+    assert [carrier.pieces.count(piece) for piece in PIECES] == [2, 2, 2]
+    assert carrier.dropped == [b"/pieces"]
+
+
+def test_a_long_file_with_holes_is_left_to_rsync() -> None:
+    carrier = FakeCarrier()
+    assert isinstance(long_copy([LONG._replace(has_holes=1)], carrier), Entry)
+    assert (carrier.handlings, carrier.pieces) == ([Handling.SPARSE], [])
+
+
+@given(size=st.integers(0, 5 * PIECE_BYTES + 7))
+def test_pieces_make_the_file(size: int) -> None:
+    ends = [0]
+    for piece in pieces_of(b"a", size):
+        assert (piece.begin, 0 < piece.size <= PIECE_BYTES) == (ends[-1], True)
+        ends.append(piece.begin + piece.size)
+    assert ends[-1] == size
 
 
 # What arrived

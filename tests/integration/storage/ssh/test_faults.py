@@ -19,7 +19,7 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Tran
 from incorta_provider.ssh.private_folder import PREFIX, private_folder
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.ssh import node_agent, routes, rsync
+from incorta_provider.storage.ssh import batches, node_agent, pieces, routes, rsync
 from incorta_provider.storage.ssh.carriers import PullHere
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.target import SshTarget
@@ -243,6 +243,32 @@ def test_a_copy_whose_connection_is_cut_begins_again(tmp_path, primary, dr, sour
         assert copied.size == 1_500_000
         assert copied.sha256 == hashlib.sha256((root / "big").read_bytes()).digest()
         assert relay.moved > 2_000_000
+
+
+@pytest.mark.parametrize("way", ["pull", "push", "node to node"])
+def test_a_long_file_goes_on_where_its_connections_were_cut(
+    tmp_path, primary, dr, source, target, workspace, way, monkeypatch
+):
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 100_000)
+    monkeypatch.setattr(batches, "LONG_BYTES", 200_000)
+    root = tmp_path / "source"
+    put(root, {"big": os.urandom(3_000_000)})
+    relayed = dr if way == "push" else primary
+    with Relay(relayed().port, Line(rate=400_000)) as relay:
+        through = relayed(port=relay.port, conn_id="through")
+        if way == "push":
+            target.volume = RemoteVolume(through, target.volume.root, target.volume.vault)
+            copier = routes.folder_to_node(LocalTree(root), target, workspace)
+        elif way == "pull":
+            copier = pull(SshTree(through, bytes(root)), target, workspace)
+        else:
+            copier = routes.node_to_node(SshTree(through, bytes(root)), target, workspace)
+        cutter = threading.Thread(target=cut_behind, args=(relay, 2_000_000))
+        cutter.start()
+        (copied,) = copier(files_of(root))
+        cutter.join()
+        assert copied.sha256 == hashlib.sha256((root / "big").read_bytes()).digest()
+        assert 3_000_000 < relay.moved < 4_400_000
 
 
 def cut_behind(relay, count):

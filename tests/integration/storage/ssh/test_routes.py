@@ -11,8 +11,10 @@ import pytest
 from incorta_provider.dr.manifest import Kind
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.ssh import routes
+from incorta_provider.storage.ssh import batches, pieces, routes
+from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.tree import Missed
+from tests.benchmarks.relay import Relay
 from tests.builders.storage import HOSTILE_NAMES, put, snapshot
 
 pytestmark = pytest.mark.lab
@@ -101,6 +103,27 @@ def test_a_newer_version_takes_the_place_of_an_older_one(root, way):
         b"b/x": b"22",
         b"c": b"22",
     }
+
+
+def test_long_files_come_in_pieces_beside_small_ones(root, way, monkeypatch):
+    copier, staged = way
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 100_000)
+    monkeypatch.setattr(batches, "LONG_BYTES", 200_000)
+    put(root, {"small": b"1", b"long \xff'\n": os.urandom(450_001), "in/long": os.urandom(200_000)})
+    batch = files_of(root)
+    assert [entry._replace(sha256=None) for entry in copier(batch)] == batch
+    there = {path: facts for path, facts in snapshot(staged, times=True).items() if facts[0] == "file"}
+    assert there == {path: facts for path, facts in snapshot(root, times=True).items() if facts[0] == "file"}
+
+
+def test_all_batches_of_a_copy_share_the_logins_of_its_lines(root, source, target, workspace, primary):
+    put(root, {f"{number}": b"1" for number in range(6)})
+    with Relay(primary().port) as relay:
+        tree = SshTree(primary(port=relay.port), bytes(root))
+        copier = routes.node_to_folder(tree, LocalTarget(root, target.catalog), workspace)
+        for entry in files_of(root):
+            assert copier([entry])[0].size == 1
+        assert relay.accepted == 2  # the agent's, and one line
 
 
 def test_sparse_files_stay_sparse(root, way, request):
