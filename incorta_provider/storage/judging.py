@@ -154,6 +154,9 @@ class _Judgement:
                 only = self._pass_over(run[0][0]) if self._immutable else None
             self._take(len(run))
             return only
+        if self._is_new(run):
+            self._new(run)
+            return None
         while run:
             same = self._same_rows(run)
             self._take(same)
@@ -162,6 +165,22 @@ class _Judgement:
                 self._present(row)
             run = run[same + 1 :]
         return None
+
+    def _is_new(self, run: Sequence[Row]) -> bool:
+        """Tell whether a run is of files whose paths nothing knows: nearly all that a first sync lists."""
+        last = run[-1][0]
+        if self._owns_up_to(last) or (self._at < self._base.last and self._base.paths[self._at] <= last):
+            return False
+        return len(run) == sum(row[1] == FILE_CODE for row in run)
+
+    def _new(self, run: Sequence[Row]) -> None:
+        """Have a run of files copied that nothing knows."""
+        counts = self._block.counts
+        counts.listed += len(run)
+        counts.listed_files += len(run)
+        counts.listed_bytes += sum(row[2] for row in run)
+        counts.added += len(run)
+        self._block.findings += [Finding(row[0], -1, Result.GIVEN, None, asked=from_row(row)) for row in run]
 
     def _same_rows(self, run: Sequence[Row]) -> int:
         """Return how many of the first rows of a run are what the base has next."""

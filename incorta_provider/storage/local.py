@@ -126,6 +126,25 @@ class LocalTree:
         yield from Walk(self._names, self._look, begin, end).runs()
         self._ensure_same(before)
 
+    def folder_rows(self, folders: Sequence[bytes]) -> Sequence[Row | None]:
+        """Return the rows of folders; None for what is no folder any more, or is left out."""
+        before = self._expected or self._identity()
+        with self._opened(b"") as root:
+            rows = [self._folder_row(root, path) for path in folders]
+        self._ensure_same(before)
+        return rows
+
+    def children(self, folder: bytes, begin: bytes, end: bytes | None) -> Sequence[Row]:
+        """Return the rows of what is directly in a folder, of the paths in a range."""
+        before = self._expected or self._identity()
+        prefix = folder + b"/" if folder else b""
+        inside = [
+            name for name in self._names(prefix) if begin <= prefix + name and (end is None or prefix + name < end)
+        ]
+        rows = list(self._look(prefix, inside))
+        self._ensure_same(before)
+        return rows
+
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into``, with time and mode, and return what was copied.
 
@@ -184,6 +203,15 @@ class LocalTree:
                 elif (row := self._row(path, facts)) is not None:
                     rows.append(row)
         return rows
+
+    def _folder_row(self, root: int | None, path: bytes) -> Row | None:
+        try:
+            facts = os.stat(path, dir_fd=root, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise source_fault(error, path, self.label) from None
+        return self._row(path, facts) if stat.S_ISDIR(facts.st_mode) else None
 
     def _row(self, path: bytes, facts: os.stat_result) -> Row | None:
         """Return the row of anything; None when it vanished or is left out."""

@@ -161,4 +161,5 @@ def _is_as_recorded(path: bytes, entry: Entry, changed_ns: int | None) -> bool:
         raise
     if not stat.S_ISREG(facts.st_mode) or facts.st_size != entry.size:
         return False
-    return same_mtime(facts.st_mtime_ns, entry.mtime_ns) and changed_ns in (None, facts.st_ctime_ns)
+    same_time = facts.st_mtime_ns == entry.mtime_ns or same_mtime(facts.st_mtime_ns, entry.mtime_ns)
+    return same_time and changed_ns in (None, facts.st_ctime_ns)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from incorta_provider.dr.manifest import CODES, KINDS, Entry
+from incorta_provider.dr.manifest import CODES, KINDS, Entry, entry_of
 from incorta_provider.late import late
 from incorta_provider.storage.arrow_columns import digests, integers, strings
 
@@ -62,4 +62,4 @@ def to_columns(entries: Sequence[Entry]) -> list[pa.Array]:
 def to_entries(rows: pa.Table) -> Iterator[Entry]:
     """Yield the entries that the columns of ``fields()`` hold; other columns are not looked at."""
     path, code, *rest = (rows[name].to_pylist() for name in NAMES)
-    return map(Entry, path, map(KINDS.__getitem__, code), *rest)
+    return map(entry_of, zip(path, map(KINDS.__getitem__, code), *rest, strict=True))

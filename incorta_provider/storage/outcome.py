@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from incorta_provider.dr.diff import Change
 from incorta_provider.storage.cursor import Cursor, Edit, as_edits
-from incorta_provider.storage.delta_file import DeltaWriter, change_between, path_of, read_delta, write_delta
+from incorta_provider.storage.delta_file import (
+    DeltaWriter,
+    change_between,
+    has_changes,
+    path_of,
+    read_delta,
+    write_delta,
+    write_first,
+)
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import edit
 from incorta_provider.storage.staged_index import read_index
@@ -28,7 +36,9 @@ def complete_last(known: Known, files: Pass, workspace: Workspace) -> None:
     """
     write_delta(files.seen, known.base_id, _changes(files), known.base)
     workspace.publish(files.seen, workspace.delta)
-    if known.base is not None and next(read_delta(files.seen), None) is None:
+    if known.base is None:
+        write_first(files.seen, workspace.manifest)
+    elif not has_changes(files.seen):
         workspace.publish(known.base, workspace.manifest)
     else:
         edit(known.base, workspace.manifest, as_results(read_delta(files.seen)))

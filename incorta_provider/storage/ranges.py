@@ -13,16 +13,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, zip_longest
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self, TypeGuard
 
 from incorta_provider.dr.manifest import CODES, Entry, Row
 from incorta_provider.storage.base_rows import BaseRows, SomeRows
 from incorta_provider.storage.cursor import Cursor, as_edits
+from incorta_provider.storage.glimpse import Glimpse
 from incorta_provider.storage.helpers import Helpers
 from incorta_provider.storage.judging import Judge, Listing, judged
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.stretch import Block, Stretch
-from incorta_provider.storage.tree import RangedTree, Rows, Runs, Tree, in_runs, runs_of
+from incorta_provider.storage.tree import GlimpsedTree, RangedTree, Rows, Runs, Tree, in_runs, runs_of
 
 MANY_ROWS = 100_000
 """From so many on, other processes are started: each costs as much as to list some twenty thousand files."""
@@ -94,19 +96,19 @@ class _Search:
 
     def beside_each_other(self, tree: RangedTree, begin: bytes) -> Generator[Found, None, None]:
         """Judge stretches in processes or threads, as it suits the source, from ``begin`` on."""
-        judge: Callable[[Stretch], Block] = Judge(tree, self._immutable)
+        glimpse = Glimpse(tree, self._immutable, self._young) if self._sees_folders(tree) else None
         running: deque[tuple[SomeRows, Stretch, Future[Block]]] = deque()
-        with ExitStack() as stack:
-            if tree.parallel == "processes":
-                judge = stack.enter_context(Helpers(judge, LISTERS))
-            pool = ThreadPoolExecutor(LISTERS)
-            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        with _Judges(tree, self._immutable) as judges:
             for some, stretch in self._stretches(begin, self._cuts(tree, begin)):
-                running.append((some, stretch, pool.submit(judge, stretch)))
+                same = glimpse.unchanged(stretch) if glimpse else None
+                running.append((some, stretch, _done(same) if same else judges.submit(stretch)))
                 if len(running) > LISTERS + 1:
-                    yield from _finished(judge, *running.popleft())
+                    yield from _finished(judges, *running.popleft())
             while running:
-                yield from _finished(judge, *running.popleft())
+                yield from _finished(judges, *running.popleft())
+
+    def _sees_folders(self, tree: RangedTree) -> TypeGuard[GlimpsedTree]:
+        return bool(self._immutable) and isinstance(tree, GlimpsedTree)
 
     def _cuts(self, tree: RangedTree, begin: bytes) -> Sequence[bytes]:
         """Return where to cut: along what is known, so that each part takes about as long; else along folders."""
@@ -128,14 +130,45 @@ class _Search:
             yield rows, Stretch(first, end, rows.columns(), dict(held.before(end)), staged, carry, self._young)
 
 
-def _finished(
-    judge: Callable[[Stretch], Block], rows: SomeRows, stretch: Stretch, future: Future[Block]
-) -> Iterator[Found]:
+class _Judges:
+    """Those who judge stretches beside each other; they begin when the first one is submitted."""
+
+    def __init__(self, tree: RangedTree, immutable: Sequence[str]) -> None:
+        self._in_processes = tree.parallel == "processes"
+        self._judge: Callable[[Stretch], Block] = Judge(tree, immutable)
+        self._pool: ThreadPoolExecutor | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def submit(self, stretch: Stretch) -> Future[Block]:
+        """Have the first block of a stretch judged."""
+        if self._pool is None:
+            if self._in_processes:
+                self._judge = self._stack.enter_context(Helpers(self._judge, LISTERS))
+            self._pool = ThreadPoolExecutor(LISTERS)
+            self._stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)
+        return self._pool.submit(self._judge, stretch)
+
+
+def _done(block: Block) -> Future[Block]:
+    future: Future[Block] = Future()
+    future.set_result(block)
+    return future
+
+
+def _finished(judges: _Judges, rows: SomeRows, stretch: Stretch, future: Future[Block]) -> Iterator[Found]:
     """Yield the blocks of a stretch; nearly always there is one."""
     block = future.result()
     yield Found(rows, block, block.rest or stretch.end)
     while block.rest is not None:
-        block = judge(replace(stretch, begin=block.rest))
+        block = judges.submit(replace(stretch, begin=block.rest)).result()
         yield Found(rows, block, block.rest or stretch.end)
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby, islice, repeat
 from pathlib import Path
 
-from incorta_provider.dr.manifest import Entry, Kind
+from incorta_provider.dr.manifest import Entry, Kind, entry_of
 from incorta_provider.storage.proven import Proven
 
 _AT_ONCE = 512
 _NOTHING = '""'
+_WIDTHS = {8}
+_proven_of: Callable[[Iterable[object]], Proven] = partial(tuple.__new__, Proven)
 
 
 def to_text(path: bytes) -> str:
@@ -92,18 +95,19 @@ def _one_by_one(lines: Iterable[bytes]) -> Iterator[Proven]:
 
 
 def _parsed(lines: list[bytes]) -> list[Proven] | None:
-    """Return what lines say; None when one of them is not whole."""
+    """Return what lines say; None when one of them is not whole.
+
+    Column by column, because a first sync reads some hundred thousand lines, and more than once.
+    """
     try:
         rows = json.loads(b"[%s]" % b",".join(lines))
-        staged = [_staged(*row) for row in rows]
+        if len(rows) != len(lines) or set(map(len, rows)) != _WIDTHS:
+            return None
+        texts, sizes, times, modes, digests, versions, changed_ns, framings = zip(*rows, strict=True)
+        paths = [text.encode("utf-8", "surrogateescape") for text in texts]
+        facts = (repeat(Kind.FILE), sizes, times, modes, map(bytes.fromhex, digests), repeat(None))
+        named = [version.encode("ascii") or None for version in versions]
+        entries = map(entry_of, zip(paths, *facts, named, strict=False))
+        return list(map(_proven_of, zip(entries, changed_ns, framings, strict=True)))
     except (ValueError, TypeError, AttributeError):
         return None
-    return staged if len(staged) == len(lines) else None
-
-
-def _staged(
-    text: str, size: int, mtime_ns: int, mode: int, digest: str, version: str, changed_ns: int, framing: str
-) -> Proven:
-    path, sha256 = text.encode("utf-8", "surrogateescape"), bytes.fromhex(digest)
-    entry = Entry(path, Kind.FILE, size, mtime_ns, mode, sha256, None, version.encode("ascii") or None)
-    return Proven(entry, changed_ns, framing)

@@ -102,6 +102,17 @@ class TreeInRuns(RangedTree, Protocol):
         """Yield what ``rows`` does, in runs."""
 
 
+@runtime_checkable
+class GlimpsedTree(RangedTree, Protocol):
+    """One whose folders can be looked at by themselves, at once."""
+
+    def folder_rows(self, folders: Sequence[bytes]) -> Sequence[Row | None]:
+        """Return what ``rows`` would yield for each folder; None for what is no folder any more, or is left out."""
+
+    def children(self, folder: bytes, begin: bytes, end: bytes | None) -> Sequence[Row]:
+        """Return what ``rows`` would yield for what is directly in a folder, of the paths in a range."""
+
+
 def runs_of(tree: RangedTree, begin: bytes = b"", end: bytes | None = None) -> Runs:
     """Yield a tree's rows in runs."""
     return tree.runs(begin, end) if isinstance(tree, TreeInRuns) else in_runs(tree.rows(begin, end))
