@@ -48,10 +48,8 @@ def prepare_drill(run: DrillRun) -> Result:
 def _take_place(run: DrillRun) -> None:
     """Clean up what another drill left, then write down that the place is ours, before anything is made in it."""
     taken = run.place.taken()
-    if taken is not None and taken.run_id != run.run_id:
+    if taken is None or taken.run_id != run.run_id:
         clean_site(run.access, run.site.name, by=run.actor)
-        taken = None
-    if taken is None:
         folder = local_path(run.target.config.storage)
         ensure_empty(folder)
         _ensure_no_schema(run)

@@ -114,6 +114,16 @@ def test_a_drill_that_took_nothing_leaves_the_place_alone(drilled: Bench, droppe
     assert other.place.taken() is not None
 
 
+def test_a_clean_up_that_was_cut_off_before_its_report_is_finished_and_frees_the_point(drilled: Bench) -> None:
+    run = in_place(drilled, planned_drill(drilled))
+    run.place.give_back()
+    assert run.point().id in points_in_use(drilled.catalog, drilled.clock.now)
+    assert clean_site(drilled.access, "newyork", by="omar") == run.run_id
+    assert run.folder.report() is not None
+    assert points_in_use(drilled.catalog, drilled.clock.now) == {}
+    assert clean_site(drilled.access, "newyork", by="omar") is None
+
+
 def test_a_step_of_a_drill_whose_place_is_another_ones_or_that_was_cleaned_up_is_refused(drilled: Bench) -> None:
     run = planned_drill(drilled)
     in_place(drilled, planned_drill(drilled, "manual__other"))
