@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.report import Report
 from incorta_provider.dr.site import DRILL_PREFIX
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.metadata.errors import translated
@@ -20,9 +21,11 @@ from incorta_provider.metadata.rights import BESIDE_PREFIX
 from incorta_provider.metadata.schema import drop, holding
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.cutover.report import ledger_lines
 from incorta_provider.steps.cutover.run import Result
 from incorta_provider.steps.drill.report import make_report
 from incorta_provider.steps.drill.run import DrillRun, drill_run
+from incorta_provider.steps.report_page import report_page
 from incorta_provider.steps.site_stop import ensure_stopped, stop_site
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.cutover_folder import CutoverFolder
@@ -56,6 +59,7 @@ def clean_drill(run: DrillRun) -> Result:
 
     result = run.perform(StepName.CLEAN_DRILL, action)
     report = make_report(run)
+    run.folder.save_page(report_page(Report.model_validate(report), ledger_lines(run)[0]))
     run.folder.save_report(report)
     run.note("drill.done", "done", {name: report[name] for name in ("outcome", "rto_seconds", "recovery_point")})
     return {**result, "outcome": report["outcome"], "rto_seconds": report["rto_seconds"]}

@@ -165,6 +165,9 @@ def test_the_rto_of_a_cutover_is_forecast_from_airflow_the_stop_and_the_steps(dr
     parts = {"airflow_seconds": 3.0, "fence_seconds": None, "stop_seconds": 4.0, "steps_seconds": 20.0}
     assert report["forecast"] == parts
     assert (report["rto_objective_seconds"], report["rto_met"]) == (900.0, True)
+    page = (run.folder.root / "report.html").read_text()
+    assert "Forecast of a cutover" in page
+    assert "from files in place to verified service" in page
     (line,) = [
         each for each in drill_lines(drilled.access.site("newyork")) if run.run_id in each and "proven, " in each
     ]
