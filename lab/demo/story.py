@@ -50,12 +50,12 @@ def _on_stage(lab: Lab, requester: AirflowClient, approver: AirflowClient, progr
         requester.wait_until_parsed(*DAGS)
         start_workload(lab, progress)
         requester.unpause(replication.DAG_ID)
-        replication.wait_for_points(1, lab, requester, progress)
+        points = replication.wait_for_points(1, lab, requester, progress)
     with progress.chapter(f"Drill at {DR}, while load jobs and replication go on"):
         requester.unpause(drill.DAG_ID)
         drilled = drill.try_out(lab, requester, progress)
     with progress.chapter(f"The next point of {PRIMARY}"):
-        replication.wait_for_points(POINTS, lab, requester, progress)
+        replication.wait_for_points(POINTS, lab, requester, progress, known=points)
     with progress.chapter(f"{PRIMARY} is lost in the middle of a load job"):
         lost = lose_primary(lab, progress)
     with progress.chapter(f"Cutover of {GROUP} to {DR}"):
