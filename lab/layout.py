@@ -61,7 +61,7 @@ _DRILL_OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "analytics": (63, 2),
     "loader": (73, 2),
     "analytics_status": (83, 2),
-    "loader_status": (93, 2),
+    "loader_status": (97, 2),
 }
 """The same of the place for drills, in the site's hundred too."""
 

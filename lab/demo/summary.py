@@ -86,7 +86,7 @@ def _step(step: Mapping[str, Any]) -> str:
 
 def _old_primary(summary: Mapping[str, Any]) -> str:
     reached = "not reached, so not proven stopped" if summary["unfenced"] else "services stopped"
-    return f"{reached}; back again and fenced: {', '.join(summary['fenced_on_return'])}"
+    return f"{reached}; {len(summary['fenced_on_return'])} parts of it fenced when it came back"
 
 
 def _commits(summary: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ def test_the_table_shows_the_same_numbers() -> None:
         "3 at the primary, 2 restored, 1 lost, 0 half",
         "40.5 s of RTO, by the drill before",
         "20261125T020304Z-1c0ffee1: proven",
-        "not proven stopped; back again and fenced: epoch registry, database",
+        "not proven stopped; 2 parts of it fenced when it came back",
         "DOES NOT VERIFY",
         "PROBLEM",
     ):
