@@ -63,7 +63,7 @@ bench-metadata: setup ## dump, proof and switch against the usual tools: BENCH_S
 bench-rpo: setup ## the RPO under load for BENCH_MINUTES (20; small: 3), through Airflow; .bench/rpo.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_rpo.py
 
-bench-cutover: setup ## the RTO of a cutover through Airflow against a shell script: BENCH_ROUNDS; .bench/cutover.json
+bench-cutover: setup ## the RTO of a cutover through Airflow against a shell script and a drill's forecast: BENCH_ROUNDS; .bench/cutover.json
 	@$(BIN)/pytest -m bench tests/benchmarks/test_cutover.py
 
 lint: setup ## style and format

@@ -7,31 +7,22 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
 
-from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.topology import Group
 from incorta_provider.operators.base import topology_path
-from incorta_provider.operators.drill import CleanDrillOperator, DrillStepOperator, RequestDrillOperator
-from incorta_provider.sensors.drill_ready import DrillReadySensor
-from incorta_provider.steps.readiness import Part
+from incorta_provider.operators.drill import CleanDrillOperator, RequestDrillOperator, TakeDrillOperator
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
 Tries the cutover of **{group}** out beside the live replica, then takes everything away again. Replication goes on.
 
 1. *request* checks the point and the place for drills, and freezes the plan.
-2. *prepare_drill* brings the point's files to a folder of their own; *restore_metadata* makes a scratch schema;
-   *rewrite_metadata* switches off what must not run in a copy; *compare* reads every file.
-3. Incorta starts on it in a cutover's order; *verify_service* logs in and marks the point as proven.
-4. *clean_drill* stops it, drops the schema, removes the files and writes the report: also after a failure.
+2. *take_steps* brings the point's files to a folder of their own, makes a scratch schema, switches off what must not
+   run in a copy, reads every file, starts Incorta on it in a cutover's order, logs in, and marks the point as proven.
+3. *clean_drill* stops it, drops the schema, removes the files and writes the report, with the RTO to expect of a
+   cutover: also after a failure.
 
 If Airflow dies before that: `incorta-dr drill clean --group {group} --site SITE`; the next drill does it, too.
 """
-STARTS = {
-    StepName.START_NODES: Part.NODES,
-    StepName.START_CMC: Part.CMC,
-    StepName.START_LOADER: Part.LOADER,
-    StepName.START_ANALYTICS: Part.ANALYTICS,
-}
 
 
 def drill_params(sites: list[str]) -> dict[str, Param]:
@@ -55,9 +46,6 @@ def drill_dag(name: str, sites: list[str]) -> DAG:
     """
     site = {"group": name, "site": "{{ params.site }}"}
 
-    def step(name: StepName) -> DrillStepOperator:
-        return DrillStepOperator(task_id=name.value, step=name.value, **site)
-
     with DAG(
         dag_id=f"incorta_dr_drill__{name}",
         description=f"Disaster recovery drill of {name}: tries a recovery point out, and moves nothing",
@@ -75,24 +63,10 @@ def drill_dag(name: str, sites: list[str]) -> DAG:
             reason="{{ params.reason }}",
             **site,
         )
-        cleaned = CleanDrillOperator(task_id=StepName.CLEAN_DRILL.value, **site)
-        starts = [
-            task
-            for start, part in STARTS.items()
-            for task in (
-                step(start),
-                DrillReadySensor(
-                    task_id=f"{part.value}_ready", part=part.value, group=name, target="{{ params.site }}"
-                ),
-            )
-        ]
+        cleaned = CleanDrillOperator(task_id="clean_drill", **site)
         chain(
             requested,
-            step(StepName.PREPARE_DRILL),
-            step(StepName.RESTORE),
-            [step(StepName.REWRITE), step(StepName.COMPARE)],
-            *starts,
-            step(StepName.VERIFY),
+            TakeDrillOperator(task_id="take_steps", **site),
             cleaned.as_teardown(setups=requested, on_failure_fail_dagrun=True),
         )
     return dag

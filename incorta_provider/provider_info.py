@@ -41,7 +41,6 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _modules(
             "sensors.cmc",
-            "sensors.drill_ready",
             "sensors.incorta_node",
             "sensors.incorta_service",
             "sensors.site_ready",

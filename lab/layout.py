@@ -8,6 +8,7 @@ Raises :class:`ValueError` for a site, a node or a port that the lab does not ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -54,15 +55,15 @@ _OFFSETS: dict[SiteKind, tuple[int, int]] = {
 }
 """First offset in the site's hundred, and how many members the kind has."""
 
-_DRILL_OFFSETS: dict[SiteKind, int] = {
-    "agent": 44,
-    "analytics": 45,
-    "loader": 46,
-    "analytics_status": 47,
-    "loader_status": 48,
-    "cmc": 49,
+_DRILL_OFFSETS: dict[SiteKind, tuple[int, int]] = {
+    "cmc": (4, 1),
+    "agent": (53, 2),
+    "analytics": (63, 2),
+    "loader": (73, 2),
+    "analytics_status": (83, 2),
+    "loader_status": (97, 2),
 }
-"""Of the one node of the place for drills, in the site's hundred too."""
+"""The same of the place for drills, in the site's hundred too."""
 
 _LAB_OFFSETS: dict[LabKind, int] = {"airflow": 200, "redis": 201, "s3": 210, "ceph_mon": 211, "ceph_osd": 220}
 _ZONES = {"berlin": ("Europe/Berlin", "+01:00"), "newyork": ("America/New_York", "-05:00")}
@@ -98,10 +99,10 @@ class Lab:
         """Return every port of the lab with what it is for."""
         uses: dict[int, str] = {self.port(kind): kind for kind in _LAB_OFFSETS}
         for site in self.sites:
-            for kind, (_, members) in _OFFSETS.items():
-                for member in range(1, members + 1):
-                    uses[site.port(kind, member)] = f"{kind} {member} of {site.name}"
-            uses |= {site.drill.port(kind): f"{kind} of {site.drill.label}" for kind in _DRILL_OFFSETS}
+            for place, offsets in ((site, _OFFSETS), (site.drill, _DRILL_OFFSETS)):
+                for kind, (_, members) in offsets.items():
+                    for member in range(1, members + 1):
+                        uses[place.port(kind, member)] = f"{kind} {member} of {place.label}"
         return uses
 
     def worker(self, name: str) -> Path:
@@ -202,9 +203,13 @@ class Site:
             raise ValueError(f"no node {number}; there are {NODES}")
         return Node(self, number)
 
+    @property
+    def _offsets(self) -> Mapping[SiteKind, tuple[int, int]]:
+        return _OFFSETS
+
     def port(self, kind: SiteKind, node: int = 1) -> int:
         """Return the port of the ``node``-th member of a kind, counted from 1."""
-        first, members = _OFFSETS[kind]
+        first, members = self._offsets[kind]
         if not 1 <= node <= members:
             raise ValueError(f"{kind} has {members} member(s), not a {node}.")
         return self.lab.base + 100 * SITES.index(self.name) + first + node - 1
@@ -245,7 +250,10 @@ class Site:
 
 
 class DrillSite(Site):
-    """A second Incorta of a site, of one node: its own home, ports, files and schema; the servers are the site's."""
+    """A second Incorta of a site, on the site's machines: its own homes, ports, files and schema.
+
+    It has as many nodes as the site, so that starting it takes as long.
+    """
 
     __slots__ = ()
 
@@ -270,15 +278,9 @@ class DrillSite(Site):
         return self.lab.root / self.name / "drill"
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
-        """Return the one node; its machine is that of the site's first one."""
-        return (Node(self, NODES[0]),)
-
-    def port(self, kind: SiteKind, node: int = 1) -> int:
-        """Return the port of a kind: its own where it runs beside the site's."""
-        if kind in _DRILL_OFFSETS:
-            return self.lab.base + 100 * SITES.index(self.name) + _DRILL_OFFSETS[kind]
-        return Site.port(self, kind, node)
+    def _offsets(self) -> Mapping[SiteKind, tuple[int, int]]:
+        """Its own ports where it runs beside the site's."""
+        return {**_OFFSETS, **_DRILL_OFFSETS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from incorta_provider.dr.forecast import Forecast
+
 PAST_RUNS = 5
 """So many of the newest earlier cutovers and drills say what is usual."""
 
@@ -69,6 +71,7 @@ class PastRun(_Part):
     """An earlier cutover or drill of the same site.
 
     :ivar began_at: when it was approved; a drill, which nobody approves, when it was requested.
+    :ivar forecast_seconds: the RTO that a drill forecast for a cutover; None of a cutover.
     :ivar steps: seconds by step.
     """
 
@@ -77,6 +80,7 @@ class PastRun(_Part):
     recovery_point: str
     began_at: AwareDatetime
     rto_seconds: float
+    forecast_seconds: float | None = None
     steps: dict[str, float]
 
     @property
@@ -95,6 +99,7 @@ class PastRun(_Part):
             recovery_point=report.recovery_point,
             began_at=report.approved_at or report.requested_at,
             rto_seconds=report.rto_seconds,
+            forecast_seconds=report.forecast.seconds if report.forecast else None,
             steps={step.name: step.seconds for step in report.steps},
         )
 
@@ -154,8 +159,9 @@ class Report(_Part):
     :ivar outcome: how it ended, or that it is under way.
     :ivar rpo_seconds: the loss in time, to the end of the fence; None before it.
     :ivar rpo_met: None while it is not known: a source that was never fenced may go on still.
-    :ivar rto_seconds: from the approval to the verified service; None before it.
-    :ivar expected_rto_seconds: the median of the earlier runs, known before this one began.
+    :ivar rto_seconds: from the approval to the verified service, of a drill from its files in place; None before it.
+    :ivar forecast: what a drill says of the RTO of a cutover.
+    :ivar expected_rto_seconds: what was to be expected of this run before it began, see :func:`expected_rto`.
     :ivar past: earlier cutovers and drills, the newest first.
     :ivar exceptions: what a reader must know, one sentence each.
     """
@@ -181,6 +187,7 @@ class Report(_Part):
     rto_seconds: float | None = None
     rto_objective_seconds: float | None = None
     rto_met: bool | None = None
+    forecast: Forecast | None = None
     expected_rto_seconds: float | None = None
     steps: tuple[StepTime, ...] = ()
     failed_tries: tuple[FailedTry, ...] = ()
@@ -248,7 +255,12 @@ def usual_seconds(step: str, past: Sequence[PastRun]) -> float | None:
 
 
 def expected_rto(past: Sequence[PastRun]) -> float | None:
-    """Return the RTO to expect: the median of the earlier runs; None when there is none."""
+    """Return the RTO to expect of a cutover: what the newest drill forecast, or the median of the earlier runs.
+
+    :return: None when there is none.
+    """
+    if (forecast := next((run.forecast_seconds for run in past if run.forecast_seconds is not None), None)) is not None:
+        return forecast
     return round(median(run.rto_seconds for run in past), 3) if past else None
 
 
@@ -258,7 +270,16 @@ def newest_runs(reports: Iterable[Report], *, run_id: str, before: AwareDatetime
     :param run_id: the run that is reported, which is no earlier one.
     :param before: when that run was requested.
     """
-    runs = [run for report in reports if report.run_id != run_id and (run := PastRun.of(report)) is not None]
+    return _newest((report for report in reports if report.run_id != run_id), before)
+
+
+def newest_cutovers(reports: Iterable[Report], *, before: AwareDatetime) -> tuple[PastRun, ...]:
+    """Return the cutovers that were approved before a moment, the newest first."""
+    return _newest((report for report in reports if report.mode != DRILL), before)
+
+
+def _newest(reports: Iterable[Report], before: AwareDatetime) -> tuple[PastRun, ...]:
+    runs = [run for report in reports if (run := PastRun.of(report)) is not None]
     earlier = [run for run in runs if run.began_at < before]
     return tuple(sorted(earlier, key=lambda run: run.began_at, reverse=True)[:PAST_RUNS])
 

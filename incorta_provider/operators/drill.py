@@ -1,4 +1,4 @@
-"""Operators of a drill: request, the steps, and the clean-up that comes whatever became of them."""
+"""Operators of a drill: request, its steps, and the clean-up that comes whatever became of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from incorta_provider.operators.links import CutoverReportLink
 from incorta_provider.steps.drill.actions import ACTIONS
 from incorta_provider.steps.drill.request import drill_request, request_drill
 from incorta_provider.steps.drill.run import DrillRun, drill_run
+from incorta_provider.steps.drill.take import take_drill
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,21 +66,12 @@ class RequestDrillOperator(DrillOperator):
         return {"recovery_point": plan.recovery_point, "plan_sha256": plan.sha256}
 
 
-class DrillStepOperator(DrillOperator):
-    """Take one step of the drill's plan.
-
-    :param step: its name in the plan.
-    """
-
-    default_retries = PATIENT_RETRIES
-
-    def __init__(self, *, step: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.step = step
+class TakeDrillOperator(DrillOperator):
+    """Take every step of the drill's plan up to the verified service, in one process, as a cutover does."""
 
     def work(self, context: Context) -> dict[str, Any]:
-        """Take the step and return its recorded result."""
-        return ACTIONS[StepName(self.step)](self.run_at_site(context))
+        """Take them and return which are done."""
+        return take_drill(self.run_at_site(context))
 
 
 class CleanDrillOperator(DrillOperator):

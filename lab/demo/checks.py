@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from incorta_provider.dr.report import Report
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.cutover_folder import CutoverFolder
 from lab.demo.command_line import incorta_dr
@@ -30,18 +31,24 @@ class Evidence:
         demo does.
     :param verdict: which of the workload's commits the site has.
     :param ledger_ok: whether no line of the ledger was changed, removed or inserted.
+    :param drill: what the drill before the loss of the site recorded.
+    :param fenced: what of the old primary the watcher fenced when it came back.
     """
 
     report: dict[str, Any]
     rpo_seconds: float
     verdict: Verdict
     ledger_ok: bool
+    drill: Report
+    fenced: tuple[str, ...]
 
 
-def gather(lab: Lab, run_id: str, lost_at: datetime) -> Evidence:
+def gather(lab: Lab, run_id: str, lost_at: datetime, drill: Report, fenced: tuple[str, ...]) -> Evidence:
     """Read the cutover's report and check the site.
 
     :param lost_at: when the primary was lost.
+    :param drill: the report of the drill before.
+    :param fenced: what of the old primary is fenced by now.
     """
     site = lab.site(DR)
     path = CutoverFolder(site.catalog, run_id).root / "report.json"
@@ -55,4 +62,6 @@ def gather(lab: Lab, run_id: str, lost_at: datetime) -> Evidence:
         rpo_seconds=round((lost_at - point.opened_at).total_seconds(), 3),
         verdict=verdict,
         ledger_ok=incorta_dr(lab, "ledger", "verify").status == 0,
+        drill=drill,
+        fenced=fenced,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
@@ -16,9 +18,14 @@ MAX_FAILED = 3
 """So many failed runs before the first sealed point, and the demo gives up."""
 
 
-def wait_for_points(count: int, lab: Lab, airflow: AirflowClient, progress: Progress) -> list[RecoveryPoint]:
-    """Return the recovery points, once there are ``count``."""
-    catalog, shown = Catalog(lab.site(DR).catalog), set[str]()
+def wait_for_points(
+    count: int, lab: Lab, airflow: AirflowClient, progress: Progress, *, known: Iterable[RecoveryPoint] = ()
+) -> list[RecoveryPoint]:
+    """Return the recovery points, once there are ``count``.
+
+    :param known: those that were shown before.
+    """
+    catalog, shown = Catalog(lab.site(DR).catalog), {point.id for point in known}
 
     def look() -> list[RecoveryPoint] | None:
         points = catalog.points()

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.airflow import runner
 from lab.airflow.client import AirflowClient
 from lab.airflow.settings import APPROVER, REQUESTER, Settings
-from lab.demo import checks, cutover, replication
+from lab.demo import checks, comeback, cutover, drill, replication
 from lab.demo.disaster import lose_primary
 from lab.demo.primary import install_primary, start_primary, start_workload
 from lab.demo.progress import Progress
@@ -24,6 +24,8 @@ from lab.up import up
 
 POINTS = 2
 """So many recovery points are sealed before the primary is lost: the first is a full copy, the next is not."""
+
+DAGS = (replication.DAG_ID, drill.DAG_ID, cutover.DAG_ID, comeback.DAG_ID)
 
 
 def tell(root: Path, base: int | None, progress: Progress) -> Summary:
@@ -45,17 +47,25 @@ def tell(root: Path, base: int | None, progress: Progress) -> Summary:
 
 def _on_stage(lab: Lab, requester: AirflowClient, approver: AirflowClient, progress: Progress) -> Summary:
     with progress.chapter(f"Load jobs at {PRIMARY}, replicated to {DR}"):
-        requester.wait_until_parsed(replication.DAG_ID, cutover.DAG_ID)
+        requester.wait_until_parsed(*DAGS)
         start_workload(lab, progress)
         requester.unpause(replication.DAG_ID)
-        replication.wait_for_points(POINTS, lab, requester, progress)
+        points = replication.wait_for_points(1, lab, requester, progress)
+    with progress.chapter(f"Drill at {DR}, while load jobs and replication go on"):
+        requester.unpause(drill.DAG_ID)
+        drilled = drill.try_out(lab, requester, progress)
+    with progress.chapter(f"The next point of {PRIMARY}"):
+        replication.wait_for_points(POINTS, lab, requester, progress, known=points)
     with progress.chapter(f"{PRIMARY} is lost in the middle of a load job"):
         lost = lose_primary(lab, progress)
     with progress.chapter(f"Cutover of {GROUP} to {DR}"):
         requester.unpause(cutover.DAG_ID)
         run_id = cutover.cut_over(requester, approver, progress)
+    with progress.chapter(f"{PRIMARY} comes back"):
+        requester.unpause(comeback.DAG_ID)
+        fenced = comeback.power_on(lab, run_id, requester, progress)
     with progress.chapter(f"What {DR} has"):
-        summary = summarise(checks.gather(lab, run_id, lost.at))
+        summary = summarise(checks.gather(lab, run_id, lost.at, drilled, fenced))
         write(summary_file(lab), json.dumps(summary, indent=2) + "\n")
     progress.out(f"\n{table(summary)}\n")
     return summary

@@ -24,6 +24,8 @@ def summarise(evidence: Evidence) -> Summary:
         "recovery_point": report["recovery_point"],
         "rpo_seconds": evidence.rpo_seconds,
         "rto_seconds": report["rto_seconds"],
+        "rto_forecast_seconds": report["expected_rto_seconds"],
+        "drill": {"recovery_point": evidence.drill.recovery_point, "outcome": evidence.drill.outcome},
         "steps": [{name: step[name] for name in ("name", "seconds", "done_after_seconds")} for step in report["steps"]],
         "files": storage["files"],
         "bytes": storage["bytes"],
@@ -35,6 +37,7 @@ def summarise(evidence: Evidence) -> Summary:
         "commits_lost": len(verdict.lost),
         "commits_half": len(verdict.commits_half),
         "unfenced": report["unfenced"],
+        "fenced_on_return": list(evidence.fenced),
         "ledger_ok": evidence.ledger_ok,
         "requested_by": report["requested_by"],
         "approved_by": report["approved_by"],
@@ -62,11 +65,13 @@ def table(summary: Mapping[str, Any]) -> str:
         ("RPO", f"{summary['rpo_seconds']:.1f} s, from the start of the point's sync to the loss of the site"),
         ("RTO", f"{summary['rto_seconds']:.1f} s, from the approval to the verified service"),
         *[(f"  {step['name']}", _step(step)) for step in summary["steps"]],
+        ("forecast", f"{summary['rto_forecast_seconds']:.1f} s of RTO, by the drill before"),
+        ("drill", f"{summary['drill']['recovery_point']}: {summary['drill']['outcome']}"),
         ("files", f"{summary['files']} ({summary['bytes'] / 1e6:.1f} MB)"),
         ("metadata", f"{summary['rows']} rows in {summary['tables']} tables"),
         ("compared", "files and metadata equal" if summary["compared_equal"] else "NOT EQUAL"),
         ("commits", _commits(summary)),
-        ("old primary", "not reached, so not proven stopped" if summary["unfenced"] else "services stopped"),
+        ("old primary", _old_primary(summary)),
         ("ledger", "verified" if summary["ledger_ok"] else "DOES NOT VERIFY"),
         ("persons", f"requested by {summary['requested_by']}, approved by {summary['approved_by']}"),
         *[("PROBLEM", problem) for problem in summary["problems"]],
@@ -77,6 +82,11 @@ def table(summary: Mapping[str, Any]) -> str:
 
 def _step(step: Mapping[str, Any]) -> str:
     return f"{step['seconds']:6.1f} s, done {step['done_after_seconds']:6.1f} s after the approval"
+
+
+def _old_primary(summary: Mapping[str, Any]) -> str:
+    reached = "not reached, so not proven stopped" if summary["unfenced"] else "services stopped"
+    return f"{reached}; {len(summary['fenced_on_return'])} parts of it fenced when it came back"
 
 
 def _commits(summary: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ that step, which has the retries and the error to show: nothing that happens her
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from typing import TypeVar
 
 from incorta_provider.dr.machine import ready_steps
 from incorta_provider.dr.plan import StepName
@@ -34,6 +34,8 @@ from incorta_provider.steps.readiness import Part
 from incorta_provider.steps.site_services import wait_until_ready
 
 log = logging.getLogger(__name__)
+
+Run = TypeVar("Run", bound=CutoverRun)
 
 STEPS: Mapping[StepName, Callable[[CutoverRun], Result]] = {
     StepName.QUIESCE: quiesce,
@@ -63,31 +65,42 @@ READY_BEFORE: Mapping[StepName, Sequence[Part]] = {
 """What must be ready before a step, whoever started it and when."""
 
 
+Failures = dict[StepName, DrError | NothingToDo]
+
+
 def take_steps(run: CutoverRun) -> Result:
     """Take every step whose turn comes, until none is left, a person is needed, or one cannot be done.
 
     :return: the steps that are done, and why the next one is not; empty when nothing is left.
     """
-    left = ""
-    while not left and (names := _next_steps(run)):
-        with ThreadPoolExecutor(max_workers=len(names)) as pool:
-            left = "; ".join(filter(None, pool.map(partial(_attempt, run), names)))
+    failed = take_each(run, STEPS)
+    left = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
     if left:
         log.warning("left to the task of that step: %s", left)
     return {"done": sorted(run.folder.done()), "left": left}
 
 
-def _next_steps(run: CutoverRun) -> list[StepName]:
-    return [name for name in ready_steps(run.folder.plan(), run.folder.progress()) if name in STEPS]
+def take_each(run: Run, steps: Mapping[StepName, Callable[[Run], Result]]) -> Failures:
+    """Take every one of these steps whose turn comes, and return why the last of them failed; nothing when none did."""
+    failed: Failures = {}
+    while not failed and (names := _next_steps(run, steps)):
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            reasons = pool.map(lambda name: _attempt(run, name, steps[name]), names)
+            failed = {name: reason for name, reason in zip(names, reasons, strict=True) if reason is not None}
+    return failed
 
 
-def _attempt(run: CutoverRun, name: StepName) -> str:
+def _next_steps(run: CutoverRun, steps: Container[StepName]) -> list[StepName]:
+    return [name for name in ready_steps(run.folder.plan(), run.folder.progress()) if name in steps]
+
+
+def _attempt(run: Run, name: StepName, step: Callable[[Run], Result]) -> DrError | NothingToDo | None:
     """Wait for what a step needs and take it; return why it is not done, if so."""
     try:
         with own_errors():
             for part in READY_BEFORE.get(name, ()):
                 wait_until_ready(run.target, part)
-            STEPS[name](run)
+            step(run)
     except (DrError, NothingToDo) as reason:
-        return f"{name}: {reason}"
-    return ""
+        return reason
+    return None

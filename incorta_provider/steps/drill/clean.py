@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.report import Report
 from incorta_provider.dr.site import DRILL_PREFIX
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.metadata.errors import translated
@@ -20,10 +21,14 @@ from incorta_provider.metadata.rights import BESIDE_PREFIX
 from incorta_provider.metadata.schema import drop, holding
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess
+from incorta_provider.steps.cutover.report import ledger_lines
 from incorta_provider.steps.cutover.run import Result
 from incorta_provider.steps.drill.report import make_report
 from incorta_provider.steps.drill.run import DrillRun, drill_run
+from incorta_provider.steps.report_page import report_page
 from incorta_provider.steps.site_stop import ensure_stopped, stop_site
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.drill_files import empty_folder
 from incorta_provider.storage.drill_record import Occupied
 
@@ -54,18 +59,30 @@ def clean_drill(run: DrillRun) -> Result:
 
     result = run.perform(StepName.CLEAN_DRILL, action)
     report = make_report(run)
+    run.folder.save_page(report_page(Report.model_validate(report), ledger_lines(run)[0]))
     run.folder.save_report(report)
     run.note("drill.done", "done", {name: report[name] for name in ("outcome", "rto_seconds", "recovery_point")})
     return {**result, "outcome": report["outcome"], "rto_seconds": report["rto_seconds"]}
 
 
 def clean_site(access: GroupAccess, site: str, *, by: str) -> str | None:
-    """Take the drill away that is at a site, and return its id; None when there is none."""
+    """Take the drill away that is at a site, and return its id; None when there is none.
+
+    One whose clean-up was cut off behind its last part, so that only its report is missing, is such a drill, too: its
+    point would stay for ever.
+    """
     taken = drill_run(access, site, "", by).place.taken()
-    if taken is None:
-        return None
-    clean_drill(drill_run(access, site, taken.run_id, by))
-    return taken.run_id
+    run_id = taken.run_id if taken else _unreported(access.site(site).catalog)
+    if run_id is not None:
+        clean_drill(drill_run(access, site, run_id, by))
+    return run_id
+
+
+def _unreported(catalog: Catalog) -> str | None:
+    """Return a drill that was in the place and has no report."""
+    drills = (folder for folder, plan in CutoverFolder.all(catalog.root) if not plan.mode.is_cutover)
+    open_ones = (each for each in drills if StepName.PREPARE_DRILL in each.done() and each.report() is None)
+    return next((folder.run_id for folder in open_ones), None)
 
 
 def stop_place(run: DrillRun, key: str) -> None:

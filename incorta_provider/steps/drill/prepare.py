@@ -26,6 +26,7 @@ def prepare_drill(run: DrillRun) -> Result:
 
     def action(plan: Plan) -> Result:
         _take_place(run)
+        began = time.monotonic()
         stop_place(run, run.script_key(StepName.PREPARE_DRILL))
         started = time.monotonic()
         folder, drill = local_path(run.target.config.storage), run.site.config.drill
@@ -33,8 +34,13 @@ def prepare_drill(run: DrillRun) -> Result:
         empty_folder(folder)
         place_files(run.site.catalog, local_path(run.site.config.storage), plan.recovery_point, folder, way)
         point = run.point()
-        seconds = round(time.monotonic() - started, 3)
-        return {"way": way, "files": point.files, "bytes": point.bytes, "copy_seconds": seconds}
+        return {
+            "way": way,
+            "files": point.files,
+            "bytes": point.bytes,
+            "stop_seconds": round(started - began, 3),
+            "copy_seconds": round(time.monotonic() - started, 3),
+        }
 
     return run.perform(StepName.PREPARE_DRILL, action)
 
@@ -42,10 +48,8 @@ def prepare_drill(run: DrillRun) -> Result:
 def _take_place(run: DrillRun) -> None:
     """Clean up what another drill left, then write down that the place is ours, before anything is made in it."""
     taken = run.place.taken()
-    if taken is not None and taken.run_id != run.run_id:
+    if taken is None or taken.run_id != run.run_id:
         clean_site(run.access, run.site.name, by=run.actor)
-        taken = None
-    if taken is None:
         folder = local_path(run.target.config.storage)
         ensure_empty(folder)
         _ensure_no_schema(run)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from incorta_provider.dr.forecast import Forecast, airflow_seconds
 from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.dr.report import newest_cutovers, usual_seconds
+from incorta_provider.steps.cutover.report import ledger_lines
 from incorta_provider.steps.drill.run import DrillRun
+from incorta_provider.storage.reports import kept_reports
 
 Report = dict[str, Any]
 Results = Mapping[StepName, Mapping[str, Any]]
@@ -28,7 +32,9 @@ def make_report(run: DrillRun) -> Report:
     plan = run.folder.plan()
     results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     rto = rto_seconds(results[StepName.PREPARE_DRILL], results[StepName.VERIFY])
+    forecast = _forecast(run, plan, results, rto)
     not_done = [str(step.name) for step in plan.steps if not results[step.name]]
+    objective = run.access.config.objectives.rto_seconds
     restored, compared, verified = (results[name] for name in (StepName.RESTORE, StepName.COMPARE, StepName.VERIFY))
     return {
         "group": plan.group,
@@ -43,16 +49,37 @@ def make_report(run: DrillRun) -> Report:
         "requested_at": plan.created_at.isoformat(),
         "outcome": "failed" if rto is None else "proven",
         "not_done": not_done,
-        "exceptions": [f"not done: {', '.join(not_done)}"] if not_done else [],
+        "exceptions": list(_exceptions(not_done, forecast, objective)),
         "verified_at": verified.get("finished_at"),
         "rto_seconds": rto,
-        "rto_met": None if rto is None else rto <= run.access.config.objectives.rto_seconds,
+        "rto_objective_seconds": objective,
+        "rto_met": None if forecast is None else forecast.seconds <= objective,
+        "forecast": None if forecast is None else forecast.model_dump(),
         "steps": _timeline(plan, results),
         "storage": {name: compared.get(name) for name in ("equal", "files", "bytes")},
         "metadata": {name: restored.get(name) for name in ("equal", "tables", "rows")},
         "service": {name: verified.get(name) for name in ("ready", "schemas")},
         "cleaned": results[StepName.CLEAN_DRILL].get("removed"),
     }
+
+
+def _forecast(run: DrillRun, plan: Plan, results: Results, rto: float | None) -> Forecast | None:
+    """Return the RTO to expect of a cutover; None of a drill that did not come to a verified service."""
+    cutovers = newest_cutovers(kept_reports(run.site.catalog.root), before=plan.requested_at)
+    parts = {
+        "airflow_seconds": airflow_seconds(ledger_lines(run)[0]),
+        "fence_seconds": usual_seconds(StepName.FENCE, cutovers),
+        "stop_seconds": results[StepName.PREPARE_DRILL].get("stop_seconds"),
+        "steps_seconds": rto,
+    }
+    return Forecast.known(parts)
+
+
+def _exceptions(not_done: list[str], forecast: Forecast | None, objective: float) -> Iterator[str]:
+    if not_done:
+        yield f"not done: {', '.join(not_done)}"
+    if forecast is not None and forecast.seconds > objective:
+        yield f"a cutover is forecast to take longer than the objective of {objective:g} s: {forecast.told}"
 
 
 def _timeline(plan: Plan, results: Results) -> list[Report]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from incorta_provider.dr.report import Report
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.drill_record import DrillPlace, Proofs
@@ -32,9 +33,11 @@ def drill_lines(site: SiteAccess) -> Iterator[str]:
 
 
 def _outcome(folder: CutoverFolder) -> str:
-    report = folder.report()
-    if report is None:
+    document = folder.report()
+    if document is None:
         return "not cleaned up yet"
-    if report["outcome"] == "proven":
-        return f"proven, verified {report['rto_seconds']:g} s after its files were in place"
-    return f"failed; not done: {', '.join(report['not_done'])}"
+    report = Report.model_validate(document)
+    if report.outcome != "proven":
+        return f"failed; {'; '.join(report.exceptions)}"
+    forecast = f"; forecast of a cutover {report.forecast.told}" if report.forecast else ""
+    return f"proven, verified {report.rto_seconds:g} s after its files were in place{forecast}"

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incorta_provider.dr.report import FailedTry, Report, StepTime, expected_rto, newest_runs, step_time
+from incorta_provider.dr.forecast import Forecast
+from incorta_provider.dr.report import (
+    FailedTry,
+    Report,
+    StepTime,
+    expected_rto,
+    newest_cutovers,
+    newest_runs,
+    step_time,
+)
 from incorta_provider.dr.report_picture import LEFT, RIGHT, WIDTH, short_time, tick_seconds, timeline_picture
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -69,6 +78,21 @@ class TestPast:
         assert [run.run_id for run in past] == ["r1", "r3", "r4", "r5", "r6"]
         assert expected_rto(past) == 40
         assert step_time("step0", "newyork", 1, 2, past).usual_seconds == 6.0
+
+    def test_what_the_newest_drill_forecast_is_to_be_expected_and_the_fence_is_known_by_cutovers(self) -> None:
+        cutover, drill, older = self.runs(10, 20, 30)
+        forecasts = [
+            Forecast(airflow_seconds=2, fence_seconds=fence, stop_seconds=3, steps_seconds=7) for fence in (0.5, 9)
+        ]
+        drills = [
+            run.model_copy(update={"mode": "drill", "forecast": forecast})
+            for run, forecast in zip((drill, older), forecasts, strict=True)
+        ]
+        past = newest_runs([cutover, *drills], run_id="now", before=NOON)
+        assert [run.forecast_seconds for run in past] == [None, 12.5, 21.0]
+        assert expected_rto(past) == 12.5
+        assert [run.run_id for run in newest_cutovers([cutover, *drills], before=NOON)] == ["r1"]
+        assert newest_cutovers([cutover, *drills], before=NOON - timedelta(days=1)) == ()
 
     def test_neither_the_run_itself_nor_a_later_one_does(self) -> None:
         past = newest_runs(self.runs(10, 20), run_id="r1", before=NOON - timedelta(days=1))

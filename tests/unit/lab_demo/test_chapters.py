@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.cutover_folder import CutoverFolder
 from lab.airflow.client import Question, Task
-from lab.demo import cutover, disaster, replication
+from lab.demo import comeback, cutover, disaster, drill, replication, watching
 from lab.demo.failure import explain
 from lab.demo.progress import Progress, wait_until_fine
 from lab.layout import GROUP, Lab
@@ -58,7 +60,7 @@ class ScriptedAirflow:
 
 @pytest.fixture(autouse=True)
 def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutover.time, "sleep", lambda _: None)
+    monkeypatch.setattr(watching.time, "sleep", lambda _: None)
 
 
 def test_a_cutover_is_requested_by_one_and_answered_once_by_the_other() -> None:
@@ -79,6 +81,48 @@ def test_a_cutover_that_fails_shows_the_failed_task_and_the_end_of_its_log() -> 
         cutover.cut_over(airflow, airflow, Progress(out=lambda _: None))  # type: ignore[arg-type]
     assert caught.value.what.rstrip().endswith("the disk is full")
     assert "line 50" not in caught.value.what
+
+
+def test_a_drill_that_proved_nothing_is_told(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 20000)
+    catalog = lab.site("newyork").catalog
+    catalog.mkdir(parents=True)
+    Catalog(catalog).initialise(GROUP, "newyork")
+    CutoverFolder(catalog, "run-1").save_report(
+        {
+            "group": GROUP,
+            "run_id": "run-1",
+            "mode": "drill",
+            "source": "berlin",
+            "target": "newyork",
+            "recovery_point": "20261125T020304Z-1c0ffee1",
+            "requested_by": "operator",
+            "reason": drill.REASON,
+            "requested_at": NOW.isoformat(),
+            "exceptions": ["not done: compare"],
+        }
+    )
+    airflow = ScriptedAirflow(["success"], {"clean_drill": "success"})
+    with pytest.raises(PreconditionError, match="proved nothing: not done: compare"):
+        drill.try_out(lab, airflow, Progress(out=lambda _: None))  # type: ignore[arg-type]
+    assert airflow.conf == {"site": "newyork", "reason": drill.REASON}
+
+
+def test_an_old_primary_is_waited_for_until_all_of_it_is_fenced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(tmp_path, 20000)
+    catalog = lab.site("newyork").catalog
+    catalog.mkdir(parents=True)
+    Catalog(catalog).initialise(GROUP, "newyork")
+    folder = CutoverFolder(catalog, "run-1")
+    folder.record(StepName.FENCE, {"stopped": ["database"], "unfenced": True})
+    known = {"stopped": ["database", "epoch registry"], "unfenced": False}
+    monkeypatch.setattr(watching.time, "sleep", lambda _: folder.record(StepName.FENCE, known))
+    monkeypatch.setattr(comeback, "up", lambda *_: None)
+    airflow = ScriptedAirflow(["running"], {})
+    fenced = comeback.power_on(lab, "run-1", airflow, Progress(out=lambda _: None))  # type: ignore[arg-type]
+    assert fenced == ("database", "epoch registry")
 
 
 def test_a_run_without_a_failed_task_is_told_as_such() -> None:

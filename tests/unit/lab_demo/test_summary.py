@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from incorta_provider.dr.report import Report
 from lab.demo.checks import Evidence
 from lab.demo.summary import summarise, table
 from lab.incorta.checker import Verdict
@@ -13,6 +15,7 @@ REPORT: dict[str, Any] = {
     "recovery_point": "20261125T030405Z-55d41569",
     "rpo_seconds": 71.5,
     "rto_seconds": 42.25,
+    "expected_rto_seconds": 40.5,
     "steps": [
         {"name": "fence", "site": "berlin", "seconds": 3.0, "done_after_seconds": 4.5},
         {"name": "apply", "site": "newyork", "seconds": 0.25, "done_after_seconds": 6.0},
@@ -23,6 +26,19 @@ REPORT: dict[str, Any] = {
     "requested_by": "operator",
     "approved_by": "approver",
 }
+DRILL = Report(
+    outcome="proven",
+    group="acme",
+    run_id="manual__drill",
+    mode="drill",
+    source="berlin",
+    target="newyork",
+    recovery_point="20261125T020304Z-1c0ffee1",
+    requested_by="operator",
+    reason="monthly",
+    requested_at=datetime(2026, 11, 25, 3, 0, tzinfo=UTC),
+)
+FENCED = ("epoch registry", "database")
 WHOLE = Verdict(commits_primary=(1, 2, 3), commits_restored=(1, 2), commits_half=(), lost=(3,), problems=())
 
 
@@ -30,7 +46,7 @@ def evidence(*, verdict: Verdict = WHOLE, ledger_ok: bool = True, **parts: Any) 
     report = copy.deepcopy(REPORT)
     for name, values in parts.items():
         report[name] |= values
-    return Evidence(report, 31.5, verdict, ledger_ok)
+    return Evidence(report, 31.5, verdict, ledger_ok, DRILL, FENCED)
 
 
 def test_the_summary_has_what_was_asked_for() -> None:
@@ -43,6 +59,9 @@ def test_the_summary_has_what_was_asked_for() -> None:
     assert summary["compared_equal"] is True
     assert summary["unfenced"] is True
     assert summary["ledger_ok"] is True
+    assert summary["rto_forecast_seconds"] == 40.5
+    assert summary["drill"] == {"recovery_point": "20261125T020304Z-1c0ffee1", "outcome": "proven"}
+    assert summary["fenced_on_return"] == ["epoch registry", "database"]
     assert summary["problems"] == []
 
 
@@ -71,6 +90,9 @@ def test_the_table_shows_the_same_numbers() -> None:
         "12 (3.0 MB)",
         "345 rows in 16 tables",
         "3 at the primary, 2 restored, 1 lost, 0 half",
+        "40.5 s of RTO, by the drill before",
+        "20261125T020304Z-1c0ffee1: proven",
+        "not proven stopped; 2 parts of it fenced when it came back",
         "DOES NOT VERIFY",
         "PROBLEM",
     ):

@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from incorta_provider.dr.plan import Mode, StepName
+from incorta_provider.dr.plan import Mode
 from incorta_provider.operators import drill as drill_operators
-from incorta_provider.operators.drill import CleanDrillOperator, DrillStepOperator, RequestDrillOperator
-from incorta_provider.sensors import site_ready
-from incorta_provider.sensors.drill_ready import DrillReadySensor
-from incorta_provider.steps.drill.actions import ACTIONS
+from incorta_provider.operators.drill import CleanDrillOperator, RequestDrillOperator, TakeDrillOperator
 from tests.builders.drill import drill_document, planned_drill, with_drill
 from tests.builders.group import NOON, Bench, write_topology
 
@@ -49,10 +46,10 @@ def test_a_request_freezes_the_plan_of_a_drill(
     assert facts["recovery_point"] == drilled.catalog.get().id
 
 
-def test_a_task_takes_the_step_of_its_name(drilled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_task_takes_all_steps_in_the_place_for_drills(drilled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    monkeypatch.setitem(ACTIONS, StepName.COMPARE, lambda run: taken.append(run) or {"equal": True})  # type: ignore[index]
-    assert DrillStepOperator(task_id="compare", step="compare", **PLACE).execute(context()) == {"equal": True}
+    monkeypatch.setattr(drill_operators, "take_drill", lambda run: taken.append(run) or {"done": ["compare"]})
+    assert TakeDrillOperator(task_id="take_steps", **PLACE).execute(context()) == {"done": ["compare"]}
     assert [(run.site.name, run.target.config.storage) for run in taken] == [
         ("newyork", f"file://{drilled.root}/newyork/drill")
     ]
@@ -72,13 +69,6 @@ def test_cleaning_up_tells_where_the_report_is(drilled: Bench) -> None:
 
 
 def test_a_site_without_a_place_for_drills_is_told(drilled: Bench) -> None:
-    task = DrillStepOperator(task_id="compare", step="compare", group="acme", site="berlin")
+    task = TakeDrillOperator(task_id="take_steps", group="acme", site="berlin")
     with pytest.raises(AirflowFailException, match="site berlin has no place for drills"):
         task.execute(context())
-
-
-def test_the_sensor_looks_at_the_place_for_drills(drilled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
-    monkeypatch.setattr(site_ready, "not_ready", lambda site, part: looked.append(site.name) or None)
-    assert DrillReadySensor(task_id="cmc", part="cmc", group="acme", target="newyork").poke(context()) is True
-    assert looked == ["newyork (drill)"]

@@ -106,6 +106,7 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "rto_seconds": 120.123,
         "rto_objective_seconds": 900.0,
         "rto_met": True,
+        "forecast": None,
         "expected_rto_seconds": None,
         "failed_tries": [],
         "past": [],

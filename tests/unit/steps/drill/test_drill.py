@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from incorta_provider.cli import main
 from incorta_provider.dr.epoch import RoleState
-from incorta_provider.dr.plan import StepName
-from incorta_provider.exceptions import FencingError, PreconditionError, TransientError
+from incorta_provider.dr.plan import Plan, StepName
+from incorta_provider.exceptions import DrError, FencingError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.switch_journal import begin_switch
 from incorta_provider.services.node import AGENT
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.start import start_nodes
-from incorta_provider.steps.drill import clean, prove
+from incorta_provider.steps.drill import clean, prove, take
+from incorta_provider.steps.drill.actions import ACTIONS
 from incorta_provider.steps.drill.clean import clean_drill, clean_site
 from incorta_provider.steps.drill.prove import prove_point
 from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.steps.drill.status import drill_lines
+from incorta_provider.steps.drill.take import take_drill
 from incorta_provider.steps.status import status_lines
 from incorta_provider.storage.drill_record import Occupied, Proofs
 from incorta_provider.storage.in_use import points_in_use
@@ -49,13 +52,13 @@ def drilled(bench: Bench, dropped: list[str]) -> Bench:
     return with_drill(bench)
 
 
-def in_place(bench: Bench, run: DrillRun) -> DrillRun:
+def in_place(bench: Bench, run: DrillRun, **facts: float) -> DrillRun:
     """Let a drill be where it is when its files were brought."""
     folder = bench.root / "newyork" / "drill"
     (folder / "acme").mkdir(parents=True)
     (folder / "acme" / "file").touch()
     run.place.take(Occupied(run_id=run.run_id, storage=folder, schema_name="_dr_drill_incorta", at=bench.clock.now))
-    begun = {"step": "prepare_drill", "started_at": bench.clock.now.isoformat(), "seconds": 2.5}
+    begun = {"step": "prepare_drill", "started_at": bench.clock.now.isoformat(), "seconds": 2.5, **facts}
     run.folder.record(StepName.PREPARE_DRILL, {**begun, "finished_at": bench.clock.go_on(3).isoformat()})
     return run
 
@@ -111,6 +114,16 @@ def test_a_drill_that_took_nothing_leaves_the_place_alone(drilled: Bench, droppe
     assert other.place.taken() is not None
 
 
+def test_a_clean_up_that_was_cut_off_before_its_report_is_finished_and_frees_the_point(drilled: Bench) -> None:
+    run = in_place(drilled, planned_drill(drilled))
+    run.place.give_back()
+    assert run.point().id in points_in_use(drilled.catalog, drilled.clock.now)
+    assert clean_site(drilled.access, "newyork", by="omar") == run.run_id
+    assert run.folder.report() is not None
+    assert points_in_use(drilled.catalog, drilled.clock.now) == {}
+    assert clean_site(drilled.access, "newyork", by="omar") is None
+
+
 def test_a_step_of_a_drill_whose_place_is_another_ones_or_that_was_cleaned_up_is_refused(drilled: Bench) -> None:
     run = planned_drill(drilled)
     in_place(drilled, planned_drill(drilled, "manual__other"))
@@ -137,6 +150,72 @@ def test_the_journal_of_a_cutover_is_no_drills_and_a_drill_is_not_given_up_as_a_
     assert drilled.ensembles.role("newyork").state is RoleState.STEADY
     with pytest.raises(PreconditionError, match="must not run: prepare_drill is not done"):
         start_nodes(cutover_run(drilled, run.run_id))
+
+
+def test_the_rto_of_a_cutover_is_forecast_from_airflow_the_stop_and_the_steps(drilled: Bench) -> None:
+    run = planned_drill(drilled)
+    run.note("drill.requested", "requested", {})
+    drilled.clock.go_on(1.5)
+    run.note("drill.step.started", "prepare_drill:started:1", {})
+    in_place(drilled, run, stop_seconds=4.0)
+    run.folder.record(StepName.VERIFY, {"finished_at": drilled.clock.go_on(20).isoformat(), "seconds": 1.0})
+    clean_drill(run)
+    report = run.folder.report()
+    assert report is not None
+    parts = {"airflow_seconds": 3.0, "fence_seconds": None, "stop_seconds": 4.0, "steps_seconds": 20.0}
+    assert report["forecast"] == parts
+    assert (report["rto_objective_seconds"], report["rto_met"]) == (900.0, True)
+    page = (run.folder.root / "report.html").read_text()
+    assert "Forecast of a cutover" in page
+    assert "from files in place to verified service" in page
+    (line,) = [
+        each for each in drill_lines(drilled.access.site("newyork")) if run.run_id in each and "proven, " in each
+    ]
+    assert "; forecast of a cutover 27 s: Airflow 3 s, stop_target 4 s, the rest 20 s; without the fence" in line
+
+
+def test_a_forecast_that_misses_the_objective_is_something_to_know(drilled: Bench) -> None:
+    run = planned_drill(drilled)
+    for event in ("drill.requested", "drill.step.started"):
+        run.note(event, event, {})
+    in_place(drilled, run, stop_seconds=0.0)
+    run.folder.record(StepName.VERIFY, {"finished_at": drilled.clock.go_on(901).isoformat(), "seconds": 1.0})
+    clean_drill(run)
+    report = run.folder.report()
+    assert report is not None
+    assert report["rto_met"] is False
+    assert report["exceptions"][-1].startswith(
+        "a cutover is forecast to take longer than the objective of 900 s: 901 s"
+    )
+
+
+@pytest.mark.parametrize(("compared", "raised"), [(None, TransientError), (IntegrityError, IntegrityError)])
+def test_of_two_steps_that_fail_the_one_that_no_try_mends_is_told(
+    drilled: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    compared: type[DrError] | None,
+    raised: type[DrError],
+) -> None:
+    run = planned_drill(drilled)
+    taken: list[StepName] = []
+
+    def failing(name: StepName, kind: type[DrError] | None) -> Callable[[DrillRun], dict[str, Any]]:
+        def action(_: Plan) -> dict[str, Any]:
+            taken.append(name)
+            if kind is not None:
+                raise kind("no", where="there", fix="Mend it.")
+            return {}
+
+        return lambda run: run.perform(name, action)
+
+    kinds = {StepName.REWRITE: TransientError, StepName.COMPARE: compared}
+    steps = {name: failing(name, kinds.get(name)) for name in ACTIONS if name is not StepName.CLEAN_DRILL}
+    monkeypatch.setattr(take, "_STEPS", steps)
+    in_place(drilled, run)
+    with pytest.raises(raised):
+        take_drill(run)
+    assert taken[0] is StepName.RESTORE
+    assert {*taken[1:]} == {StepName.REWRITE, StepName.COMPARE}
 
 
 def test_a_proven_point_says_so_wherever_it_is_shown(
