@@ -31,9 +31,6 @@ POLL_SECONDS = 0.3
 LOG_LINES = 15
 
 _SERVICES = (Part.LOADER, Part.ANALYTICS)
-LOG_LINES = 15
-
-_SERVICES = (Part.LOADER, Part.ANALYTICS)
 
 Start = Callable[[IncortaNode, Node], None]
 
