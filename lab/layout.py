@@ -35,6 +35,7 @@ SiteKind = Literal[
     "loader",
     "analytics_status",
     "loader_status",
+    "spark",
 ]
 LabKind = Literal["airflow", "redis", "s3", "ceph_mon", "ceph_osd"]
 
@@ -51,10 +52,12 @@ _OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "loader": (71, 2),
     "analytics_status": (81, 2),
     "loader_status": (91, 2),
+    "spark": (94, 2),
 }
 """First offset in the site's hundred, and how many members the kind has."""
 
 _DRILL_OFFSETS: dict[SiteKind, int] = {
+    "spark": 43,
     "agent": 44,
     "analytics": 45,
     "loader": 46,

@@ -14,10 +14,8 @@ from typing import TypeVar
 
 from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, TransientError
-from incorta_provider.services.node import AGENT
-from incorta_provider.services.ports import Port
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.running import not_proven_stopped, port_state
+from incorta_provider.steps.running import agent_is_down, not_proven_stopped
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +65,8 @@ def attempt(part: Callable[[], object]) -> str | None:
 
 
 def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
-    """Stop what Incorta runs on one node, the services and the CMC at the same time, then the agent that knows them.
+    """Stop what Incorta runs on one node, the services and the CMC at the same time, then the agent that knows them, then
+    Spark, which they use.
 
     An agent whose port refuses knows of nothing, and its script runs beside the others. "Stopped already" is a pass.
 
@@ -80,10 +79,12 @@ def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
         if config.conn_id == site.config.cmc.node:
             parts["CMC"] = node.stop_cmc
         agent = {"node agent": node.stop_node}
-        if port_state(site.connections(config.conn_id), AGENT)[0] is Port.CLOSED:
+        if agent_is_down(site, config):
             reasons = _attempt_all(parts | agent)
         else:
             reasons = _attempt_all(parts) | _attempt_all(agent)
+        if config.spark:
+            reasons |= _attempt_all({"Spark": node.stop_spark})
     failed = {part: reason for part, reason in reasons.items() if reason}
     if failed:
         raise TransientError(

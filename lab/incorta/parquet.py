@@ -1,7 +1,7 @@
 """Parquet files of a table version: what they hold, and which commit they belong to.
 
 The one module of the simulator that imports pyarrow: processes which need no Parquet start faster without it. Files are
-read by :class:`pyarrow.parquet.ParquetFile`: ``read_table`` imports pandas on its way wherever pandas is installed, which
+read by :class:`pyarrow.parquet.ParquetFile`: ``read_table`` imports pandas on its way wherever that is installed, which
 takes as long as all else of a service's start, and ten times that while nobody has compiled pandas yet.
 """
 

@@ -24,7 +24,7 @@ def test_every_port_has_one_use_within_the_span() -> None:
         for kind in get_args(SiteKind):
             every += [site.port(kind, member) for member in range(1, MEMBERS.get(kind, 2) + 1)]
         every += [site.drill.port(kind) for kind in get_args(SiteKind) if site.drill.port(kind) != site.port(kind)]
-    assert len(every) == len(set(every)) == 2 * (3 * 3 + 3 + 6 * 2 + 6) + 5
+    assert len(every) == len(set(every)) == 2 * (3 * 3 + 3 + 7 * 2 + 7) + 5
     assert sorted(every) == sorted(lab.ports())
     assert min(every) > DEMO_BASE
     assert max(every) < DEMO_BASE + SPAN
