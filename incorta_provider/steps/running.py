@@ -54,12 +54,8 @@ def agent_is_down(site: SiteAccess, node: Node) -> bool:
 def parts_of(site: SiteAccess, node: Node) -> list[str]:
     """Return what runs on a node and has a port of its own."""
     services = dict.fromkeys(part for service in node.services if (part := part_of(service)))
-    return [
-        *services,
-        *([CMC] if node.conn_id == site.config.cmc.node else []),
-        *([SPARK] if node.spark else []),
-        AGENT,
-    ]
+    others = {CMC: node.conn_id == site.config.cmc.node, SPARK: node.spark, AGENT: True}
+    return [*services, *(part for part, is_here in others.items() if is_here)]
 
 
 def port_state(node: ConnectionInfo, part: str) -> tuple[Port, str]:

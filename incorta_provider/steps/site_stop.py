@@ -65,8 +65,7 @@ def attempt(part: Callable[[], object]) -> str | None:
 
 
 def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
-    """Stop what Incorta runs on one node, the services and the CMC at the same time, then the agent that knows them, then
-    Spark, which they use.
+    """Stop what Incorta runs on one node: services and CMC at the same time, the agent that knows them, then Spark.
 
     An agent whose port refuses knows of nothing, and its script runs beside the others. "Stopped already" is a pass.
 

@@ -1,4 +1,4 @@
-"""Incorta's own Spark, where the topology says that it belongs to a node: behind the agent, before services, stopped last."""
+"""Incorta's own Spark, where the topology gives it to a node: started behind the agent, stopped last."""
 
 from __future__ import annotations
 
