@@ -112,6 +112,7 @@ def _node() -> dict[str, Any]:
             "analytics_port": _number("Analytics port", 8080),
             "loader_port": _number("Loader port", 8081),
             "cmc_port": _number("CMC port", 6060),
+            "spark_port": _number("Spark master port", 7077),
         },
     }
 

@@ -21,7 +21,7 @@ from lab.topology import ADMINISTRATOR, site_values
 RELEASE = "2025.7.0"
 """The release of both sites; they must be the same."""
 
-_NODE_PORTS: tuple[SiteKind, ...] = ("agent", "analytics", "loader", "analytics_status", "loader_status")
+_NODE_PORTS: tuple[SiteKind, ...] = ("agent", "analytics", "loader", "analytics_status", "loader_status", "spark")
 
 
 def write_home(node: Node, drawn: SitePasswords) -> None:

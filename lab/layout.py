@@ -36,6 +36,7 @@ SiteKind = Literal[
     "loader",
     "analytics_status",
     "loader_status",
+    "spark",
 ]
 LabKind = Literal["airflow", "redis", "s3", "ceph_mon", "ceph_osd"]
 
@@ -52,6 +53,7 @@ _OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "loader": (71, 2),
     "analytics_status": (81, 2),
     "loader_status": (91, 2),
+    "spark": (94, 2),
 }
 """First offset in the site's hundred, and how many members the kind has."""
 
@@ -62,6 +64,7 @@ _DRILL_OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "loader": (73, 2),
     "analytics_status": (83, 2),
     "loader_status": (97, 2),
+    "spark": (45, 2),
 }
 """The same of the place for drills, in the site's hundred too."""
 

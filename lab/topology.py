@@ -17,7 +17,7 @@ SERVICES = ("loaderService", "analyticsService")
 ADMINISTRATOR = "admin"
 """The login of the CMC and of Analytics."""
 
-_NODE_PARTS: tuple[SiteKind, ...] = ("agent", "loader", "analytics")
+_NODE_PARTS: tuple[SiteKind, ...] = ("agent", "loader", "analytics", "spark")
 """What listens at a node, at ports other than Incorta's own defaults, because all nodes are one machine here."""
 
 _REFERENCES = tuple(

@@ -19,6 +19,9 @@ MAX_WAIT = timedelta(minutes=15)
 """How long a triggered run may wait in the queue before its request counts as stale: a second cutover queues behind the
 first, and must not start by itself when that one ends."""
 
+MAX_SKEW = timedelta(minutes=15)
+"""How far the clocks of two workers may be apart: one that is behind sees a plan that was made in its future."""
+
 
 class Mode(StrEnum):
     """What kind of cutover.
@@ -200,10 +203,10 @@ def ensure_plan_fresh(plan: Plan, now: datetime, timeout: timedelta) -> None:
     """Refuse to show or begin a plan that is too old: what it says about the loss is no longer true.
 
     :param timeout: how long an answer may take; the run may have waited for :data:`MAX_WAIT` besides.
-    :raises PreconditionError: the plan is older than both together, or made after ``now``.
+    :raises PreconditionError: the plan is older than both together, or made further after ``now`` than clocks differ.
     """
     age = now - plan.created_at
-    if not timedelta(0) <= age <= timeout + MAX_WAIT:
+    if not -MAX_SKEW <= age <= timeout + MAX_WAIT:
         raise PreconditionError(
             f"the plan was made {int(age.total_seconds() // 60)} minutes ago, at "
             f"{plan.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and says no longer what would be lost",

@@ -222,6 +222,12 @@ def _clean_drill(setting: _Setting) -> list[str]:
     ]
 
 
+def _start_nodes(setting: _Setting) -> list[str]:
+    with_spark = ", ".join(node.conn_id for node in setting.site.nodes if node.spark)
+    agents = f"check ZooKeeper, start node agents on {setting.nodes}"
+    return [agents, f"start Spark on {with_spark}"] if with_spark else [agents]
+
+
 def _loaders(setting: _Setting) -> list[str]:
     return [name for name in _services(setting) if _is_loader(name)] or ["no Loader"]
 
@@ -254,7 +260,7 @@ _ACTIONS: Mapping[StepName, Callable[[_Setting], Sequence[str]]] = {
     StepName.RESTORE: _restore,
     StepName.REWRITE: _rewrite,
     StepName.COMPARE: lambda _: ["compare every file and digest with the point"],
-    StepName.START_NODES: lambda setting: [f"check ZooKeeper, start node agents on {setting.nodes}"],
+    StepName.START_NODES: _start_nodes,
     StepName.START_CMC: lambda setting: [f"start the CMC on {setting.site.cmc.node}"],
     StepName.START_LOADER: _loaders,
     StepName.START_ANALYTICS: _analytics,
@@ -277,6 +283,15 @@ def _stops(site: Site) -> Iterator[str]:
         if node.conn_id == site.cmc.node:
             yield _script(node, "cmc/stop-cmc.sh")
         yield _script(node, "IncortaNode/stopNode.sh")
+        if node.spark:
+            yield _script(node, "IncortaNode/stopSpark.sh")
+
+
+def _node_starts(setting: _Setting) -> Iterator[str]:
+    for node in setting.site.nodes:
+        yield _script(node, "IncortaNode/startNode.sh")
+        if node.spark:
+            yield _script(node, "IncortaNode/startSpark.sh")
 
 
 def _starts(site: Site, *, loader: bool) -> Iterator[str]:
@@ -302,7 +317,7 @@ _COMMANDS: Mapping[StepName, Callable[[_Setting], Iterator[str]]] = {
     StepName.STOP_TARGET: lambda setting: _stops(setting.site),
     StepName.PREPARE_DRILL: lambda setting: _stops(setting.site),
     StepName.CLEAN_DRILL: lambda setting: _stops(setting.site),
-    StepName.START_NODES: lambda setting: (_script(node, "IncortaNode/startNode.sh") for node in setting.site.nodes),
+    StepName.START_NODES: _node_starts,
     StepName.START_CMC: _start_cmc,
     StepName.START_LOADER: lambda setting: _starts(setting.site, loader=True),
     StepName.START_ANALYTICS: lambda setting: _starts(setting.site, loader=False),

@@ -74,10 +74,15 @@ class ZooKeeper(Part):
 
 
 class Node(Part):
-    """One Incorta node, reached over SSH, with the services that it runs, in the order of their start."""
+    """One Incorta node, reached over SSH, with the services that it runs, in the order of their start.
+
+    :ivar spark: whether Incorta's own Spark runs there: its scripts start it behind the node agent, before any service,
+        and stop it last. A Spark that Incorta did not install is not touched.
+    """
 
     conn_id: ConnId
     services: tuple[Text, ...] = ()
+    spark: bool = False
 
 
 class Cmc(Part):

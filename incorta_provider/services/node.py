@@ -32,13 +32,13 @@ _POLL = 0.25
 _NOT_FOUND = frozenset({126, 127})
 """What a shell returns for a script that is absent or not executable (POSIX 2.8.2)."""
 
-AGENT, CMC, LOADER, ANALYTICS = "agent", "cmc", "loader", "analytics"
-DEFAULT_PORTS = {AGENT: 4500, CMC: 6060, LOADER: 8081, ANALYTICS: 8080}
+AGENT, CMC, LOADER, ANALYTICS, SPARK = "agent", "cmc", "loader", "analytics", "spark"
+DEFAULT_PORTS = {AGENT: 4500, CMC: 6060, LOADER: 8081, ANALYTICS: 8080, SPARK: 7077}
 """Ports of an installation that nobody changed (Incorta's documentation)."""
 
 
 def node_port(info: ConnectionInfo, part: str) -> int:
-    """Return the port of the agent, the CMC, the Loader or Analytics, from the extra ``<part>_port``.
+    """Return the port of the agent, the CMC, the Loader, Analytics or Spark's master, from the extra ``<part>_port``.
 
     :raises ConfigurationError: the extra is no port.
     """
@@ -108,6 +108,14 @@ class IncortaNode:
     def stop_node(self) -> None:
         """Stop the node agent."""
         self._stop(AGENT, "IncortaNode/stopNode.sh")
+
+    def start_spark(self) -> None:
+        """Start the Spark that Incorta brings."""
+        self._start(SPARK, "IncortaNode/startSpark.sh")
+
+    def stop_spark(self) -> None:
+        """Stop it."""
+        self._stop(SPARK, "IncortaNode/stopSpark.sh")
 
     def start_cmc(self) -> None:
         """Start the Cluster Management Console."""

@@ -14,7 +14,7 @@ from incorta_provider.exceptions import TransientError
 from incorta_provider.services.analytics import AnalyticsClient
 from incorta_provider.services.cluster_state import nodes_problem, service_problem
 from incorta_provider.services.cmc import CmcClient
-from incorta_provider.services.node import AGENT, node_port, part_of
+from incorta_provider.services.node import AGENT, SPARK, node_port, part_of
 from incorta_provider.services.ports import port_problem
 
 STARTED = ("Started",)
@@ -30,6 +30,11 @@ def agent_reason(node: ConnectionInfo) -> str | None:
 def agents_reason(nodes: Sequence[ConnectionInfo]) -> str | None:
     """Return why not every node's agent is ready."""
     return joined({node.conn_id: agent_reason(node) for node in nodes})
+
+
+def spark_reason(nodes: Sequence[ConnectionInfo]) -> str | None:
+    """Return why Spark's master is not ready at every one of these nodes: its port must answer."""
+    return joined({f"Spark of {node.conn_id}": port_problem(node.host, node_port(node, SPARK)) for node in nodes})
 
 
 def cmc_reason(cmc: ConnectionInfo, cluster: str, nodes: int) -> str | None:

@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -137,17 +138,29 @@ class WebClient:
 
 
 def _trust(info: ConnectionInfo, scheme: str) -> ssl.SSLContext | bool:
+    """Return what a server's certificate must be signed by.
+
+    Reading the machine's own authorities takes a twentieth of a second of processor, so it is not done for plain HTTP,
+    which gets a context that trusts nobody, and only once for HTTPS: who polls opens a client each time.
+    """
     if scheme == "http":
-        return False  # nothing to verify, no redirect is followed; and to read the system's certificates takes 40 ms
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if info.extra.get("verify") is False:
         return False
     ca_file = info.extra.get("ca_file")
-    if ca_file and not Path(str(ca_file)).is_file():
+    if not ca_file:
+        return _trusting(None, 0)
+    if not (path := Path(str(ca_file))).is_file():
         raise _wrong_setting(info, f"there is no ca_file {ca_file}")
     try:
-        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        return _trusting(str(path), path.stat().st_mtime_ns)
     except ssl.SSLError as error:
         raise _wrong_setting(info, f"ca_file {ca_file} holds no certificate: {error.reason}") from None
+
+
+@lru_cache(maxsize=16)
+def _trusting(ca_file: str | None, _changed: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def _wrong_setting(info: ConnectionInfo, what: str) -> ConfigurationError:

@@ -9,7 +9,14 @@ from enum import StrEnum
 
 from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.dr.site import Node
-from incorta_provider.services.readiness import agents_reason, analytics_reason, cmc_reason, joined, service_reason
+from incorta_provider.services.readiness import (
+    agents_reason,
+    analytics_reason,
+    cmc_reason,
+    joined,
+    service_reason,
+    spark_reason,
+)
 from incorta_provider.steps.access import SiteAccess
 
 
@@ -29,7 +36,7 @@ def not_ready(site: SiteAccess, part: Part) -> str | None:
         case Part.ZOOKEEPER:
             return quorum_problem(ensemble_state(site.zookeeper))
         case Part.NODES:
-            return agents_reason(site.node_connections(site.config.nodes))
+            return _nodes_reason(site)
         case Part.CMC:
             return cmc_reason(site.cmc, site.config.cmc.cluster, len(site.config.nodes))
         case Part.LOADER:
@@ -37,6 +44,13 @@ def not_ready(site: SiteAccess, part: Part) -> str | None:
         case Part.ANALYTICS:
             login = analytics_reason(site.analytics, site.config.analytics.tenant)
             return joined({"services": _services_reason(site, loader=False), "login": login})
+
+
+def _nodes_reason(site: SiteAccess) -> str | None:
+    """Agents, and Spark where it belongs to a node: both must be there before any service starts."""
+    with_spark = site.node_connections(node for node in site.config.nodes if node.spark)
+    found = (agents_reason(site.node_connections(site.config.nodes)), spark_reason(with_spark))
+    return "; ".join(filter(None, found)) or None
 
 
 def services_of(node: Node, *, loader: bool) -> list[str]:

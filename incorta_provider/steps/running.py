@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.site import Node
-from incorta_provider.services.node import AGENT, CMC, node_port, part_of
+from incorta_provider.services.node import AGENT, CMC, SPARK, node_port, part_of
 from incorta_provider.services.ports import Port, probe
 from incorta_provider.steps.access import SiteAccess
 
@@ -46,10 +46,16 @@ def port_states(site: SiteAccess) -> dict[str, tuple[Port, str]]:
     return dict(zip((name for name, _, _ in asked), states, strict=True))
 
 
+def agent_is_down(site: SiteAccess, node: Node) -> bool:
+    """Tell whether the port of a node's agent refuses: it knows of no service then, and starts none."""
+    return port_state(site.connections(node.conn_id), AGENT)[0] is Port.CLOSED
+
+
 def parts_of(site: SiteAccess, node: Node) -> list[str]:
     """Return what runs on a node and has a port of its own."""
     services = dict.fromkeys(part for service in node.services if (part := part_of(service)))
-    return [*services, *([CMC] if node.conn_id == site.config.cmc.node else []), AGENT]
+    others = {CMC: node.conn_id == site.config.cmc.node, SPARK: node.spark, AGENT: True}
+    return [*services, *(part for part, is_here in others.items() if is_here)]
 
 
 def port_state(node: ConnectionInfo, part: str) -> tuple[Port, str]:

@@ -31,9 +31,6 @@ POLL_SECONDS = 0.3
 LOG_LINES = 15
 
 _SERVICES = (Part.LOADER, Part.ANALYTICS)
-LOG_LINES = 15
-
-_SERVICES = (Part.LOADER, Part.ANALYTICS)
 
 Start = Callable[[IncortaNode, Node], None]
 
@@ -110,13 +107,19 @@ def _nodes_of(site: SiteAccess, part: Part) -> list[Node]:
             return list(site.config.nodes)
 
 
+def _start_agent(node: IncortaNode, config: Node) -> None:
+    node.start_node()
+    if config.spark:
+        node.start_spark()
+
+
 def _start_services(node: IncortaNode, config: Node, *, loader: bool) -> None:
     for service in services_of(config, loader=loader):
         node.start_service(service)
 
 
 _STARTS: Mapping[Part, Start] = {
-    Part.NODES: lambda node, _: node.start_node(),
+    Part.NODES: _start_agent,
     Part.CMC: lambda node, _: node.start_cmc(),
     Part.LOADER: lambda node, config: _start_services(node, config, loader=True),
     Part.ANALYTICS: lambda node, config: _start_services(node, config, loader=False),

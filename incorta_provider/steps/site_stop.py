@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -15,7 +15,7 @@ from typing import TypeVar
 from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.steps.running import not_proven_stopped
+from incorta_provider.steps.running import agent_is_down, not_proven_stopped
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ def attempt(part: Callable[[], object]) -> str | None:
 
 
 def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
-    """Stop what Incorta runs on one node, the services and the CMC at the same time, then the agent that knows them.
+    """Stop what Incorta runs on one node: services and CMC at the same time, the agent that knows them, then Spark.
 
-    "Stopped already" is a pass.
+    An agent whose port refuses knows of nothing, and its script runs beside the others. "Stopped already" is a pass.
 
     :raises TransientError: says which parts are not stopped, and why; each of the others was stopped all the same.
     """
@@ -77,9 +77,13 @@ def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
         }
         if config.conn_id == site.config.cmc.node:
             parts["CMC"] = node.stop_cmc
-        with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-            reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
-        reasons["node agent"] = attempt(node.stop_node)
+        agent = {"node agent": node.stop_node}
+        if agent_is_down(site, config):
+            reasons = _attempt_all(parts | agent)
+        else:
+            reasons = _attempt_all(parts) | _attempt_all(agent)
+        if config.spark:
+            reasons |= _attempt_all({"Spark": node.stop_spark})
     failed = {part: reason for part, reason in reasons.items() if reason}
     if failed:
         raise TransientError(
@@ -87,3 +91,11 @@ def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
             where=f"node {config.conn_id}",
             fix="Stop it at the node by hand, then clear this task.",
         )
+
+
+def _attempt_all(parts: Mapping[str, Callable[[], object]]) -> dict[str, str | None]:
+    """Do parts at the same time; return why each failed, if it did."""
+    if not parts:
+        return {}
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        return dict(zip(parts, pool.map(attempt, parts.values()), strict=True))

@@ -12,7 +12,7 @@ from incorta_provider.exceptions import DrError
 from lab.incorta import control
 from lab.incorta.home import Home
 
-_ROLES = ("agent", "cmc", "analytics", "loader")
+_ROLES = ("agent", "cmc", "spark", "analytics", "loader")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for role in _ROLES:
         commands.add_parser(role, parents=[common])
-    commands.add_parser("stop", parents=[common]).add_argument("name", choices=("agent", "cmc"))
+    commands.add_parser("stop", parents=[common]).add_argument("name", choices=("agent", "cmc", "spark"))
     commands.add_parser("start-service", parents=[common]).add_argument("name")
     stopping = commands.add_parser("stop-service", parents=[common])
     stopping.add_argument("name")

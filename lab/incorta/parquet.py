@@ -1,6 +1,8 @@
 """Parquet files of a table version: what they hold, and which commit they belong to.
 
-The one module of the simulator that imports pyarrow: processes which need no Parquet start faster without it.
+The one module of the simulator that imports pyarrow: processes which need no Parquet start faster without it. Files are
+read by :class:`pyarrow.parquet.ParquetFile`: ``read_table`` imports pandas on its way wherever that is installed, which
+takes as long as all else of a service's start, and ten times that while nobody has compiled pandas yet.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def commits_in(path: Path) -> set[int]:
     :raises OSError: the file is no whole Parquet file (pyarrow's own error is one).
     """
     try:
-        column = pq.read_table(path, columns=[COMMIT_COLUMN]).column(0)
+        column = _read(path, [COMMIT_COLUMN]).column(0)
     except pa.ArrowInvalid as error:
         raise OSError(str(error)) from None
     return set(column.unique().to_pylist())
@@ -61,6 +63,11 @@ def read_tables(paths: Iterable[Path]) -> list[pa.Table]:
     :raises OSError: a file is missing or no whole Parquet file.
     """
     try:
-        return [pq.read_table(path) for path in paths]
+        return [_read(path) for path in paths]
     except pa.ArrowInvalid as error:
         raise OSError(str(error)) from None
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read(columns)

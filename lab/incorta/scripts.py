@@ -1,8 +1,8 @@
 """The scripts of an Incorta node, as documented, and the index of its services. Pure: texts are returned.
 
-``startNode.sh``, ``stopNode.sh``, ``startService.sh <name>``, ``stopService.sh <name> [-force]`` below ``IncortaNode/``
-and ``start-cmc.sh``, ``stop-cmc.sh`` below ``cmc/``. Services live in folders with a GUID for a name, which
-``services/services.index`` lists as ``name=GUID``.
+``startNode.sh``, ``stopNode.sh``, ``startService.sh <name>``, ``stopService.sh <name> [-force]``, ``startSpark.sh`` and
+``stopSpark.sh`` below ``IncortaNode/``, and ``start-cmc.sh``, ``stop-cmc.sh`` below ``cmc/``. Services live in folders
+with a GUID for a name, which ``services/services.index`` lists as ``name=GUID``.
 
 A start script returns before anything is started, with status 0 even when the start will fail: that is how the real
 ones behave, and why nobody may take the status for a proof.
@@ -44,6 +44,8 @@ def render(facts: ScriptFacts) -> dict[str, str]:
     files = {
         "IncortaNode/startNode.sh": _start(facts, "agent", "IncortaNode/logs/agent.log", "Starting the node agent"),
         "IncortaNode/stopNode.sh": _run(facts, "stop agent"),
+        "IncortaNode/startSpark.sh": _start(facts, "spark", "IncortaNode/logs/spark.log", "Starting Spark"),
+        "IncortaNode/stopSpark.sh": _run(facts, "stop spark"),
         "IncortaNode/startService.sh": _service(facts, "start-service"),
         "IncortaNode/stopService.sh": _service(facts, "stop-service"),
         INDEX: "".join(f"{name}={guid(facts.home, name)}\n" for name in SERVICES),

@@ -30,7 +30,7 @@ from incorta_provider.dr.recovery_point import RecoveryPoint, point_id
 from incorta_provider.dr.request import Request
 from incorta_provider.dr.topology import Topology
 from incorta_provider.exceptions import ConfigurationError, TransientError
-from incorta_provider.services.node import AGENT, CMC, part_of
+from incorta_provider.services.node import AGENT, CMC, SPARK, part_of
 from incorta_provider.services.ports import Port
 from incorta_provider.steps import access as access_module
 from incorta_provider.steps import locking, readiness, roles
@@ -156,6 +156,10 @@ class Nodes:
         state = self.ports.get((info.conn_id, part), Port.CLOSED)
         return state, "" if state is Port.OPEN else f"port is {state}"
 
+    def agents_run(self, *nodes: str) -> None:
+        """Let the agents of nodes run: what they know of is stopped before them, where it is stopped at once else."""
+        self.ports |= {(node, AGENT): Port.OPEN for node in nodes}
+
     def told(self, node: str) -> list[str]:
         """Return what one node was told, in order."""
         return [action for name, action, _ in self.calls if name == node]
@@ -186,6 +190,12 @@ class Node:
 
     def stop_node(self) -> None:
         self._stop("node", AGENT)
+
+    def start_spark(self) -> None:
+        self._note("start spark")
+
+    def stop_spark(self) -> None:
+        self._stop("spark", SPARK)
 
     def start_cmc(self) -> None:
         self._note("start cmc")

@@ -56,7 +56,7 @@ def make_report(
     """
     results: Results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     past = newest_runs(kept_reports(run.target.catalog.root), run_id=run.run_id, before=plan.requested_at)
-    since = approval.approved_at if approval else plan.requested_at
+    since, ahead = _beginning(run, plan, approval)
     entries, unread = lines or ledger_lines(run)
     return Report(
         outcome=outcome,
@@ -81,9 +81,27 @@ def make_report(
         unfenced=results.get(StepName.FENCE, {}).get("unfenced"),
         fence=Fence.model_validate(results.get(StepName.FENCE, {})),
         service=Service.model_validate(results.get(StepName.VERIFY, {})),
-        exceptions=(*_exceptions(run, plan, results), *unread),
+        exceptions=(*_exceptions(run, plan, results), *ahead, *unread),
         **_objectives(run, plan, results, since),
     )
+
+
+def _beginning(run: CutoverRun, plan: Plan, approval: Approval | None) -> tuple[datetime, list[str]]:
+    """Return from when the seconds count, and what a reader must know of that.
+
+    The approval has the time of Airflow's API server, all else that of the workers. An approval that was used before it
+    was given shows that the first clock is ahead of the second, which would make the RTO too short.
+    """
+    if approval is None:
+        return plan.requested_at, []
+    use = run.folder.approval_use()
+    if use is None or approval.approved_at <= use.used_at:
+        return approval.approved_at, []
+    seconds = (approval.approved_at - use.used_at).total_seconds()
+    return use.used_at, [
+        f"the clock of Airflow's API server is {seconds:.0f} s or more ahead of the worker's: "
+        "the RTO counts from the first step, not from the approval"
+    ]
 
 
 def save_report(run: CutoverRun, plan: Plan, approval: Approval) -> dict[str, Any]:

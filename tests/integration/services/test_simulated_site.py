@@ -19,7 +19,13 @@ from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.services.cmc import CmcClient
 from incorta_provider.services.node import IncortaNode
-from incorta_provider.services.readiness import agents_reason, analytics_reason, cmc_reason, service_reason
+from incorta_provider.services.readiness import (
+    agents_reason,
+    analytics_reason,
+    cmc_reason,
+    service_reason,
+    spark_reason,
+)
 from lab.incorta.database import connect
 from lab.incorta.settings import load_settings
 from lab.layout import Lab, Site
@@ -158,6 +164,16 @@ def test_wrong_passwords_are_refused(running: Access) -> None:
 def test_a_second_start_is_a_pass(running: Access) -> None:
     start_everything(running)
     assert running.service_reason(LOADER) is None
+
+
+def test_spark_starts_and_stops_by_its_own_scripts(access: Access) -> None:
+    node = access.nodes[1]
+    with IncortaNode.from_connection(node) as login:
+        login.start_spark()
+        wait(lambda: spark_reason([node]))
+        login.start_spark()
+        login.stop_spark()
+    assert "nobody listens" in (spark_reason([node]) or "")
 
 
 def test_what_was_stopped_is_not_ready_and_may_be_stopped_again(running: Access) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from incorta_provider.dr.plan import MAX_WAIT, Mode, Plan, StepName, ensure_plan_fresh, loss_sentence
+from incorta_provider.dr.plan import MAX_SKEW, MAX_WAIT, Mode, Plan, StepName, ensure_plan_fresh, loss_sentence
 from incorta_provider.dr.planning import make_plan
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.request import Request, confirmation_phrase, ensure_acceptable, parse_mode
@@ -248,13 +248,14 @@ def test_neither_plan_nor_step_nor_request_can_be_changed(plan: Plan) -> None:
             setattr(frozen, name, getattr(frozen, name))
 
 
-@pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1) + MAX_WAIT])
+@pytest.mark.parametrize("late", [-MAX_SKEW, timedelta(0), timedelta(hours=1) + MAX_WAIT])
 def test_a_plan_holds_as_long_as_an_answer_may_take(plan: Plan, late: timedelta) -> None:
     ensure_plan_fresh(plan, AT + late, timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
-    ("late", "minutes"), [(timedelta(hours=1, seconds=1) + MAX_WAIT, 75), (timedelta(days=3), 4320)]
+    ("late", "minutes"),
+    [(timedelta(hours=1, seconds=1) + MAX_WAIT, 75), (timedelta(days=3), 4320), (timedelta(hours=-1), -60)],
 )
 def test_a_plan_that_is_too_old_is_refused(plan: Plan, late: timedelta, minutes: int) -> None:
     with pytest.raises(PreconditionError, match=f"made {minutes} minutes ago, at 2026-11-25 03:00:00 UTC"):

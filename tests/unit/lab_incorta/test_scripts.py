@@ -37,6 +37,8 @@ def test_a_node_has_the_documented_scripts_and_only_one_has_the_cmc(tmp_path: Pa
     node = {
         "IncortaNode/startNode.sh",
         "IncortaNode/stopNode.sh",
+        "IncortaNode/startSpark.sh",
+        "IncortaNode/stopSpark.sh",
         "IncortaNode/startService.sh",
         "IncortaNode/stopService.sh",
         "IncortaNode/services/services.index",
@@ -58,6 +60,7 @@ def test_the_index_gives_each_service_a_folder_that_stays_and_is_its_own(tmp_pat
     ("script", "arguments", "words"),
     [
         ("IncortaNode/stopNode.sh", [], ["stop", "agent"]),
+        ("IncortaNode/stopSpark.sh", [], ["stop", "spark"]),
         ("cmc/stop-cmc.sh", [], ["stop", "cmc"]),
         ("IncortaNode/startService.sh", ["loaderService"], ["start-service", "loaderService"]),
         ("IncortaNode/stopService.sh", ["loaderService", "-force"], ["stop-service", "loaderService", "-force"]),

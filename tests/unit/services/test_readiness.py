@@ -13,6 +13,7 @@ from incorta_provider.services.readiness import (
     cmc_reason,
     joined,
     service_reason,
+    spark_reason,
     waiting_for,
 )
 
@@ -51,6 +52,15 @@ def test_an_agent_that_answers_is_ready(open_port):
 def test_every_agent_must_answer(open_port, free_port):
     reason = agents_reason([node("node1", open_port), node("node2", free_port)])
     assert reason == f"node2: nobody listens at 127.0.0.1:{free_port}"
+
+
+def test_spark_is_ready_when_its_master_listens_at_each_of_its_nodes(open_port, free_port):
+    here, there = (
+        ConnectionInfo(name, host="127.0.0.1", extra={"spark_port": port})
+        for name, port in (("node1", open_port), ("node2", free_port))
+    )
+    assert (spark_reason([]), spark_reason([here])) == (None, None)
+    assert spark_reason([here, there]) == f"Spark of node2: nobody listens at 127.0.0.1:{free_port}"
 
 
 def test_a_port_that_is_none_is_a_setting():

@@ -63,7 +63,7 @@ def test_loaders_stop_first_then_the_loads_are_looked_at_again_then_the_rest_sto
     result = quiesce(run)
     assert asked == ["berlin", "berlin"]
     assert bench.nodes.told("berlin_node1")[0] == "stop loaderService"
-    assert bench.nodes.told("berlin_node1")[-1] == "stop node"
+    assert "stop node" in bench.nodes.told("berlin_node1")
     assert bench.nodes.told("newyork_node1") == []
     assert result["loads"] == {"SALES": "Succeeded"}
     assert result["stopped"] == ["berlin_node1", "berlin_node2"]
