@@ -43,7 +43,7 @@ GATE = "gate"
 
 def asked(client: AirflowClient, run_id: str) -> Question:
     """Return what the run's gate asks, once it does."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while not (questions := client.questions(GATE, run_id)):
         assert time.monotonic() < deadline, client.tasks(GATE, run_id)
         time.sleep(0.3)
@@ -52,7 +52,7 @@ def asked(client: AirflowClient, run_id: str) -> Question:
 
 def ended(client: AirflowClient, run_id: str) -> str:
     """Return the state in which the run ended."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while (state := client.run_state(GATE, run_id)) not in ENDED:
         assert time.monotonic() < deadline, client.tasks(GATE, run_id)
         time.sleep(0.3)
