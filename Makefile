@@ -9,8 +9,9 @@ LAB := .lab
 BENCH_SIZE ?= full
 BENCH_MINUTES ?= $(if $(filter small,$(BENCH_SIZE)),3,20)
 CHAOS_ROUNDS ?= 20
-# So many processes share the tests, each with servers of its own: much of a test is waiting.
-TEST_WORKERS ?= 2
+# So many processes share the tests, each with servers of its own: one for each processor, from 2 (much of a test is
+# waiting) to 4 (a folder of tests stays together, and a few take most of the time).
+TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 # How many crash points of each step are tried; empty for all.
 CHAOS_POINTS ?=
 BENCH_ROUNDS ?= 3

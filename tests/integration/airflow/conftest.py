@@ -28,7 +28,7 @@ from tests.builders.storage import put
 
 DAGS = (Path(__file__).parent / "dags" / "gate.py", Path(__file__).parents[3] / "dags" / "incorta_replication.py")
 FILES = {f"source/t{number % 9}/part-{number:03d}": b"%03d" % number * 1000 for number in range(60)}
-SHARD_FILES = 12
+SHARD_FILES = 20
 CUT_OFF = b"half a database"
 """What a first `up` left, which was killed while it made Airflow's database."""
 

@@ -6,6 +6,7 @@ The workers share nothing but the catalog and the storage it is made of.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from contextlib import suppress
@@ -43,7 +44,7 @@ GATE = "gate"
 
 def asked(client: AirflowClient, run_id: str) -> Question:
     """Return what the run's gate asks, once it does."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while not (questions := client.questions(GATE, run_id)):
         assert time.monotonic() < deadline, client.tasks(GATE, run_id)
         time.sleep(0.3)
@@ -52,14 +53,22 @@ def asked(client: AirflowClient, run_id: str) -> Question:
 
 def ended(client: AirflowClient, run_id: str) -> str:
     """Return the state in which the run ended."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while (state := client.run_state(GATE, run_id)) not in ENDED:
         assert time.monotonic() < deadline, client.tasks(GATE, run_id)
         time.sleep(0.3)
     return state
 
 
-def test_one_requests_and_the_other_approves(requester: AirflowClient, approver: AirflowClient) -> None:
+def gather_logs(airflow: CelerySettings) -> None:
+    """Put the workers' logs where the API server looks for them; workers share no folder with it."""
+    for name in WORKERS:
+        shutil.copytree(CeleryWorker(airflow, name).folder / "logs", airflow.logs, dirs_exist_ok=True)
+
+
+def test_one_requests_and_the_other_approves(
+    airflow: CelerySettings, requester: AirflowClient, approver: AirflowClient
+) -> None:
     requester.wait_until_parsed(GATE)
     requester.unpause(GATE)
     run_id = requester.trigger(GATE, {"confirmation": "PROMOTE"}, note="a test")
@@ -72,6 +81,7 @@ def test_one_requests_and_the_other_approves(requester: AirflowClient, approver:
     assert requester.xcom(GATE, run_id, "act") == "acted"
     states = {task.task_id: task for task in requester.tasks(GATE, run_id)}
     assert {task.state for task in states.values()} == {"success"}
+    gather_logs(airflow)
     assert any("acted" in line for line in requester.log(GATE, run_id, states["act"]))
     assert requester.runs(GATE)[run_id] == "success"
 
@@ -188,19 +198,19 @@ def shard_notes(lab: Lab) -> list[dict[str, Any]]:
 
 def test_the_copy_is_split_into_mapped_tasks_that_are_told_numbers_only(story: Story) -> None:
     assert story.state == "success", story.why
-    assert story.shards == [0, 1, 2, 3, 4]
+    assert story.shards == [0, 1, 2]
     assert {index: state for (task, index), state in story.states.items() if task == "copy_shard"} == dict.fromkeys(
-        range(5), "success"
+        range(3), "success"
     )
 
 
 def test_both_workers_copied_shards_and_no_file_was_copied_twice(story: Story) -> None:
     notes = shard_notes(story.lab)
-    assert sorted(note["shard"] for note in notes) == [0, 1, 2, 3, 4]
+    assert sorted(note["shard"] for note in notes) == [0, 1, 2]
     assert {note["host"] for note in notes} == set(WORKERS)
     assert sum(note["copied_files"] for note in notes) == len(FILES)
     assert sum(note["copied_bytes"] for note in notes) == sum(map(len, FILES.values()))
-    assert [note["missed"] for note in notes] == [0] * 5
+    assert [note["missed"] for note in notes] == [0] * 3
 
 
 def test_the_sealed_point_and_the_replica_are_the_source(story: Story) -> None:

@@ -182,7 +182,8 @@ def test_an_absent_manifest_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_file, "_SCHEMA", manifest_file._SCHEMA.with_metadata({b"incorta_dr.manifest": "3"}))
+    schema = manifest_file._schema().with_metadata({b"incorta_dr.manifest": "3"})
+    monkeypatch.setattr(manifest_file, "_schema", lambda: schema)
     path = written(tmp_path / "m", [file(b"a")])
     with pytest.raises(IntegrityError, match="has format 3, not 2"):
         list(read_manifest(path))
