@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.dr.inventory import definers
+from incorta_provider.dr.inventory import definers, invokers
 from incorta_provider.dr.metadata_rules import MetadataRules
-from incorta_provider.dr.sql_security import runs_as_invoker
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.prove import prove, read_inventory
@@ -305,8 +304,12 @@ def test_what_runs_with_the_rights_of_who_uses_it_needs_no_definer_there(nasty: 
     finally:
         nasty.run("DROP USER 'gone'@'%'")
     inventory = read_inventory(folder / "inventory.json")
-    invokers = {title for title, code in inventory.code() if runs_as_invoker(code.definition)}
-    assert invokers == {"view `b_first`", "procedure `left_over`", "function `left_too`", "view `odd view ``1`"}
+    assert invokers(inventory) == {
+        "view `b_first`",
+        "procedure `left_over`",
+        "function `left_too`",
+        "view `odd view ``1`",
+    }
     assert blockers(restore_findings(dr.endpoint, inventory, NOW)) == []
     arguments = (dr.endpoint, folder / "metadata.sql.zst", inventory, folder / "switch")
     assert replace_schema(*arguments, sha256=report.sha256) == []
