@@ -21,8 +21,9 @@ ANY = "*"
 
 INVOKER = "invoker"
 
-ACCOUNT = r"`((?:[^`]|``)*)`(?:@`((?:[^`]|``)*)`)?"
-"""An account behind ``DEFINER=``, as servers print it."""
+_NAME = r"`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\""
+ACCOUNT = rf"({_NAME})(?:@({_NAME}))?"
+"""An account behind ``DEFINER=``, as servers print it: of a routine made under ANSI_QUOTES in double quotes."""
 
 _CLAUSE = re.compile(rf"\bDEFINER={ACCOUNT}")
 
@@ -49,7 +50,7 @@ def replace_definer(definition: str, rules: Mapping[str, str]) -> str:
 
 def with_account(definition: str, rules: Mapping[str, str]) -> str:
     """Return a definition with another account, and nothing else changed."""
-    return _CLAUSE.sub(lambda match: f"DEFINER={printed(ruled(_account(match), rules))}", definition, count=1)
+    return _CLAUSE.sub(lambda match: f"DEFINER={_printed_alike(match, rules)}", definition, count=1)
 
 
 def replace_account(text: str, rules: Mapping[str, str]) -> str:
@@ -59,7 +60,7 @@ def replace_account(text: str, rules: Mapping[str, str]) -> str:
     '`incorta`@`10.%`'
     """
     match = re.fullmatch(ACCOUNT, text)
-    return printed(ruled(_account(match), rules)) if match else text
+    return _printed_alike(match, rules) if match else text
 
 
 def ruled(account: Account, rules: Mapping[str, str]) -> Account:
@@ -118,6 +119,14 @@ def printed(account: Account) -> str:
     return f"{quote(user)}@{quote(host)}" if host else quote(user)
 
 
+def _printed_alike(match: re.Match[str], rules: Mapping[str, str]) -> str:
+    """Return the account of the rules, in the quotes of the one that it takes the place of."""
+    account = ruled(_account(match), rules)
+    if match[1][0] == "`":
+        return printed(account)
+    return "@".join('"' + part.replace('"', '""') + '"' for part in account if part)
+
+
 def _account(match: re.Match[str]) -> Account:
-    user, host = (part.replace("``", "`") for part in match.groups(default=""))
+    user, host = (part[1:-1].replace(part[:1] * 2, part[:1]) if part else "" for part in match.groups(default=""))
     return user, host

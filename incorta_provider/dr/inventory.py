@@ -175,15 +175,21 @@ def unequal_tables(expected: Inventory, actual: Inventory) -> list[str]:
 def definers(inventory: Inventory) -> dict[str, tuple[str, str]]:
     """Return the account under which each view, routine, trigger and event runs.
 
-    :returns: (user, host) by object; a role has an empty host. An object that runs with the rights of who uses it is
-        left out, unless its definer is a role: one that does not exist, servers take for a user.
+    :returns: (user, host) by object; a role has an empty host.
     """
-    found = {title: (definer_of(code.definition), code.definition) for title, code in inventory.code()}
-    return {
-        title: account
-        for title, (account, definition) in found.items()
-        if account and not (account[1] and runs_as_invoker(definition))
-    }
+    found = {title: definer_of(code.definition) for title, code in inventory.code()}
+    return {title: account for title, account in found.items() if account}
+
+
+def invokers(inventory: Inventory) -> frozenset[str]:
+    """Return the views and routines that run with the rights of who uses them, whether their definer exists or not.
+
+    Not those whose definer is a role: one that does not exist, MariaDB takes for a user.
+    """
+    code = dict(inventory.code())
+    return frozenset(
+        title for title, (_, host) in definers(inventory).items() if host and runs_as_invoker(code[title].definition)
+    )
 
 
 def _title(kind: str, name: str) -> str:

@@ -18,7 +18,7 @@ _PART = re.compile(
     re.DOTALL,
 )
 _BEHIND_PARAMETERS = re.compile(
-    r"(?: RETURNS [^\n]*)?\n"
+    r"(?: RETURNS? [^\n]*)?\n"
     r"(?:    (?:CONTAINS SQL|NO SQL|READS SQL DATA|MODIFIES SQL DATA|(?:NOT )?DETERMINISTIC)\n)*"
 )
 _INVOKER = "    SQL SECURITY INVOKER\n"

@@ -13,12 +13,14 @@ from incorta_provider.dr.inventory import (
     Inventory,
     compare,
     definers,
+    invokers,
     unequal_tables,
 )
 from incorta_provider.exceptions import DrError
 from incorta_provider.metadata.checksum import measure
 from incorta_provider.metadata.definitions import read_definitions
 from incorta_provider.metadata.endpoint import Endpoint, Session
+from incorta_provider.metadata.engines.detection import engine_of
 from incorta_provider.metadata.engines.engine import begin_snapshot
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.row_diff import ComparedTable, differing_rows
@@ -108,11 +110,12 @@ def rows_now(source: Endpoint, restored: Endpoint, wanted: Inventory, got: Inven
 
 def missing_definers(session: Session, inventory: Inventory) -> list[Difference]:
     """Return each object whose definer has no account at the session's server: it would fail when it is used."""
+    needless = frozenset() if engine_of(session).definers_must_exist else invokers(inventory)
     with session.cursor() as cursor:
         cursor.execute("SELECT User, Host FROM mysql.user")
         accounts = {(str(user), str(host)) for user, host in cursor.fetchall()}
     return [
         Difference(title, "definer", f"an account '{user}'@'{host}' at this server", "none")
         for title, (user, host) in definers(inventory).items()
-        if (user, host) not in accounts
+        if (user, host) not in accounts and title not in needless
     ]

@@ -80,6 +80,8 @@ class Engine(ABC):
     """Rights on everything that a fence needs beside :attr:`global_rights`."""
     read_only: ClassVar[str]
     """Statement that switches ``read_only``, to be completed with ON or OFF, as lasting as the server can have it."""
+    definers_must_exist: ClassVar[bool]
+    """Whether an object is made only where its definer exists, also one that runs with the rights of who uses it."""
     table_marks: ClassVar[str]
     """Query for the internal ids of the tables of the session's schema, as ``kind``, ``name`` and ``mark``."""
 

@@ -54,6 +54,7 @@ class MariaDb(Engine):
     memberships = "SELECT User, Host, Role, '' FROM mysql.roles_mapping"
     fence_rights = ("CREATE USER", "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "SHOW DATABASES")
     read_only = "SET GLOBAL read_only = {}"
+    definers_must_exist = False
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, TABLE_ID AS mark FROM information_schema.INNODB_SYS_TABLES "
         "WHERE CONVERT(CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) USING filename) = DATABASE()"

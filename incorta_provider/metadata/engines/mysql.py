@@ -80,6 +80,8 @@ class MySql(Engine):
     fence_rights = ("CREATE USER", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "SHOW DATABASES")
     read_only = "SET PERSIST read_only = {}"
     """Kept in ``mysqld-auto.cnf`` (MySQL manual, *Persisted System Variables*)."""
+    definers_must_exist = True
+    """From 8.2 on, without the right ALLOW_NONEXISTENT_DEFINER (MySQL manual, same name)."""
     table_marks = (
         "SELECT 'table' AS kind, NAME AS name, CONCAT(TABLE_ID, ' ', TOTAL_ROW_VERSIONS) AS mark "  # noqa: S608 - our own words
         f"FROM information_schema.INNODB_TABLES WHERE NAME LIKE {_files_of('DATABASE()')}"

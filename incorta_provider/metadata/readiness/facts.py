@@ -83,6 +83,7 @@ class SchemaFacts:
     :ivar without_key: tables without a primary key.
     :ivar folded: names of tables and views that a server which folds names would change.
     :ivar definers: under whom each object runs.
+    :ivar invokers: objects that run with the rights of who uses them, so that a MariaDB needs no definer of theirs.
     :ivar creations: functions and triggers, which a server with a binary log takes only from trusted accounts.
     :ivar events: those that are on.
     :ivar zones: named time zones that events were made in.
@@ -101,6 +102,7 @@ class SchemaFacts:
     without_key: tuple[str, ...] = ()
     folded: tuple[str, ...] = ()
     definers: Mapping[str, Account] = field(default_factory=dict)
+    invokers: frozenset[str] = frozenset()
     creations: int = 0
     events: tuple[str, ...] = ()
     zones: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from incorta_provider.dr.inventory import ENABLED, Inventory, definers
+from incorta_provider.dr.inventory import ENABLED, Inventory, definers, invokers
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.metadata.readiness.facts import Places, SchemaFacts, ServerFacts
 
@@ -46,6 +46,7 @@ def schema_of(inventory: Inventory) -> SchemaFacts:
         ),
         folded=tuple(f"table {quote(name)}" for name in [*inventory.tables, *inventory.views] if name != name.lower()),
         definers=definers(inventory),
+        invokers=invokers(inventory),
         creations=len(inventory.triggers) + sum(name.startswith("FUNCTION ") for name in inventory.routines),
         events=tuple(f"event {quote(name)}" for name, event in inventory.events.items() if event.status == ENABLED),
         zones=frozenset(

@@ -106,12 +106,14 @@ def _client_program(program: Program, programs: Programs) -> ToolFacts:
 
 def _dumped(schema: SchemaFacts, rules: Mapping[str, str]) -> SchemaFacts:
     """Return a schema as a dump will have it: with the definers of the rules."""
-    kept = {}
-    for title, account in schema.definers.items():
-        user, host = ruled(account, rules)
-        if not (host and is_invoker(account, rules) and title.partition(" ")[0] in _WITH_SECURITY):
-            kept[title] = (user, host)
-    return replace(schema, definers=kept)
+    found = {title: ruled(account, rules) for title, account in schema.definers.items()}
+    made = {
+        title
+        for title, account in schema.definers.items()
+        if is_invoker(account, rules) and title.partition(" ")[0] in _WITH_SECURITY
+    }
+    invokers = frozenset(title for title in schema.invokers | made if found[title][1])
+    return replace(schema, definers=found, invokers=invokers)
 
 
 def _access(endpoint: Endpoint, asked: Asked, now: datetime) -> Iterator[Finding]:

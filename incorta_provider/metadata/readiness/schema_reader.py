@@ -8,7 +8,7 @@ Schema names are compared byte by byte: the information schema by itself does no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from incorta_provider.dr.definers import Account
@@ -64,7 +64,7 @@ class _Reader:
         base = [table for table in tables if table["TABLE_TYPE"] == "BASE TABLE"]
         code = {kind: self._code(kind) for kind in _CODE}
         self._use_tables(tables, columns, {table["name"] for table in base})
-        events = code["event"]
+        events, definers = code["event"], _definers(code)
         return SchemaFacts(
             name=self._schema,
             collations=_places(self._collations),
@@ -76,7 +76,8 @@ class _Reader:
             unsafe=_places(_grouped((_why_unsafe(table), _table(table)) for table in tables if _why_unsafe(table))),
             without_key=self._without_key(base),
             folded=tuple(_table(table) for table in tables if table["name"] != table["name"].lower()),
-            definers=_definers(code),
+            definers=definers,
+            invokers=frozenset(_invokers(code, definers)),
             creations=len(code["trigger"]) + sum(row["type"] == "FUNCTION" for row in code["routine"]),
             events=tuple(_title("event", row) for row in events if row["status"] == ENABLED),
             zones=frozenset(row["zone"] for row in events if _NAMED_ZONE.match(row["zone"])),
@@ -149,14 +150,21 @@ class _Reader:
 
 
 def _definers(code: Mapping[str, list[dict[str, Any]]]) -> dict[str, Account]:
-    """Return under which account what runs; see :func:`~incorta_provider.dr.inventory.definers`."""
     found = {}
     for kind, listed in code.items():
         for row in listed:
             user, at, host = str(row["definer"]).rpartition("@")
-            if not (host and at and row.get("security") == "INVOKER"):
-                found[_title(kind, row)] = (user, host) if at else (host, "")
+            found[_title(kind, row)] = (user, host) if at else (host, "")
     return found
+
+
+def _invokers(code: Mapping[str, list[dict[str, Any]]], definers: Mapping[str, Account]) -> Iterator[str]:
+    """Yield what runs with the rights of who uses it, and has no role for a definer."""
+    for kind, listed in code.items():
+        for row in listed:
+            _, host = definers[title := _title(kind, row)]
+            if host and row.get("security") == "INVOKER":
+                yield title
 
 
 def _why_unsafe(table: Mapping[str, Any]) -> str:

@@ -113,7 +113,7 @@ def _definers(schema: SchemaFacts, target: ServerFacts) -> Iterator[Finding]:
         return
     lacking: dict[tuple[str, str], list[str]] = {}
     for title, account in schema.definers.items():
-        if account not in target.accounts:
+        if account not in target.accounts and not (title in schema.invokers and target.family == "MariaDB"):
             lacking.setdefault(account, []).append(title)
     for (user, host), titles in lacking.items():
         name = f"'{user}'@'{host}'" if host else f"'{user}'"

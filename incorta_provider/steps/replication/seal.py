@@ -12,14 +12,21 @@ by running the step again.
 
 from __future__ import annotations
 
+import logging
+
+from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.dr.went_back import went_back
+from incorta_provider.exceptions import DrError
 from incorta_provider.metadata.prove import read_inventory
 from incorta_provider.steps.locking import keep
-from incorta_provider.steps.point import file_sha256
+from incorta_provider.steps.point import file_sha256, point_inventory
 from incorta_provider.steps.replication.apply import ensure_still_active
 from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.storage.checks import ensure_staged
 from incorta_provider.storage.manifest_file import read_totals
+
+log = logging.getLogger(__name__)
 
 
 def seal(run: ReplicationRun) -> RecoveryPoint:
@@ -75,8 +82,30 @@ def _point(run: ReplicationRun, record: RunRecord) -> RecoveryPoint:
         position=inventory.position,
         server_version=inventory.server.version,
         incorta_version=record.incorta_version,
-        exceptions=checked.exceptions,
+        exceptions=(*checked.exceptions, *_source_went_back(run, record, inventory)),
     )
+
+
+def _source_went_back(run: ReplicationRun, record: RunRecord, inventory: Inventory) -> list[str]:
+    """Say so when the source's database is behind what the point before holds of it, as after a restore of a backup.
+
+    The point is as good as any: it is of one state, and its files were compared with its metadata. But somebody should
+    know, and may want the point before.
+    """
+    if record.previous is None:
+        return []
+    try:
+        before = run.catalog.get(record.previous)
+        if (before.source, before.epoch) != (record.source, record.epoch):
+            return []
+        told = went_back(point_inventory(run.catalog, before), inventory)
+    except DrError as error:
+        log.warning("whether the database of %s went back is not known: %s", record.source, error)
+        return []
+    if not told:
+        return []
+    log.warning("the database of %s is behind recovery point %s: %s", record.source, before.id, told)
+    return [f"the database of {record.source} is behind the recovery point before, {before.id}: {told}"]
 
 
 def _evidence(point: RecoveryPoint) -> dict[str, object]:

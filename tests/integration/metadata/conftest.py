@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from incorta_provider.metadata.prove import read_inventory
 from lab.servers.mariadb import MariaDb
 from lab.testbed import Pair
 
-USER, PASSWORD = "dr_reader", "p\"a#s\\s' w;ör\tt"
+USER, PASSWORD = "dr_reader", f"p a\tö€{string.punctuation}"
 TEXTS = (
     "",
     " ",

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.dr.inventory import definers
+from incorta_provider.dr.inventory import definers, invokers
 from incorta_provider.dr.metadata_rules import MetadataRules
-from incorta_provider.dr.sql_security import runs_as_invoker
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata.dump import dump
 from incorta_provider.metadata.prove import prove, read_inventory
@@ -259,6 +258,8 @@ def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr
         "CREATE DEFINER = 'gone'@'%' EVENT left_event ON SCHEDULE EVERY 1 YEAR DO SET @x = 1",
         "CREATE OR REPLACE ROLE gone_role",
         "CREATE DEFINER = gone_role VIEW of_a_role AS SELECT 1",
+        "SET sql_mode = 'ANSI_QUOTES'",
+        "CREATE DEFINER = 'gone'@'%' FUNCTION quoted(a INT) RETURNS INT RETURN a",
     )
     account = "dr_reader@127.0.0.1"
     try:
@@ -278,6 +279,7 @@ def test_definers_that_the_topology_replaces_need_not_exist_there(nasty: Any, dr
         "view `b_first`",
         "view `of_a_role`",
         "procedure `left_over`",
+        "function `quoted`",
         "trigger `left_trigger`",
         "event `left_event`",
     }
@@ -293,6 +295,9 @@ def test_what_runs_with_the_rights_of_who_uses_it_needs_no_definer_there(nasty: 
         f"GRANT ALL ON `{schema}`.* TO 'gone'@'%'",
         "CREATE OR REPLACE DEFINER = 'gone'@'%' VIEW b_first AS SELECT id, 'x' AS loud FROM parent",
         "CREATE DEFINER = 'gone'@'%' PROCEDURE left_over(/* ) */ a INT) COMMENT 'c' SELECT 'DEFINER=`gone`@`%`', a",
+        "SET sql_mode = 'ANSI_QUOTES'",
+        "CREATE DEFINER = 'gone'@'%' FUNCTION quoted(a INT) RETURNS VARCHAR(9) RETURN (SELECT 'x' AS \"b\")",
+        "SET sql_mode = ''",
         "CREATE DEFINER = 'gone'@'%' FUNCTION left_too(a INT) RETURNS INT DETERMINISTIC RETURN a + 1",
         "CREATE DEFINER = 'gone'@'%' TRIGGER left_trigger BEFORE INSERT ON no_key FOR EACH ROW SET NEW.a = NEW.a + 0",
     )
@@ -305,10 +310,16 @@ def test_what_runs_with_the_rights_of_who_uses_it_needs_no_definer_there(nasty: 
     finally:
         nasty.run("DROP USER 'gone'@'%'")
     inventory = read_inventory(folder / "inventory.json")
-    invokers = {title for title, code in inventory.code() if runs_as_invoker(code.definition)}
-    assert invokers == {"view `b_first`", "procedure `left_over`", "function `left_too`", "view `odd view ``1`"}
+    assert invokers(inventory) == {
+        "view `b_first`",
+        "procedure `left_over`",
+        "function `left_too`",
+        "function `quoted`",
+        "view `odd view ``1`",
+    }
     assert blockers(restore_findings(dr.endpoint, inventory, NOW)) == []
     arguments = (dr.endpoint, folder / "metadata.sql.zst", inventory, folder / "switch")
     assert replace_schema(*arguments, sha256=report.sha256) == []
     assert dr.run("SELECT COUNT(*) > 0, left_too(1) FROM b_first") == ((1, 2),)
+    assert dr.run("SELECT quoted(1)") == (("x",),)
     assert dr.run("CALL left_over(7)") == (("DEFINER=`gone`@`%`", 7),)

@@ -54,6 +54,15 @@ def test_a_view_keeps_its_account_and_runs_as_who_uses_it() -> None:
     assert replace_definer(view, {"app@%": "app@%"}) == view
 
 
+def test_a_routine_made_under_ansi_quotes_keeps_its_quotes() -> None:
+    """So a server prints it whatever the session's own mode is, and so it is compared."""
+    routine = 'CREATE DEFINER="a""p"@"%" PROCEDURE "p"(a int)\nselect 1'
+    assert definer_of(routine) == ('a"p', "%")
+    assert replace_definer(routine, {'a"p@%': 'in"corta@%'}) == routine.replace('"a""p"', '"in""corta"')
+    assert replace_definer(routine, {"*": "role"}) == routine.replace('"a""p"@"%"', '"role"')
+    assert replace_definer(routine, {"*": "invoker"}) == routine.replace("\n", "\n    SQL SECURITY INVOKER\n")
+
+
 def test_a_role_is_named_without_a_host() -> None:
     assert replace_account("`readers`", {"readers": "incorta@%"}) == "`incorta`@`%`"
     assert replace_account("`readers`@`%`", {"readers": "incorta@%"}) == "`readers`@`%`"

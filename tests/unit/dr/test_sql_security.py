@@ -15,6 +15,7 @@ HEADS = (
     "CREATE DEFINER=`a`@`%` FUNCTION `f`() RETURNS int(11)\n    READS SQL DATA\n    DETERMINISTIC\n",
     "CREATE DEFINER=`a`@`%` AGGREGATE FUNCTION `f`(x INT) RETURNS int(11)\n",
     'CREATE DEFINER="a"@"%" PROCEDURE "p"()\n',
+    'CREATE DEFINER="a"@"%" FUNCTION "f"(a int) RETURN int(11)\n',
 )
 bodies = st.text().map(lambda text: f"BEGIN SELECT '{text}'; END")
 comments = st.sampled_from(["", "    COMMENT 'with\n    SQL SECURITY INVOKER\n'\n"])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
 from incorta_provider.dr.metadata_rules import EngineMapping, ReplicaRules
+from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
@@ -43,12 +45,20 @@ def ready(bench: Bench) -> ReplicationRun:
     return made_ready(bench)
 
 
-def made_ready(bench: Bench, run_id: str = "scheduled__1") -> ReplicationRun:
+def _at(run: ReplicationRun, position: str, gtid: str) -> None:
+    found = Inventory.model_validate_json(run.workspace.inventory.read_bytes())
+    run.workspace.inventory.write_text(found.model_copy(update={"position": position, "gtid": gtid}).model_dump_json())
+
+
+def made_ready(
+    bench: Bench, run_id: str = "scheduled__1", change: Callable[[ReplicationRun], None] = lambda run: None
+) -> ReplicationRun:
     (bench.storage("berlin") / "notes.txt").write_text("twelve bytes")
     run = replication_run(bench, run_id)
     open_run(run)
     pre_copy(run)
     write_dump(run, TENANT=1, TABLE_FILE=41)
+    change(run)
     final_copy(run)
     check(run)
     run.save_proof(proven=True)
@@ -90,6 +100,36 @@ def test_the_point_says_what_it_holds(bench: Bench, ready: ReplicationRun) -> No
         "exceptions": (),
     }
     assert bench.catalog.newest() == point
+
+
+class TestSourceThatWentBack:
+    """A database that was restored from a backup is behind the recovery point before, and the next point says so."""
+
+    def sealed(self, bench: Bench, position: str, at: str = "", **before: Any) -> RecoveryPoint:
+        earlier = sealed_point(bench.catalog, "scheduled__0", opened_at=NOON - timedelta(minutes=5), **before)
+        run = made_ready(bench, change=lambda run: _at(run, position, at))
+        point = seal(run)
+        assert point.previous == earlier.id
+        return point
+
+    def test_by_its_log(self, bench: Bench) -> None:
+        point = self.sealed(bench, "mariadb-bin.000001:3")
+        assert [told.partition(f"{point.previous}: ")[2] for told in point.exceptions] == [
+            "its binary log is at mariadb-bin.000001:3, and was at mariadb-bin.000001:4"
+        ]
+
+    def test_by_its_transactions(self, bench: Bench) -> None:
+        point = self.sealed(bench, "mariadb-bin.000009:3", "0-1-50", gtid="0-1-57")
+        (told,) = point.exceptions
+        assert told.startswith("the database of berlin is behind the recovery point before, ")
+        assert told.endswith("7 transaction(s) of 0-1-57 are not in 0-1-50")
+
+    @pytest.mark.parametrize("changed", [{"source": "paris"}, {"epoch": 0}])
+    def test_only_of_the_same_source_in_the_same_role(self, bench: Bench, changed: dict[str, Any]) -> None:
+        assert self.sealed(bench, "mariadb-bin.000001:3", **changed).exceptions == ()
+
+    def test_a_damaged_point_before_holds_up_nothing(self, bench: Bench) -> None:
+        assert self.sealed(bench, "mariadb-bin.000001:3", inventory_sha256="0" * 64).exceptions == ()
 
 
 def test_the_ledger_keeps_the_evidence_once(bench: Bench, ready: ReplicationRun) -> None:
