@@ -107,6 +107,7 @@ def test_a_newer_version_takes_the_place_of_an_older_one(root, way):
 
 def test_long_files_come_in_pieces_beside_small_ones(root, way, monkeypatch):
     copier, staged = way
+    monkeypatch.setattr(batches, "PACKED_BYTES", 0)
     monkeypatch.setattr(pieces, "PIECE_BYTES", 100_000)
     monkeypatch.setattr(batches, "LONG_BYTES", 200_000)
     put(root, {"small": b"1", b"long \xff'\n": os.urandom(450_001), "in/long": os.urandom(200_000)})
@@ -116,7 +117,8 @@ def test_long_files_come_in_pieces_beside_small_ones(root, way, monkeypatch):
     assert there == {path: facts for path, facts in snapshot(root, times=True).items() if facts[0] == "file"}
 
 
-def test_all_batches_of_a_copy_share_the_logins_of_its_lines(root, source, target, workspace, primary):
+def test_all_batches_of_a_copy_share_the_logins_of_its_lines(root, source, target, workspace, primary, monkeypatch):
+    monkeypatch.setattr(batches, "PACKED_BYTES", 0)
     put(root, {f"{number}": b"1" for number in range(6)})
     with Relay(primary().port) as relay:
         tree = SshTree(primary(port=relay.port), bytes(root))
