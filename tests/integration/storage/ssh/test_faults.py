@@ -121,11 +121,13 @@ def test_a_password_cannot_copy_files(root, primary, target, workspace):
     assert "Tr0ub4dor" not in str(caught.value)
 
 
-def test_a_key_as_text_leaves_no_file(root, primary, target, workspace, sshd_nodes):
+def test_a_key_as_text_leaves_no_file(root, primary, target, workspace, sshd_nodes, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     text = sshd_nodes["berlin_node1"].key_file.read_text().strip()
     tree = SshTree(primary(extra={"key_file": None, "private_key": text}), bytes(root))
     assert [entry.path for entry in pull(tree, target, workspace)(files_of(root))] == [b"a", b"folder/b"]
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"{PREFIX}*"))
+    assert not list((tmp_path / "tmp").glob(f"{PREFIX}*"))
 
 
 def test_a_key_with_a_passphrase_copies_too(root, primary, target, workspace, sshd_nodes, tmp_path):
@@ -252,7 +254,7 @@ def test_a_copy_whose_connection_is_cut_begins_again(tmp_path, primary, dr, sour
         assert relay.moved > 2_000_000
 
 
-@pytest.mark.parametrize("way", ["pull", "push"])
+@pytest.mark.parametrize("way", [pytest.param("pull", marks=pytest.mark.chaos), "push"])
 def test_a_packed_batch_whose_connection_is_cut_is_sent_again(
     tmp_path, primary, dr, source, target, workspace, way, monkeypatch
 ):
@@ -275,12 +277,12 @@ def test_a_packed_batch_whose_connection_is_cut_is_sent_again(
         assert entry.sha256 == hashlib.sha256((root / os.fsdecode(entry.path)).read_bytes()).digest()
 
 
-@pytest.mark.parametrize("way", ["pull", "push", "node to node"])
+@pytest.mark.parametrize("way", ["pull", "push", pytest.param("node to node", marks=pytest.mark.chaos)])
 def test_a_long_file_goes_on_where_its_connections_were_cut(
     tmp_path, primary, dr, source, target, workspace, way, monkeypatch
 ):
-    monkeypatch.setattr(pieces, "PIECE_BYTES", 100_000)
-    monkeypatch.setattr(batches, "LONG_BYTES", 200_000)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 300_000)
+    monkeypatch.setattr(batches, "LONG_BYTES", 600_000)
     root = tmp_path / "source"
     put(root, {"big": os.urandom(3_000_000)})
     relayed = dr if way == "push" else primary
@@ -298,7 +300,7 @@ def test_a_long_file_goes_on_where_its_connections_were_cut(
         (copied,) = copier(files_of(root))
         cutter.join()
         assert copied.sha256 == hashlib.sha256((root / "big").read_bytes()).digest()
-        assert 3_000_000 < relay.moved < 4_400_000
+        assert 3_000_000 < relay.moved < 4_600_000  # a piece on each line, and logins
 
 
 def cut_behind(relay, count):
