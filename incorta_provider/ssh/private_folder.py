@@ -26,9 +26,11 @@ def private_folder() -> Iterator[Path]:
     """Lend an empty folder, mode 0700, below the folder for temporary files."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    draft = folder / f".{_LOCK}"
+    handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        draft.rename(folder / _LOCK)  # another's sweep finds it held from its first moment on
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from incorta_provider.storage.apply_plan import ApplyPlan
 from incorta_provider.storage.areas import HISTORY
 from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.found import forget_divergence, found_path, is_diverged, write_found
 from incorta_provider.storage.manifest_file import read_totals
 from incorta_provider.storage.redo_journal import Header, RedoJournal, Verb
@@ -124,6 +125,7 @@ def _execute(vault: Vault, journal: RedoJournal, header: Header) -> tuple[int, i
     moved, added = 0, 0
     for steps in chunks(journal.steps(), STEPS):
         changed.update(volume.do(steps, history))
+        alive()
         moved += sum(step.files if step.verb is Verb.TREE else step.verb is Verb.PLACE for step in steps)
         added += sum(step.files or step.added for step in steps)
     for deepest in chunks(reversed(_way(vault, header).folders(sorted(changed))), STEPS):

@@ -36,6 +36,7 @@ from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.storage.durable import sync_filesystem, sync_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.file_lock import exclusive
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.json_file import collect_drafts, read_json, write_json
 from incorta_provider.storage.names import folder_name
@@ -233,6 +234,7 @@ class Catalog:
             collect_drafts(workspace.root, age_seconds=0)
             write_json(workspace.root / POINT, point.model_dump(mode="json"))
             sync_filesystem(workspace.root)
+            alive()
             workspace.root.rename(home)
             sync_folder(home.parent)
             sync_folder(self._workspaces)

@@ -12,6 +12,8 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.cursor import Cursor, as_edits
 from incorta_provider.storage.delta_file import drop_from_delta, read_brought
 from incorta_provider.storage.digests import Reading
+from incorta_provider.storage.flow.throttle import alive
+from incorta_provider.storage.flow.watched import Telling
 from incorta_provider.storage.manifest_file import edit, read_totals
 from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.staged_index import newest, newest_proofs
@@ -48,7 +50,7 @@ def verify_staged(target: Target, workspace: Workspace) -> StagedReport:
     """
     work = _Verification(target, workspace)
     reader = target.staged_reader(workspace)
-    for batch, readings in in_order(reader, work.unproven(), reader.limits):
+    for batch, readings in in_order(Telling(reader), work.unproven(), reader.limits):
         for entry, reading in zip(batch, readings, strict=True):
             work.judge(entry, reading)
     return work.report()
@@ -67,6 +69,7 @@ class _Verification:
         for batch in chunks(_staged(self._workspace), STEPS):
             self._files += len(batch)
             self._size += sum(staged.entry.size for staged in batch)
+            alive()
             touched = self._touched([staged for staged in batch if staged.changed_ns])
             for entry, changed_ns, framing in batch:
                 if not changed_ns or entry.path in touched:
@@ -101,8 +104,10 @@ def ensure_staged(target: Target, workspace: Workspace) -> None:
 
     :raises IntegrityError: names the first of them.
     """
-    batches = chunks(_copies(workspace), STEPS)
-    touched = [path for batch in batches for path in target.touched(workspace, batch)]
+    touched = []
+    for batch in chunks(_copies(workspace), STEPS):
+        touched += target.touched(workspace, batch)
+        alive()
     if touched:
         raise IntegrityError(
             f"{len(touched)} staged file(s) were replaced since they were checked, the first is {shown(touched[0])}",

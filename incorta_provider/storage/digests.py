@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.faults import GONE, NO_FILE, target_fault
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.parquet_framing import framing_fault, is_parquet
 from incorta_provider.storage.work_pool import LIMITS
 
@@ -94,4 +95,5 @@ def _digest(handle: int) -> tuple[int, bytes]:
     while count := os.readv(handle, [part.view]):
         sha.update(part.view[:count])
         size += count
+        alive()
     return size, sha.digest()

@@ -22,6 +22,7 @@ from operator import itemgetter, ne
 from incorta_provider.dr.diff import looks_unchanged
 from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, KINDS, Entry, Kind, OpenFolders, Row, from_row
 from incorta_provider.storage.exclude import Exclude
+from incorta_provider.storage.flow.throttle import alive, inherited
 from incorta_provider.storage.stretch import Block, Columns, Finding, Lost, Result, Stretch
 from incorta_provider.storage.tree import RangedTree, Runs, runs_of
 
@@ -91,6 +92,7 @@ class Listing:
         if self.run is not None and len(behind) < len(self.run):
             self.run = self.run[len(behind) :]
             return
+        alive()
         try:
             self.run = self._runs.send(only)
         except StopIteration:
@@ -107,9 +109,11 @@ class Judge:
     def __init__(self, tree: RangedTree, immutable: Sequence[str] = ()) -> None:
         self._tree = tree
         self._immutable = tuple(immutable)
+        self._inherit = inherited()
 
     def __call__(self, stretch: Stretch) -> Block:
         """Return what was found up to the end of the stretch, or to where the block is full."""
+        self._inherit()
         listing = Listing(runs_of(self._tree, stretch.begin, stretch.end))
         return next(judged(stretch, listing, self._immutable))
 

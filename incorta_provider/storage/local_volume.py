@@ -18,6 +18,7 @@ from incorta_provider.storage.content import Content
 from incorta_provider.storage.digests import Reader
 from incorta_provider.storage.durable import sync_filesystem
 from incorta_provider.storage.faults import GONE, told
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.free_space import Room, room
 from incorta_provider.storage.kept import kept_files
@@ -106,6 +107,7 @@ class LocalVolume:
             replica = Replica(os.fsencode(self._root), vault, vault + b"/" + history)
             for step in steps:
                 replica.do(step)
+                alive()
             return replica.changed_folders
 
     def finish(self, folders: list[Entry]) -> None:

@@ -22,6 +22,7 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.late import late
 from incorta_provider.storage.arrow_columns import raw_bytes
 from incorta_provider.storage.cursor import Cursor, Edit, as_edits, layered
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.manifest_columns import fields, to_columns, to_entries
 from incorta_provider.storage.parquet_draft import ParquetDraft, opened
 from incorta_provider.storage.read_ahead import read_ahead
@@ -281,6 +282,7 @@ def read_group(file: pq.ParquetFile, number: int, columns: Sequence[str] | None 
 
     :param columns: their names; None for all.
     """
+    alive()
     return file.read_row_group(number, columns=columns, use_threads=False)
 
 

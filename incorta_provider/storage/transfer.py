@@ -22,6 +22,7 @@ from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.flow.retry import Persistent
 from incorta_provider.storage.flow.shards import ShardSize, write_shards
+from incorta_provider.storage.flow.watched import watched
 from incorta_provider.storage.known import Known
 from incorta_provider.storage.manifest_file import read_manifest
 from incorta_provider.storage.outcome import complete, complete_last, without_fallback
@@ -124,7 +125,9 @@ def _copy_delta(
 ) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
-    found = survey(source, known, files, immutable=immutable)
+    found = watched(
+        lambda: survey(source, known, files, immutable=immutable), "the listing", controls.stall_seconds, source.label
+    )
     _refuse_emptied(found, known, source)
     target.ensure_room(size=found.pending_bytes, files=found.pending_files)
     total = Total(found.pending_files, found.pending_bytes)

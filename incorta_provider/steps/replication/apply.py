@@ -23,7 +23,8 @@ def apply(run: ReplicationRun) -> ApplyReport:
     with run.step("apply"), run.catalog.lock("apply"):
         point = _point(run)
         ensure_still_active(run, point)
-        return run.target.target.apply(point.id)
+        target = run.target.target
+        return run.watched("the apply", target.label, lambda: target.apply(point.id))
 
 
 def _point(run: ReplicationRun) -> RecoveryPoint:

@@ -35,7 +35,8 @@ def check(run: ReplicationRun) -> CheckReport:
         run.save_check(None)
         ensure_within_limits(run)
         workspace = run.workspace
-        staged = verify_staged(run.target.target, workspace)
+        target = run.target.target
+        staged = run.watched("the check", target.label, lambda: verify_staged(target, workspace))
         _void_if([shown(path) for path in staged.damaged], "staged file(s) do not hold what was copied", run)
         drop_from_manifest(workspace, staged.framing_faults)
         exceptions = (

@@ -32,11 +32,9 @@ log = logging.getLogger(__name__)
 @contextmanager
 def source_watched(run: ReplicationRun, tree: Tree) -> Iterator[None]:
     """Frame a copy: a source that is not mounted, absent, empty or not marked trips the breaker."""
-    fault = mount_fault(run.source)
+    source = run.source
     try:
-        if fault is None:
-            tree.check()
-            fault = _marker_fault(run, tree)
+        fault = run.watched("a look at the source", tree.label, lambda: _source_fault(run, source, tree))
         if fault is None:
             yield
     except PreconditionError as error:
@@ -122,6 +120,14 @@ def mount_fault(site: SiteAccess) -> str | None:
     if folder is None or os.path.ismount(folder):
         return None
     return f"nothing is mounted at {folder}, where the storage of {site.name} should be"
+
+
+def _source_fault(run: ReplicationRun, source: SiteAccess, tree: Tree) -> str | None:
+    fault = mount_fault(source)
+    if fault is None:
+        tree.check()
+        fault = _marker_fault(run, tree)
+    return fault
 
 
 def _marker_fault(run: ReplicationRun, tree: Tree) -> str | None:

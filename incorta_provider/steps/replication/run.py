@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -24,10 +24,13 @@ from incorta_provider.steps.locking import REPLICATION, lock_owner
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.storage.adoption import Adoption
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.flow.watched import watched
 from incorta_provider.storage.json_file import read_json, write_json
 from incorta_provider.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 
 class RunRecord(BaseModel):
@@ -213,6 +216,14 @@ class ReplicationRun:
         if record.adopted:
             return Adoption(self.catalog).manifest
         return None if record.previous is None else self.catalog.manifest_path(record.previous)
+
+    def watched(self, what: str, label: str, work: Callable[[], R]) -> R:
+        """Return ``work()``, unless it shows no sign of life for as long as the topology lets a copy stand still.
+
+        :param what: is done, for the error; ``label``: where.
+        :raises StalledError: a mount or a node hangs; a retry of the task goes on.
+        """
+        return watched(work, what, self.access.config.replication.stall_seconds, label)
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:

@@ -34,7 +34,8 @@ def seal(run: ReplicationRun) -> RecoveryPoint:
     with run.step("seal"):
         point = run.sealed() or _seal_alone(run)
         run.note("point.sealed", "sealed", _evidence(point))
-        run.target.target.keep_records(point.id)
+        target = run.target.target
+        run.watched("the copy of the records", target.label, lambda: target.keep_records(point.id))
         return point
 
 
@@ -48,10 +49,14 @@ def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
         run.proven()
         point = _point(run, record)
         run.ensure_same(point)
-        target = run.target.target
-        ensure_staged(target, workspace)
-        target.flush(workspace)
-        return run.catalog.seal(workspace, point)
+        return run.watched("the seal", run.target.target.label, lambda: _publish(run, point))
+
+
+def _publish(run: ReplicationRun, point: RecoveryPoint) -> RecoveryPoint:
+    target = run.target.target
+    ensure_staged(target, run.workspace)
+    target.flush(run.workspace)
+    return run.catalog.seal(run.workspace, point)
 
 
 def _point(run: ReplicationRun, record: RunRecord) -> RecoveryPoint:

@@ -16,6 +16,8 @@ copy it does nothing and costs nothing, so tests and other callers need no set-u
 * Who starts threads hands its throttle to them, see :func:`inherited`.
 * What moves bytes by a program of its own asks :func:`share` for its ``--bwlimit`` before each batch, and calls
   ``moved(size, wait=False)`` as the program tells its progress, or at the end of the batch.
+* What goes on without a byte, from folder to folder or file to file, calls :func:`alive` now and then. So does what
+  is about to make something exist: work that was given up ends there.
 * What waits on purpose for longer than a few seconds calls :func:`alive`, or the watchdog takes it for hanging.
 
 :raises TransientError: the copy was given up meanwhile: what still runs of it must not write on.
@@ -63,6 +65,12 @@ class Throttle:
         self.board.move(size)
         if wait and self._limit is not None:
             self._wait(size, self._limit)
+
+    def alive(self) -> None:
+        """Count a sign of life."""
+        if self._given_up:
+            raise TransientError("the work was given up", where="a thread of it", fix="Nothing: it is tried again.")
+        self.board.add(beats=1)
 
     def share(self, workers: int) -> int | None:
         """Return how many bytes a second one of ``workers`` may move; None for no limit."""
@@ -114,15 +122,19 @@ def moved(size: int, *, wait: bool = True) -> None:
 
 
 def inherited() -> Callable[[], None]:
-    """Return what makes the throttle of this thread that of another, which calls it."""
+    """Return what makes the throttle of this thread that of another, which calls it; it can be pickled."""
     throttle = _thread.throttle or _current
-    return (lambda: None) if throttle is None else throttle.mine
+    return _nothing if throttle is None else throttle.mine
+
+
+def _nothing() -> None:
+    """Inherit nothing."""
 
 
 def alive() -> None:
-    """Tell the watchdog that a wait is meant."""
+    """Tell the watchdog that work goes on, or that a wait is meant."""
     if (throttle := _thread.throttle or _current) is not None:
-        throttle.board.add(beats=1)
+        throttle.alive()
 
 
 def share(workers: int) -> int | None:

@@ -1,4 +1,4 @@
-"""End a copy that does not move: a mount that hangs never fails by itself, and a task would wait for ever."""
+"""End what does not move: a mount that hangs never fails by itself, and a task would wait for ever."""
 
 from __future__ import annotations
 
@@ -16,6 +16,30 @@ class StalledError(TransientError):
     """No byte moved for too long; what hangs is not waited for."""
 
 
+class Stillness:
+    """Tells how long counts have not changed.
+
+    :param seconds: how long is too long.
+    :param now: seconds that only grow, as in all calls.
+    """
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self._seconds = seconds
+        self._counts = Counts()
+        self._changed = now
+
+    def look(self, counts: Counts, now: float) -> float | None:
+        """Take note of the counts; return for how many seconds they are as they are, if that is too long."""
+        if counts != self._counts:
+            self._counts, self._changed = counts, now
+        quiet = now - self._changed
+        return quiet if quiet >= self._seconds else None
+
+    def forgive(self, now: float) -> None:
+        """Begin to count anew."""
+        self._changed = now
+
+
 class Watchdog:
     """Watches the counts of one copy.
 
@@ -25,10 +49,8 @@ class Watchdog:
     """
 
     def __init__(self, seconds: float, label: str, now: float) -> None:
-        self._seconds = seconds
+        self._stillness = Stillness(seconds, now)
         self._label = label
-        self._counts = Counts()
-        self._changed = now
 
     def look(self, counts: Counts, in_flight: Sequence[Batch], now: float) -> None:
         """Take note of the counts.
@@ -36,11 +58,11 @@ class Watchdog:
         :param in_flight: what is being copied.
         :raises StalledError: they have not changed for too long; names the files that are in flight.
         """
-        if counts != self._counts or not in_flight:
-            self._counts, self._changed = counts, now
-        elif now - self._changed >= self._seconds:
+        if not in_flight:
+            self._stillness.forgive(now)
+        if (quiet := self._stillness.look(counts, now)) is not None:
             raise StalledError(
-                f"no byte moved for {now - self._changed:.0f} s; in flight: {_named(in_flight)}",
+                f"no byte moved for {quiet:.0f} s; in flight: {_named(in_flight)}",
                 where=self._label,
                 fix="Check the mounts and the network at both ends; the task is tried again and keeps what it copied.",
             )

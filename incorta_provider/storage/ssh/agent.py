@@ -17,9 +17,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from incorta_provider.exceptions import DrError
+from incorta_provider.storage.flow.board import Board
+from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.local_copy import write_all
 from incorta_provider.storage.ssh.agent_vault import VAULT_WORK, end_lines
 from incorta_provider.storage.ssh.agent_work import SOURCE_WORK
@@ -54,11 +56,16 @@ class Agent:
         self._source = source
         self._sink = sink
         self._sending = threading.Lock()
+        self._signs = Throttle(Board(), None)
         self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    def serve(self) -> None:
+    def serve(self) -> NoReturn:
         """Answer until the worker has gone; does not return."""
         self._write(_READY)
+        with self._signs.current():
+            self._work()
+
+    def _work(self) -> NoReturn:
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             request = self._requests.get()
@@ -104,11 +111,12 @@ class Agent:
         return b"".join(parts)
 
     def _beat(self) -> None:
-        """Answer a sign of life, unless an answer is being written anyway, or nobody takes it."""
+        """Answer a sign of life with how many the work has shown, unless an answer is under way or nobody takes it."""
         if self._sending.acquire(blocking=False):
             try:
                 if select.select([], [self._sink], [], 0)[1]:
-                    self._write(encode({"beat": True}))
+                    counts = self._signs.board.counts()
+                self._write(encode({"beat": True, "signs": counts.size + counts.beats}))
             finally:
                 self._sending.release()
 

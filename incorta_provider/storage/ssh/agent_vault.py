@@ -22,6 +22,7 @@ from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.ssh import marker, pieces, rsync
 from incorta_provider.storage.ssh.fence import inside, take_over
 from incorta_provider.storage.ssh.lines import Lines
+from incorta_provider.storage.ssh.packed import write_packed
 from incorta_provider.storage.ssh.received import adopt
 from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command
 from incorta_provider.storage.ssh.steps import unpack_steps
@@ -32,6 +33,7 @@ from incorta_provider.storage.ssh.wire import (
     pack_texts,
     unpack_entries,
     unpack_paths,
+    unpack_texts,
 )
 from incorta_provider.storage.staged_index import from_text
 
@@ -147,6 +149,17 @@ def take_in(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     yield Message({}, pack_texts(digests))
 
 
+def take_packed(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Take files that come with this request into their staging area."""
+    entries, incoming = unpack_entries(body[: head["entries"]]), _bytes(head, "incoming")
+    with inside(head["fence"], head["token"]):
+        remove_tree(incoming)
+        write_packed(incoming, [entry.path for entry in entries], unpack_texts(body[head["entries"] :]))
+        digests = adopt(incoming, _bytes(head, "area"), entries)
+        remove_tree(incoming)
+    yield Message({}, pack_texts(digests))
+
+
 def live_root(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     """Look at the live root."""
     found = _volume(head).live_root()
@@ -248,6 +261,7 @@ VAULT_WORK = {
     "pull": pull,
     "pull_piece": pull_piece,
     "take_in": take_in,
+    "take_packed": take_packed,
     "live_root": live_root,
     "make_live_root": make_live_root,
     "room": room,

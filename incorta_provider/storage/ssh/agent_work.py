@@ -20,6 +20,7 @@ from incorta_provider.storage.faults import source_fault
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.ssh.ends import PARQUET_MAGIC, PARQUET_TAIL, UNJUDGED
 from incorta_provider.storage.ssh.facts import ensure_readable, facts_of
+from incorta_provider.storage.ssh.packed import pack, read_packed
 from incorta_provider.storage.ssh.wire import (
     Message,
     pack_numbers,
@@ -78,6 +79,13 @@ def listing(head: dict[str, Any], _: bytes) -> Iterator[Message]:
 def facts(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Tell what the file system knows of some files."""
     yield Message({}, pack_numbers(facts_of(root_of(head), unpack_paths(body), rest=head["rest"])))
+
+
+def packed(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Send some small files, with their facts before and after they were read."""
+    told, contents = pack(read_packed(root_of(head), unpack_paths(body)))
+    yield Message({}, told)
+    yield Message({}, contents)
 
 
 def readable(head: dict[str, Any], body: bytes) -> Iterator[Message]:
@@ -151,6 +159,7 @@ SOURCE_WORK = {
     "cuts": cuts,
     "list": listing,
     "facts": facts,
+    "packed": packed,
     "readable": readable,
     "read": read,
     "ends": ends,

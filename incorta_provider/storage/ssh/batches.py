@@ -1,4 +1,4 @@
-"""Bring one batch of files, and prove each of them: with rsync, and long ones in pieces.
+"""Bring one batch of files, and prove each of them: with rsync, few bytes as one message, long files in pieces.
 
 Facts at the source, bytes, facts again, and then what arrived is read at the target: a file whose facts changed, or
 whose bytes are not as many as they said, is tried again. What no try brought is unsettled, or gone, or it may not be
@@ -20,6 +20,7 @@ from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.facts import Facts, State
 from incorta_provider.storage.ssh.long_files import LongFiles, PieceCarrier
+from incorta_provider.storage.ssh.packed import PACKED_BYTES, Packed
 from incorta_provider.storage.ssh.pieces import LONG_BYTES
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.tree import Missed
@@ -35,6 +36,8 @@ _RETRY_PAUSES = (1.0, 5.0)
 _BESIDE = 2
 """Batches that are looked at, or read at the target, while others have all the lines."""
 
+_WELL = rsync.Ended(0, "")
+
 LIMITS = Limits(batch_files=2_000, batch_bytes=16 * 1024 * 1024, least_files=200, helpers=False)
 """A start of rsync takes some round trips; a batch should take longer, and yet there should be one for each line."""
 
@@ -44,6 +47,9 @@ class Source(Protocol):
 
     def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
         """Return what its file system knows."""
+
+    def packed(self, paths: Sequence[bytes]) -> list[Packed]:
+        """Return what small files hold."""
 
     def ensure_readable(self, paths: Sequence[bytes]) -> None:
         """Refuse files that may not be read."""
@@ -64,43 +70,77 @@ class Carrier(PieceCarrier, Protocol):
         """
 
 
+class PackedTaker(Protocol):
+    """What takes in files whose bytes pass this worker."""
+
+    def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
+        """Take files into the staging area and return their digests; None for one that is not there as it should be."""
+
+
 class BatchCopier:
     """Copies batches from a source by a carrier; for many threads.
 
     :param streams: how many rsyncs may run at the same time.
+    :param taker: for batches of few bytes; None where the bytes do not pass this worker.
     """
 
-    def __init__(self, source: Source, carrier: Carrier, streams: int) -> None:
+    def __init__(self, source: Source, carrier: Carrier, streams: int, taker: PackedTaker | None = None) -> None:
         self.limits = replace(LIMITS, workers=streams + _BESIDE)
         self._lines = threading.Semaphore(streams)
         self._source = source
         self._carrier = carrier
+        self._taker = taker
         self._long = LongFiles(carrier, self._lines, streams)
 
     def __call__(self, batch: Batch) -> list[Entry | Missed]:
         """Copy a batch of files and return what came of each."""
         outcomes: dict[bytes, Entry | Missed] = {}
         paths = [entry.path for entry in batch]
+        packed = sum(entry.size for entry in batch) <= PACKED_BYTES
         for pause in _PAUSES:
             time.sleep(pause)
-            outcomes.update(zip(paths, self._patiently(paths), strict=True))
+            outcomes.update(zip(paths, self._patiently(paths, packed=packed), strict=True))
             paths = [path for path in paths if outcomes[path] is Missed.UNSETTLED]
             if not paths:
                 break
         return [outcomes[entry.path] for entry in batch]
 
-    def _patiently(self, paths: Sequence[bytes]) -> list[Entry | Missed]:
+    def _patiently(self, paths: Sequence[bytes], *, packed: bool) -> list[Entry | Missed]:
         """Try the whole batch again when a connection is lost: a login for each single file would take ages."""
         for pause in _RETRY_PAUSES:
             try:
-                return self._try(paths)
+                return self._try(paths, packed=packed)
             except TransientError as error:
                 log.warning("a batch of %d files is tried again: %s", len(paths), error)
                 alive()
                 time.sleep(pause)
-        return self._try(paths)
+        return self._try(paths, packed=packed)
 
-    def _try(self, paths: Sequence[bytes]) -> list[Entry | Missed]:
+    def _try(self, paths: Sequence[bytes], *, packed: bool) -> list[Entry | Missed]:
+        if not packed or self._taker is None:
+            return self._brought(paths)
+        outcomes = self._packed(paths, self._taker)
+        if rest := [path for path in paths if path not in outcomes]:
+            outcomes.update(zip(rest, self._brought(rest), strict=True))
+        return [outcomes[path] for path in paths]
+
+    def _packed(self, paths: Sequence[bytes], taker: PackedTaker) -> dict[bytes, Entry | Missed]:
+        """Bring files packed; return what came of each, but those that must come another way."""
+        with self._lines:
+            found = dict(zip(paths, self._source.packed(paths), strict=True))
+            whole = {path: file.content for path, file in found.items() if file.content is not None and file.is_whole}
+            entries = [_entry(path, found[path].before) for path in whole]
+            digests = taker.take_packed(entries, list(whole.values())) if entries else []
+        self._explain([entry.path for entry, digest in zip(entries, digests, strict=True) if not digest], _WELL)
+        outcomes: dict[bytes, Entry | Missed] = {
+            path: Missed.VANISHED if file.before.state == State.GONE else Missed.UNSETTLED
+            for path, file in found.items()
+            if not file.is_left
+        }
+        arrived = zip(entries, digests, strict=True)
+        return outcomes | {entry.path: entry._replace(sha256=digest) for entry, digest in arrived}
+
+    def _brought(self, paths: Sequence[bytes]) -> list[Entry | Missed]:
         before = dict(zip(paths, self._source.facts(paths, rest=True), strict=True))
         copied: dict[bytes, Entry] = {}
         for handling in (Handling.FAST, Handling.SPARSE):
@@ -147,7 +187,7 @@ class BatchCopier:
         if ended.status:
             raise rsync.fault(ended, self._carrier.place)
         raise TransientError(
-            f"rsync says that it brought {shown(missing[0])}, and it is not there whole",
+            f"{shown(missing[0])} was brought, and is not there whole",
             where=self._carrier.place,
             fix="Look at the disk of the target, then retry.",
         )

@@ -17,13 +17,14 @@ from incorta_provider.storage.flow.throttle import moved, share
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh.client import login_at, write_client_options
 from incorta_provider.storage.ssh.lines import Lines
+from incorta_provider.storage.ssh.packed import write_packed
 from incorta_provider.storage.ssh.pieces import Piece, pull_piece, push_piece
 from incorta_provider.storage.ssh.received import adopt
 from incorta_provider.storage.ssh.rsync import Ended, finish, run
 from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command, push_command
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
-from incorta_provider.storage.ssh.wire import Message, pack_entries, pack_paths, unpack_texts
+from incorta_provider.storage.ssh.wire import Message, pack_entries, pack_paths, pack_texts, unpack_texts
 from incorta_provider.storage.staged_index import to_text
 from incorta_provider.storage.workspace import Workspace
 
@@ -61,6 +62,13 @@ class PullHere:
         with self._lines.line() as line:
             command = pull_command(line.options, self._source.root, incoming, manner)
             return incoming, line.refusal or line.judged(run(command, paths, _moved))
+
+    def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
+        """Take files of which all bytes are here into the workspace."""
+        incoming = self._folders.next()
+        remove_tree(incoming)
+        write_packed(incoming, [entry.path for entry in entries], contents)
+        return self.take_in(incoming, entries)
 
     def new_folder(self) -> bytes:
         """Return a folder for pieces, below that of the workspace."""
@@ -139,6 +147,14 @@ class PushThere(_IntoVault):
     def bring(self, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end."""
         return self.bring_from(self._root, paths, handling)
+
+    def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
+        """Send files of which all bytes are here, and take them into the area."""
+        named, body = pack_entries(entries), pack_texts(contents)
+        moved(len(body))
+        area = to_text(self._volume.path(self._area))
+        (part,) = self._ask("take_packed", named + body, self._folders.next(), area=area, entries=len(named))
+        return unpack_texts(part.body)
 
     def bring_from(self, root: bytes, paths: Sequence[bytes], handling: Handling) -> tuple[bytes, Ended]:
         """Run one rsync to its end, from another folder."""

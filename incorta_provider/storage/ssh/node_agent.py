@@ -23,6 +23,7 @@ from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.late import late
 from incorta_provider.ssh.shell import NodeShell
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh.bootstrap import Starter
 from incorta_provider.storage.ssh.wire import Message, WireError, encode, receive
 
@@ -63,12 +64,17 @@ class _Agent:
         self._channel.settimeout(SILENCE_SECONDS)
 
     def ask(self, do: str, head: dict[str, Any], body: bytes) -> Iterator[Message]:
-        """Yield the parts of the answer."""
+        """Yield the parts of the answer; each is a sign of life here, and so is work at the node that goes on."""
+        signs = None
         try:
             self._send(encode({"do": do, **head}, body))
             while (message := receive(self._read)) is not None:
                 if "beat" in message.head:
+                    before, signs = signs, message.head.get("signs")
+                    if signs != before:
+                        alive()
                     continue
+                alive()
                 if "error" in message.head:
                     raise self._error(*message.head["error"])
                 if "end" in message.head:

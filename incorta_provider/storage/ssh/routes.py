@@ -20,14 +20,15 @@ from incorta_provider.storage.workspace import Workspace
 
 def node_to_folder(source: SshTree, target: LocalTarget, workspace: Workspace, *, alone: bool = True) -> Copier:
     """Pull from a node into the workspace."""
-    return BatchCopier(source, PullHere(source, workspace), source.node.streams)
+    carrier = PullHere(source, workspace)
+    return BatchCopier(source, carrier, source.node.streams, carrier)
 
 
 def folder_to_node(source: LocalTree, target: SshTarget, workspace: Workspace, *, alone: bool = True) -> Copier:
     """Push from a mounted folder to a node."""
     root = os.fsencode(source.root)
     carrier = PushThere(root, target.volume, target.area(workspace), alone=alone)
-    return BatchCopier(LocalSource(root), carrier, target.volume.node.streams)
+    return BatchCopier(LocalSource(root), carrier, target.volume.node.streams, carrier)
 
 
 def node_to_node(source: SshTree, target: SshTarget, workspace: Workspace, *, alone: bool = True) -> Copier:

@@ -15,6 +15,7 @@ from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.ssh.facts import WIDTH, Facts
 from incorta_provider.storage.ssh.node_agent import Node, node_of
+from incorta_provider.storage.ssh.packed import Packed, unpack
 from incorta_provider.storage.ssh.wire import Message, pack_paths, unpack_numbers, unpack_paths, unpack_rows
 from incorta_provider.storage.staged_index import to_text
 from incorta_provider.storage.tree import Missed, Parallel, Rows
@@ -66,6 +67,12 @@ class SshTree:
         """Return what the node's file system knows of some files, see :mod:`incorta_provider.storage.ssh.facts`."""
         (part,) = self.node.call("facts", pack_paths(paths), root=to_text(self.root), rest=rest)
         return [Facts(*row) for row in unpack_numbers(part.body, WIDTH)]
+
+    def packed(self, paths: Sequence[bytes]) -> list[Packed]:
+        """Return what some small files hold, see :mod:`incorta_provider.storage.ssh.packed`."""
+        told, contents = self.node.stream("packed", pack_paths(paths), root=to_text(self.root))
+        moved(len(contents.body))
+        return unpack(told.body, contents.body)
 
     def ensure_readable(self, paths: Sequence[bytes]) -> None:
         """Refuse files that may not be read.

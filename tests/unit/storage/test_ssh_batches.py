@@ -16,6 +16,7 @@ from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.batches import BatchCopier
 from incorta_provider.storage.ssh.facts import Facts, State, ensure_readable, facts_of
+from incorta_provider.storage.ssh.packed import Packed, pack, unpack
 from incorta_provider.storage.ssh.pieces import PIECE_BYTES, Piece, pieces_of
 from incorta_provider.storage.ssh.received import adopt
 from incorta_provider.storage.ssh.rsync import Ended
@@ -30,10 +31,15 @@ class FakeSource:
 
     answers: list[dict[bytes, Facts]]
     unreadable: bool = False
+    content: bytes | None = b"1"
 
     def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
         now = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [now[path] for path in paths]
+
+    def packed(self, paths: Sequence[bytes]) -> list[Packed]:
+        before, after = self.facts(paths, rest=True), self.facts(paths, rest=False)
+        return [Packed(*facts, self.content) for facts in zip(before, after, strict=True)]
 
     def ensure_readable(self, paths: Sequence[bytes]) -> None:
         if self.unreadable:
@@ -135,6 +141,66 @@ def test_a_lost_connection_is_tried_again_as_a_batch() -> None:
 def test_what_fails_each_time_is_told(ended: Ended, missing: set[bytes]) -> None:
     with pytest.raises(TransientError):
         copy(FakeSource([{b"a": HERE}]), FakeCarrier(ends=[ended], missing=missing))
+
+
+# Few bytes
+
+
+@dataclass
+class FakeTaker:
+    """Takes what comes packed."""
+
+    digest: bytes | None = b"d" * 32
+    contents: list[bytes] = field(default_factory=list)
+
+    def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
+        self.contents += contents
+        return [self.digest] * len(entries)
+
+
+def packed_copy(source: FakeSource, taker: FakeTaker, carrier: FakeCarrier | None = None) -> Entry | Missed:
+    return BatchCopier(source, carrier or FakeCarrier(), 4, taker)([A])[0]
+
+
+def test_few_bytes_come_without_rsync() -> None:
+    taker, carrier = FakeTaker(), FakeCarrier()
+    assert packed_copy(FakeSource([{b"a": HERE}]), taker, carrier) == A._replace(sha256=b"d" * 32)
+    assert (taker.contents, carrier.handlings) == ([b"1"], [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "content", "expected"),
+    [
+        (HERE, HERE._replace(mtime_ns=NS + 1), b"1", Missed.UNSETTLED),
+        (HERE, HERE, b"", Missed.UNSETTLED),
+        (HERE, Facts(State.GONE), None, Missed.UNSETTLED),
+        (Facts(State.GONE), Facts(State.GONE), None, Missed.VANISHED),
+        (Facts(State.OTHER), Facts(State.OTHER), None, Missed.UNSETTLED),
+    ],
+)
+def test_what_changed_is_not_taken(before: Facts, after: Facts, content: bytes | None, expected: Missed) -> None:
+    taker, carrier = FakeTaker(), FakeCarrier()
+    source = FakeSource([{b"a": before}, {b"a": after}] * 3, content=content)
+    assert packed_copy(source, taker, carrier) == expected
+    assert (taker.contents, carrier.handlings) == ([], [])
+
+
+def test_what_cannot_come_packed_comes_by_rsync() -> None:
+    carrier = FakeCarrier()
+    source = FakeSource([{b"a": HERE._replace(has_holes=1)}], content=None)
+    assert isinstance(packed_copy(source, FakeTaker(), carrier), Entry)
+    assert carrier.handlings == [Handling.SPARSE]
+
+
+def test_what_is_not_there_as_it_was_sent_is_told() -> None:
+    with pytest.raises(TransientError, match="a was brought, and is not there whole"):
+        packed_copy(FakeSource([{b"a": HERE}]), FakeTaker(digest=None))
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**62), st.none() | st.binary(max_size=50)), max_size=20))
+def test_packing_keeps_everything(files: list[tuple[int, bytes | None]]) -> None:
+    packed = [Packed(HERE._replace(size=size), HERE, content) for size, content in files]
+    assert unpack(*pack(packed)) == packed
 
 
 # Long files

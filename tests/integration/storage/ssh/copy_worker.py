@@ -11,12 +11,14 @@ from pathlib import Path
 
 from incorta_provider.connection import from_document
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.url import open_target, open_tree
 
 
 def main() -> None:
     """Do one pass."""
+    batches.PACKED_BYTES = 0  # rsync is to be at work
     order = json.loads(sys.argv[1])
     catalog = Catalog(Path(order["catalog"]))
 

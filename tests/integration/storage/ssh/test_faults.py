@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.dr.manifest import Kind
+from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
 from incorta_provider.ssh.private_folder import PREFIX, private_folder
+from incorta_provider.storage.flow.board import Board
+from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.ssh import batches, node_agent, pieces, routes, rsync
@@ -29,6 +31,11 @@ from tests.benchmarks.relay import Line, Relay
 from tests.builders.storage import folder_for_nobody, give_to_nobody, put
 
 pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(autouse=True)
+def _rsync_is_at_work(monkeypatch):
+    monkeypatch.setattr(batches, "PACKED_BYTES", 0)
 
 
 @pytest.fixture
@@ -114,11 +121,13 @@ def test_a_password_cannot_copy_files(root, primary, target, workspace):
     assert "Tr0ub4dor" not in str(caught.value)
 
 
-def test_a_key_as_text_leaves_no_file(root, primary, target, workspace, sshd_nodes):
+def test_a_key_as_text_leaves_no_file(root, primary, target, workspace, sshd_nodes, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     text = sshd_nodes["berlin_node1"].key_file.read_text().strip()
     tree = SshTree(primary(extra={"key_file": None, "private_key": text}), bytes(root))
     assert [entry.path for entry in pull(tree, target, workspace)(files_of(root))] == [b"a", b"folder/b"]
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"{PREFIX}*"))
+    assert not list((tmp_path / "tmp").glob(f"{PREFIX}*"))
 
 
 def test_a_key_with_a_passphrase_copies_too(root, primary, target, workspace, sshd_nodes, tmp_path):
@@ -245,12 +254,35 @@ def test_a_copy_whose_connection_is_cut_begins_again(tmp_path, primary, dr, sour
         assert relay.moved > 2_000_000
 
 
-@pytest.mark.parametrize("way", ["pull", "push", "node to node"])
+@pytest.mark.parametrize("way", [pytest.param("pull", marks=pytest.mark.chaos), "push"])
+def test_a_packed_batch_whose_connection_is_cut_is_sent_again(
+    tmp_path, primary, dr, source, target, workspace, way, monkeypatch
+):
+    monkeypatch.setattr(batches, "PACKED_BYTES", 4_000_000)
+    root = tmp_path / "source"
+    put(root, {"a": os.urandom(400_000), "b/c": os.urandom(400_000)})
+    relayed = dr if way == "push" else primary
+    with Relay(relayed().port, Line(rate=400_000)) as relay:
+        through = relayed(port=relay.port, conn_id="through")
+        if way == "push":
+            target.volume = RemoteVolume(through, target.volume.root, target.volume.vault)
+            copier = routes.folder_to_node(LocalTree(root), target, workspace)
+        else:
+            copier = pull(SshTree(through, bytes(root)), target, workspace)
+        cutter = threading.Thread(target=cut_behind, args=(relay, 500_000))
+        cutter.start()
+        copied = copier(files_of(root))
+        cutter.join()
+    for entry in copied:
+        assert entry.sha256 == hashlib.sha256((root / os.fsdecode(entry.path)).read_bytes()).digest()
+
+
+@pytest.mark.parametrize("way", ["pull", "push", pytest.param("node to node", marks=pytest.mark.chaos)])
 def test_a_long_file_goes_on_where_its_connections_were_cut(
     tmp_path, primary, dr, source, target, workspace, way, monkeypatch
 ):
-    monkeypatch.setattr(pieces, "PIECE_BYTES", 100_000)
-    monkeypatch.setattr(batches, "LONG_BYTES", 200_000)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 300_000)
+    monkeypatch.setattr(batches, "LONG_BYTES", 600_000)
     root = tmp_path / "source"
     put(root, {"big": os.urandom(3_000_000)})
     relayed = dr if way == "push" else primary
@@ -268,13 +300,25 @@ def test_a_long_file_goes_on_where_its_connections_were_cut(
         (copied,) = copier(files_of(root))
         cutter.join()
         assert copied.sha256 == hashlib.sha256((root / "big").read_bytes()).digest()
-        assert 3_000_000 < relay.moved < 4_400_000
+        assert 3_000_000 < relay.moved < 4_600_000  # a piece on each line, and logins
 
 
 def cut_behind(relay, count):
     while relay.moved < count:
         time.sleep(0.01)
     relay.cut()
+
+
+def test_a_node_that_reads_a_long_file_shows_signs_of_life(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(node_agent, "BEAT_SECONDS", 0.02)
+    with (tmp_path / "node/vault/long").open("wb") as file:
+        file.truncate(800_000_000)
+    throttle = Throttle(Board(), None)
+    with throttle.current():
+        reader = target.volume.reader(b".")
+        (reading,) = reader([Entry(b"long", Kind.FILE, 800_000_000, 0, 0o600)])
+    assert reading.size == 800_000_000
+    assert throttle.board.counts().beats > 4  # three parts of the answer, and what the agent told meanwhile
 
 
 # Rights

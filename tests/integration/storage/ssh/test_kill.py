@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.url import open_target, open_tree
-from lab.processes import family
+from lab.processes import all_processes, family, is_alive
 from lab.supervisor import markers
 from tests.benchmarks.relay import Line, Relay
 from tests.builders.storage import put
@@ -31,8 +32,9 @@ SIZE = 10_000
 
 
 @pytest.fixture(params=["pull", "push", "node to node"])
-def order(request, tmp_path, primary, dr):
+def order(request, tmp_path, primary, dr, monkeypatch):
     """Return what a worker is told, with the connection that goes through a relay of the test."""
+    monkeypatch.setattr(batches, "PACKED_BYTES", 0)  # rsync is to be at work
     put(tmp_path / "source", {f"{number:04d}": os.urandom(SIZE) for number in range(FILES)})
     (tmp_path / "node").mkdir()
     catalog = Catalog(tmp_path / "catalog")
@@ -97,15 +99,18 @@ def finish(told, target, nodes):
     return copy_delta(source, target, None, target.catalog.workspace("a run"), final=True)
 
 
-def test_a_worker_that_is_killed_leaves_nothing_that_writes(order, tmp_path):
+def test_a_worker_that_is_killed_leaves_nothing_that_writes_and_no_login(order, tmp_path, lab_layout):
     told, relay, target, nodes = order
     worker = start_worker(told)
     assert worker.stdout.readline() == "begins\n"
     assert wait_until(lambda: relay.moved > 0.4 * FILES * SIZE, 60)
     assert processes_in(tmp_path)
+    masters = masters_of(worker.pid, lab_layout)
+    assert masters
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     assert wait_until(lambda: not processes_in(tmp_path), 15), processes_in(tmp_path)
+    assert wait_until(lambda: not [master for master in masters if is_alive(master)], 15)
     report = finish(told, target, nodes)
     assert report.copied_files + report.reused == FILES
     staged = staged_folder(target)
@@ -152,6 +157,16 @@ def agents_of(lab):
     """Return the agents at the nodes of this test run's lab, and of no other."""
     members = family(markers(lab))
     return [process.pid for process in members if b"expanduser" in command_line(process.pid)]
+
+
+def masters_of(worker, lab):
+    """Return the logins that a worker's lines have: its own, or those of agents that it started at nodes."""
+    at_nodes = family(markers(lab))
+    return [
+        process
+        for process in all_processes().values()
+        if (process.parent == worker or process in at_nodes) and b"\0-M\0-N\0" in command_line(process.pid)
+    ]
 
 
 def command_line(pid):

@@ -107,16 +107,18 @@ def test_a_newer_version_takes_the_place_of_an_older_one(root, way):
 
 def test_long_files_come_in_pieces_beside_small_ones(root, way, monkeypatch):
     copier, staged = way
+    monkeypatch.setattr(batches, "PACKED_BYTES", 0)
     monkeypatch.setattr(pieces, "PIECE_BYTES", 100_000)
     monkeypatch.setattr(batches, "LONG_BYTES", 200_000)
-    put(root, {"small": b"1", b"long \xff'\n": os.urandom(450_001), "in/long": os.urandom(200_000)})
+    put(root, {"small": b"1", b"long \xff'\n": os.urandom(250_001), "in/long": os.urandom(200_000)})
     batch = files_of(root)
     assert [entry._replace(sha256=None) for entry in copier(batch)] == batch
     there = {path: facts for path, facts in snapshot(staged, times=True).items() if facts[0] == "file"}
     assert there == {path: facts for path, facts in snapshot(root, times=True).items() if facts[0] == "file"}
 
 
-def test_all_batches_of_a_copy_share_the_logins_of_its_lines(root, source, target, workspace, primary):
+def test_all_batches_of_a_copy_share_the_logins_of_its_lines(root, source, target, workspace, primary, monkeypatch):
+    monkeypatch.setattr(batches, "PACKED_BYTES", 0)
     put(root, {f"{number}": b"1" for number in range(6)})
     with Relay(primary().port) as relay:
         tree = SshTree(primary(port=relay.port), bytes(root))
@@ -124,6 +126,9 @@ def test_all_batches_of_a_copy_share_the_logins_of_its_lines(root, source, targe
         for entry in files_of(root):
             assert copier([entry])[0].size == 1
         assert relay.accepted == 2  # the agent's, and one line
+        monkeypatch.undo()
+        copier(files_of(root))
+        assert relay.accepted == 2  # few bytes take the agent's
 
 
 def test_sparse_files_stay_sparse(root, way, request):
