@@ -103,7 +103,7 @@ def _ensure_there(vault: Vault) -> None:
     root, base = vault.volume.live_root(), vault.catalog.live_point_id()
     if base is None:
         vault.volume.make_live_root()
-    elif not root.there or (read_totals(vault.catalog.manifest_path(base)).entries and not root.names):
+    elif not root.there or (not root.names and read_totals(vault.catalog.manifest_path(base)).entries):
         raise PreconditionError(
             f"the live replica is empty or absent, it should be point {base}",
             where=vault.volume.label,

@@ -33,6 +33,7 @@ class ApplyPlan:
         self._others = vault.other_areas(self._own)
         self._gone = OpenFolders()
         self._brought = OpenFolders()
+        self._last_brought: tuple[bytes, ...] = ()  # what most files of a first sync are in: found without a search
         self._whole: dict[bytes, int] = {}
         self._missing: list[bytes] = []
 
@@ -51,7 +52,12 @@ class ApplyPlan:
 
     def _step(self, change: Change) -> Step | Change | None:
         """Return the step that a change needs; the change itself when its bytes must be found first."""
-        return self._leave(change.old) if change.new is None else self._become(change, change.old, change.new)
+        new = change.new
+        if new is None:
+            return self._leave(change.old)
+        if new.path.startswith(self._last_brought) and new.kind is Kind.FILE:
+            return None
+        return self._become(change, change.old, new)
 
     def _leave(self, old: Entry | None) -> Step | None:
         """Move a path out; what a folder holds goes with the folder."""
@@ -81,6 +87,7 @@ class ApplyPlan:
         if (files := self._whole.get(path)) is None:
             return Step(Verb.FOLDER, path)
         self._brought.enter(path)
+        self._last_brought = (path + b"/",)
         return Step(Verb.TREE, path, self._own + b"/" + path, files=files)
 
     def _with_places(self, found: list[Step | Change]) -> Iterator[Step]:

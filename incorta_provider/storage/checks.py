@@ -131,11 +131,12 @@ def _staged(workspace: Workspace) -> Iterator[Proven]:
     read_totals(workspace.manifest)
     wanted = (entry for entry, _ in read_brought(workspace.delta))
     entry = next(wanted, None)
-    for copied, changed_ns, framing in newest_proofs(workspace.indexes()):
+    for staged in newest_proofs(workspace.indexes()):
+        copied = staged.entry
         while entry is not None and entry.path < copied.path:
             entry = next(wanted, None)
         if entry is not None and _is_copy(entry, copied):
-            yield Proven(entry, changed_ns, framing)
+            yield staged if entry == copied else staged._replace(entry=entry)
 
 
 def _copies(workspace: Workspace) -> Iterator[Entry]:

@@ -204,6 +204,10 @@ def read_brought(path: Path) -> Iterator[tuple[Entry, Entry | None]]:
     """Yield the files that are new or changed, as they became, in path order; each with what was at its path before."""
     for group in _groups(path):
         codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
+        if sides.count(_NEW) == len(sides):
+            rows = zip(to_entries(group), codes, strict=True)
+            yield from ((entry, None) for entry, code in rows if code == FILE_CODE)
+            continue
         former: Entry | None = None
         for entry, code, side in zip(to_entries(group), codes, sides, strict=True):
             if side == _NEW and code == FILE_CODE:

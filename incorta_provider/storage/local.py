@@ -105,7 +105,7 @@ class LocalTree:
         :raises IntegrityError: a folder cannot be read, the root was replaced, a link leads out of the root, or there
             is a special file.
         """
-        return map(from_row, self.rows(begin, end))
+        return (from_row(row) for run in self.runs(begin, end) for row in run)
 
     def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
         """Yield the same as rows; who answers the row of a folder with names has only these looked at in it."""

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind
+from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind, entry_of
 from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.digests import BUFFER_BYTES, PART_BYTES, Buffer, part
 from incorta_provider.storage.durable import start_write_back
@@ -186,7 +186,8 @@ class _Copy:
 
     def _entry(self, digest: bytes) -> Entry:
         facts = self._facts
-        return Entry(self._path, Kind.FILE, facts.st_size, facts.st_mtime_ns, facts.st_mode & MODE_BITS, digest)
+        mode = facts.st_mode & MODE_BITS
+        return entry_of((self._path, Kind.FILE, facts.st_size, facts.st_mtime_ns, mode, digest, None, None))
 
     def _read(self, into: Buffer) -> int:
         try:

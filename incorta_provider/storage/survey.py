@@ -94,7 +94,10 @@ class _Book:
         self.survey.counts.add(block.counts)
         bases = found.rows.entries([finding.base for finding in block.findings if finding.base >= 0])
         for finding in block.findings:
-            self._write(finding, bases.get(finding.base))
+            if finding.base < 0 and finding.entry is None and finding.asked is not None:
+                self._ask(finding.asked)  # nothing is known of it: nearly all that a first sync finds
+            else:
+                self._write(finding, bases.get(finding.base))
         self._folders.update(block.folders)
         self._folders = {folder for folder in self._folders if _reaches(folder, found.behind)}
 
@@ -104,11 +107,14 @@ class _Book:
             new = self._carried(finding, new)
         asked = finding.asked
         if asked is not None:
-            self.survey.pending_files += 1
-            self.survey.pending_bytes += asked.size
-            self._pending.add(asked)
+            self._ask(asked)
         if new != old or (asked is not None and old is not None):
             self._draft.add(change_between(old, new))
+
+    def _ask(self, asked: Entry) -> None:
+        self.survey.pending_files += 1
+        self.survey.pending_bytes += asked.size
+        self._pending.add(asked)
 
     def _carried(self, finding: Finding, entry: Entry) -> Entry | None:
         """Return what stays of a path that the source lost; nothing without its folder, where there are folders."""

@@ -51,6 +51,14 @@ class _Listing:
             yield self._next
             self._next = next(self._entries, None)
 
+    def takes(self, entry: Entry) -> bool:
+        """Tell whether just this file is staged next, and take it."""
+        found = self._next
+        if found is None or found[:5] != entry[:5] or entry.kind is not Kind.FILE:
+            return False
+        self._next = next(self._entries, None)
+        return True
+
     def at(self, path: bytes) -> Entry | None:
         """Return what is staged at a path; what lies before it was taken."""
         found = self._next
@@ -72,6 +80,9 @@ class _Search:
         """Take the next change, in path order."""
         entry = change.new or change.old
         if entry is None:
+            return
+        if self._listing is not None and self._listing.takes(entry):  # nearly all of a first sync
+            self._count(entry.path)
             return
         is_new_folder = change.old is None and entry.kind is Kind.DIR
         listing = self._listing_of(entry.path)
@@ -108,10 +119,14 @@ class _Search:
         if entry.kind is Kind.FILE:
             if found is None or entry[:5] != found[:5]:
                 self._spoil(entry.path)
-            elif (folder := parent_of(entry.path)) in self._files:
-                self._files[folder] += 1
+            else:
+                self._count(entry.path)
         elif found is not None and found.kind is not entry.kind:
             self._spoil(entry.path)
+
+    def _count(self, path: bytes) -> None:
+        if (folder := parent_of(path)) in self._files:
+            self._files[folder] += 1
 
     def _spoil(self, path: bytes) -> None:
         """Rule out all folders that hold a path."""

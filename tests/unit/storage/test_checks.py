@@ -11,7 +11,7 @@ import pytest
 
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage import checks, transfer
-from incorta_provider.storage.checks import StagedReport, drop_from_manifest, verify_staged
+from incorta_provider.storage.checks import StagedReport, drop_from_manifest, ensure_staged, verify_staged
 from incorta_provider.storage.digests import Reader
 from incorta_provider.storage.local_target import LocalTarget
 from incorta_provider.storage.manifest_file import read_manifest
@@ -104,6 +104,34 @@ def test_a_staged_version_that_the_manifest_does_not_name_does_not_matter(
     pair.copy(workspace, final=True)
     (workspace.files / "a").write_bytes(b"damaged")
     assert verify_staged(pair.target, workspace) == StagedReport(files=0, size=0, damaged=(), framing_faults=())
+
+
+def test_what_was_touched_behind_the_check_is_refused(pair: Pair, workspace: Workspace) -> None:
+    pair.copy(workspace, final=True)
+    ensure_staged(pair.target, workspace)
+    (workspace.files / "a").write_bytes(b"longer")
+    with pytest.raises(IntegrityError, match=r"1 staged file.* the first is a"):
+        ensure_staged(pair.target, workspace)
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_of_a_file_with_the_content_of_before_the_index_tells_whether_it_was_staged(pair: Pair, staged: bool) -> None:
+    """Another time has a file copied once more; another mode does not."""
+    put(pair.source, {"a": b"old", "z": b"old"})
+    pair.seal("P1")
+    if staged:
+        os.utime(pair.source / "a", ns=(1, 1))
+    else:
+        (pair.source / "a").chmod(0o600)
+    put(pair.source, {"b": b"new", "z": b"newer"})
+    workspace = pair.catalog.workspace("next")
+    pair.copy(workspace, final=True)
+    assert (workspace.files / "a").exists() == staged
+    ensure_staged(pair.target, workspace)
+    (workspace.files / "a").unlink(missing_ok=True)
+    (workspace.files / "z").unlink()
+    with pytest.raises(IntegrityError, match=f"{1 + staged} staged file.* the first is {'a' if staged else 'z'}"):
+        ensure_staged(pair.target, workspace)
 
 
 def test_parquet_that_is_not_whole_is_told_and_can_be_dropped(pair: Pair, workspace: Workspace) -> None:

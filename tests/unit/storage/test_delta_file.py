@@ -16,11 +16,13 @@ from incorta_provider.storage import delta_file
 from incorta_provider.storage.delta_file import (
     delta_base,
     drop_from_delta,
+    has_changes,
     read_delta,
     read_folders,
     write_delta,
+    write_first,
 )
-from incorta_provider.storage.manifest_file import ManifestWriter
+from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest, read_totals
 from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import HOSTILE_NAMES, file, folder, link
 
@@ -70,6 +72,17 @@ def test_nothing_changed(tmp_path: Path) -> None:
     delta = written(tmp_path, OLD, OLD)
     assert list(read_delta(delta)) == []
     assert list(read_folders(delta)) == []
+    assert not has_changes(delta)
+
+
+def test_a_delta_that_leads_anywhere_says_so(tmp_path: Path) -> None:
+    assert has_changes(written(tmp_path, OLD, NEW))
+
+
+def test_what_leads_from_nothing_is_a_manifest(tmp_path: Path) -> None:
+    write_first(written(tmp_path, [], NEW, None), tmp_path / "manifest")
+    assert list(read_manifest(tmp_path / "manifest")) == NEW
+    assert read_totals(tmp_path / "manifest").entries == len(NEW)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no more"])

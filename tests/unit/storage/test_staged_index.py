@@ -40,7 +40,9 @@ def test_each_line_is_plain_json() -> None:
     assert json.loads(line)[0] == 'quote" and\nline'
 
 
-@pytest.mark.parametrize("tail", [b'["c",1', b'["c",1,1,420,"00', b"\0\0\0\0", b"\xff\n", b'{"c":1}\n', b'["c",1]\n'])
+@pytest.mark.parametrize(
+    "tail", [b'["c",1', b'["c",1,1,420,"00', b"\0\0\0\0", b"\xff\n", b'{"c":1}\n', b'["c",1]\n', b"1\n", b'"c"\n']
+)
 def test_reading_ends_at_the_first_line_that_is_not_whole(tmp_path: Path, tail: bytes) -> None:
     entries = [file(b"a"), file(b"b")]
     assert list(read_index(index(tmp_path / "i", entries, tail))) == entries
