@@ -297,3 +297,9 @@ def told_exceptions(result: Mapping[str, Any]) -> list[str]:
 def repair_exceptions(compared: Mapping[str, Any]) -> list[str]:
     """Return what the comparison found and mended."""
     return [f"the replica was mended before the start: {fault}" for fault in compared.get("repaired") or ()]
+
+
+def node_exceptions(site: str, verified: Mapping[str, Any]) -> list[str]:
+    """Return that the promoted site has nodes which nobody stopped and nobody looked at."""
+    found = verified.get("unknown_nodes")
+    return [f"at {site} {found}: what runs at the others was not stopped before the restore"] if found else []

@@ -93,13 +93,18 @@ def knows_better(known: Role, new: Role) -> bool:
     return known.epoch > new.epoch or (known.epoch == new.epoch and known.run_id != new.run_id)
 
 
-def tell(access: GroupAccess, sites: Iterable[str], role: Role) -> dict[str, str]:
-    """Tell the registries of several sites; return which could not be told, and why."""
+def tell(access: GroupAccess, sites: Iterable[str], role: Role, *, refuse_others: bool = False) -> dict[str, str]:
+    """Tell the registries of several sites; return which could not be told, and why.
+
+    :raises FencingError: ``refuse_others``, and a site was told of another change of roles.
+    """
     not_told = {}
     for name in sites:
         try:
             copy_role(access, access.site(name), role)
         except DrError as error:
+            if refuse_others and isinstance(error, FencingError):
+                raise
             not_told[name] = error.what
             log.warning("the epoch registry of %s was not told: %s", name, error)
     return not_told

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 1800.0
 """How long a part may take until it is ready."""
 
-POLL_SECONDS = 0.3
+MIN_PAUSE, MAX_PAUSE = 0.1, 2.0
+"""Seconds between two looks: a site that is up in seconds is asked often, one that takes half an hour is left alone."""
+
 LOG_LINES = 15
 
 _SERVICES = (Part.LOADER, Part.ANALYTICS)
@@ -54,16 +56,20 @@ def start_site(site: SiteAccess, key: str) -> None:
 
 
 def wait_until_ready(site: SiteAccess, part: Part, seconds: float = READY_SECONDS) -> None:
-    """Wait until a part is really ready."""
-    deadline = time.monotonic() + seconds
+    """Wait until a part is really ready; the log has each reason why it is not yet."""
+    began, told = time.monotonic(), ""
     while problem := not_ready(site, part):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if problem != told:
+            log.info("%s of %s after %.1f s: %s", part, site.name, waited, problem)
+        told = problem
+        if waited > seconds:
             raise TransientError(
                 f"{part} is not ready after {seconds:g} s: {problem}{log_tails(site, part)}",
                 where=f"site {site.name}",
                 fix="Look at its logs at the node, mend the cause, and repeat this.",
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(MAX_PAUSE, max(MIN_PAUSE, waited / 20)))
     log.info("%s of %s is ready", part, site.name)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from incorta_provider.dr.epoch import Role
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import DrError, NothingToDo
+from incorta_provider.exceptions import DrError, FencingError, NothingToDo
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.cutover.fence_source import fence_again
 from incorta_provider.steps.cutover.run import CutoverRun, Result
@@ -49,12 +49,21 @@ def watch(access: GroupAccess, *, by: str) -> dict[str, Result]:
     left = list(unfenced_sites(access, role, by=by))
     if not left:
         raise NothingToDo("every site that gave its role up is fenced")
-    found = {each.source.name: fence_again(each.run, each.source, role, each.known) for each in left}
+    found = {each.source.name: _fenced_again(each, role) for each in left}
     reached = {site: facts for site, facts in found.items() if facts is not None}
     if not reached:
         waiting = [f"{each.source.name} since cutover {each.run.run_id}" for each in left]
         raise NothingToDo(f"nothing more could be reached of {', '.join(waiting)}")
     return reached
+
+
+def _fenced_again(each: Unfenced, role: Role) -> Result | None:
+    """Try one site; one that was told of another cutover is left alone, and keeps no other from being fenced."""
+    try:
+        return fence_again(each.run, each.source, role, each.known)
+    except FencingError as error:
+        log.error("%s is left alone: %s", each.source.name, error)
+        return None
 
 
 def unfenced_sites(access: GroupAccess, role: Role, *, by: str = "") -> Iterator[Unfenced]:

@@ -17,7 +17,7 @@ import pytest
 from incorta_provider.dr.approval import APPROVE, REJECT, Approval
 from incorta_provider.dr.epoch import RoleState
 from incorta_provider.dr.plan import StepName
-from incorta_provider.exceptions import ApprovalError, DrError, FencingError, PreconditionError
+from incorta_provider.exceptions import ApprovalError, DrError, FencingError, PreconditionError, TransientError
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.compare import compare
@@ -25,20 +25,24 @@ from incorta_provider.steps.cutover.fence import fence
 from incorta_provider.steps.cutover.promote import promote
 from incorta_provider.steps.cutover.restore import restore
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.cutover.start import start_nodes
+from incorta_provider.steps.cutover.start import start_loader, start_nodes
 from incorta_provider.steps.cutover.stop_target import stop_target
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.metadata_diff import diff_with_point
+from incorta_provider.steps.readiness import Part
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.steps.running import running
 from incorta_provider.storage.rewritings import Rewritings
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect
+from lab.incorta.home import Home
 from lab.incorta.install import install
 from lab.incorta.site import start_site, stop_site
+from lab.incorta.status import read_status
 from lab.layout import DR, PRIMARY
 from lab.ours.loop import lab_run
+from lab.processes import send, wait_until_gone
 from lab.up import kill_site, up
 from lab.workload.dataset import SCHEMAS
 from tests.scenarios.acts import (
@@ -80,6 +84,18 @@ def ensure_only_values_of_the_site_differ(stage, run: CutoverRun) -> None:
     assert len(rows) == len(done.changes)
 
 
+def ensure_a_loader_that_dies_is_found_and_started_again(stage, run: CutoverRun) -> None:
+    """It was ready, and is gone when the service is verified: the task says which, and clearing its start mends it."""
+    status = read_status(Home(stage.lab.site(DR).node(2).home), "loaderService")
+    send(status.process, signal.SIGKILL)
+    assert wait_until_gone([status.process], 10) == []
+    with pytest.raises(TransientError, match="not every part is ready: loader: loaderService"):
+        verify_service(run)
+    assert StepName.VERIFY not in run.folder.done()
+    start_loader(replace(run, clear_number=1))
+    wait_until_ready(run, Part.LOADER)
+
+
 def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_primary) -> None:
     stage = dead_primary
     run = cutover(stage)
@@ -92,6 +108,7 @@ def test_a_dead_primary_is_replaced_and_the_report_says_what_was_lost(dead_prima
     for start, part in STARTS:
         start(run)
         wait_until_ready(run, part)
+    ensure_a_loader_that_dies_is_found_and_started_again(stage, run)
     verify_service(run)
     report = promote(run)
 

@@ -51,7 +51,7 @@ def fence(run: CutoverRun) -> Result:
             "approval_nonce": approval.nonce,
             "approved_in_round": approval.clear_number,
             **fenced,
-            "not_told": tell(run.access, others, role),
+            "not_told": tell(run.access, others, role, refuse_others=True),
         }
 
     known = run.folder.result(StepName.FENCE)

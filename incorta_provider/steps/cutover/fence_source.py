@@ -27,16 +27,12 @@ def fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
     What a former try fenced is tried again: a site that lost its power since comes back with its services started.
 
     :param role: what the source's registry is told.
+    :raises FencingError: the source was told of another cutover, and may be active by that; it is left alone.
     """
     database: Result = {}
-    try:
-        untold = _tell_registry(run, source, role)
-    except FencingError as error:
-        reasons: dict[str, str | None] = dict.fromkeys(_parts(run, source, role, None, database), error.what)
-    else:
-        parts = _parts(run, source, role, untold, database)
-        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-            reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
+    parts = _parts(run, source, role, _tell_registry(run, source, role), database)
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
     not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
     return {
         "stopped": [part for part in reasons if part not in not_reached],

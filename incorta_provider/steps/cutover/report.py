@@ -24,6 +24,7 @@ from incorta_provider.dr.report import (
     expected_rto,
     fence_exceptions,
     newest_runs,
+    node_exceptions,
     repair_exceptions,
     step_time,
     told_exceptions,
@@ -181,3 +182,4 @@ def _exceptions(run: CutoverRun, plan: Plan, results: Results) -> Iterator[str]:
     yield from repair_exceptions(results.get(StepName.COMPARE, {}))
     yield from told_exceptions(results.get(StepName.FENCE, {}))
     yield from told_exceptions(results.get(StepName.PROMOTE, {}))
+    yield from node_exceptions(plan.target, results.get(StepName.VERIFY, {}))

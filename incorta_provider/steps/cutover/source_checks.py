@@ -26,7 +26,7 @@ def _checks(access: GroupAccess, source: SiteAccess) -> Iterator[Callable[[], st
     yield partial(not_ready, source, Part.ZOOKEEPER)
     yield partial(_role_problem, access, source)
     yield partial(_nodes_problem, source)
-    yield partial(_unknown_nodes, source)
+    yield partial(unknown_nodes, source)
     yield partial(_storage_problem, access, source)
     yield partial(_database_problem, source)
 
@@ -48,14 +48,17 @@ def _nodes_problem(source: SiteAccess) -> None:
     incorta_release(source)
 
 
-def _unknown_nodes(source: SiteAccess) -> str | None:
-    """A node that the topology does not know would run on. A CMC that is stopped cannot be asked."""
-    states = port_states(source)
+def unknown_nodes(site: SiteAccess) -> str | None:
+    """Return which nodes the CMC knows, when they are more than the topology's: what runs at one of them runs on.
+
+    A CMC that is stopped cannot be asked.
+    """
+    states = port_states(site)
     if not any(part.startswith("cmc ") and state is Port.OPEN for part, (state, _) in states.items()):
         return None
-    with CmcClient.from_connection(source.cmc) as client:
-        found = [node.name for node in client.cluster(source.config.cmc.cluster).nodes]
-    known = len(source.config.nodes)
+    with CmcClient.from_connection(site.cmc) as client:
+        found = [node.name for node in client.cluster(site.config.cmc.cluster).nodes]
+    known = len(site.config.nodes)
     return f"the CMC knows the nodes {', '.join(found)}, the topology {known} of them" if len(found) > known else None
 
 

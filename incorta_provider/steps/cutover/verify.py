@@ -13,6 +13,7 @@ from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import TransientError
 from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
 from incorta_provider.steps.cutover.run import CutoverRun, Result
+from incorta_provider.steps.cutover.source_checks import unknown_nodes
 from incorta_provider.steps.readiness import Part, not_ready
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ def verify_service(run: CutoverRun) -> Result:
         with AnalyticsClient.from_connection(run.target.analytics, config.tenant) as client:
             schemas = {name: str(client.schema_status(name)) for name in client.schemas()}
             rows = {name: _rows(client, name, repair=config.load_from_staging) for name in config.tables}
-        return {"ready": [str(part) for part in Part], "schemas": schemas, "rows": rows}
+        ready = [str(part) for part in Part]
+        return {"ready": ready, "schemas": schemas, "rows": rows, "unknown_nodes": unknown_nodes(run.target)}
 
     return run.perform(StepName.VERIFY, action)
 

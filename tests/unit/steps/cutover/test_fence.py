@@ -181,15 +181,18 @@ def test_a_source_without_a_role_of_its_own_is_told_the_new_one(bench: Bench) ->
 
 
 @pytest.mark.parametrize("epoch", [2, 3, 5])
-def test_a_source_that_is_ahead_is_left_alone_and_never_called_fenced(bench: Bench, epoch: int) -> None:
+def test_a_source_that_is_ahead_is_left_alone_and_stops_the_cutover_whatever_was_accepted(
+    bench: Bench, epoch: int
+) -> None:
     """Somebody promoted it meanwhile: it may write, whatever this cutover wishes."""
     run = cutover_run(bench)
     approved(bench, run)
+    assert run.folder.plan().accept_unfenced is True
     bench.ensembles.set_role("berlin", ahead(epoch=epoch))
-    result = fence(run)
-    assert result["unfenced"] is True
-    assert "epoch registry" not in result["stopped"]
-    assert f"epoch {epoch}" in result["not_reached"]["epoch registry"]
+    with pytest.raises(FencingError, match=f"its registry is at epoch {epoch}, berlin active by run m4"):
+        fence(run)
+    assert StepName.FENCE not in run.folder.done()
+    assert bench.nodes.calls == []
     assert bench.ensembles.role("berlin") == ahead(epoch=epoch)
 
 

@@ -46,7 +46,7 @@ def taken(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> list[str]:
         return "still starting" if looks.count(part) < 3 else order.append(f"{part} ready")
 
     monkeypatch.setattr(site_services, "not_ready", not_ready)
-    monkeypatch.setattr(site_services, "POLL_SECONDS", 0)
+    monkeypatch.setattr(site_services, "MIN_PAUSE", 0)
     return order
 
 
