@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from incorta_provider.cli_site_commands import Commands
+from incorta_provider.dr.epoch import given_up
 from incorta_provider.dr.machine import ready_steps
 from incorta_provider.dr.plan import Mode, Plan, StepName
 from incorta_provider.dr.request import Request, confirmation_phrase
@@ -131,8 +132,12 @@ def _skip(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
 
 def _abort(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:
     done = abort(access, arguments.run, by=user)
-    print(f"cutover {arguments.run} is given up: {done.role.active} is active again (epoch {done.role.epoch})")
-    if done.started:
+    is_back = done.role.run_id == given_up(arguments.run)
+    again = "active again" if is_back else f"{done.role.state} by {done.role.run_id}, and left alone"
+    print(f"cutover {arguments.run} is given up: {done.role.active} is {again} (epoch {done.role.epoch})")
+    if not is_back:
+        print(f"Incorta at {done.target} is stopped, as far as this cutover started it")
+    elif done.started:
         print(f"Incorta at {done.started} is started again")
     else:
         print(f"the fence stopped Incorta at {done.role.active} where it could; start it there")

@@ -102,6 +102,11 @@ def steady_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role:
     return current.model_copy(update={"state": RoleState.STEADY, "changed_by": by, "changed_at": at})
 
 
+def given_up(run_id: str) -> str:
+    """Return by what name a role is changed when a cutover is given up."""
+    return f"abort {run_id}"
+
+
 def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role:
     """Return the role that gives a promotion up: the fenced site is active again, under an epoch of its own.
 
@@ -110,8 +115,8 @@ def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role
     :param run_id: the cutover that is given up.
     :raises FencingError: that run is not promoting any site.
     """
-    given_up = f"abort {run_id}"
-    if current.run_id == given_up:
+    name = given_up(run_id)
+    if current.run_id == name:
         return current
     if current.run_id != run_id or current.state is not RoleState.PROMOTING or current.fenced is None:
         raise FencingError(
@@ -120,7 +125,7 @@ def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role
             where=f"group {current.group}",
             fix="Nothing was changed; a cutover that promoted its site is undone by another cutover only.",
         )
-    return _next_role(current, active=current.fenced, fenced=None, by=by, run_id=given_up, at=at)
+    return _next_role(current, active=current.fenced, fenced=None, by=by, run_id=name, at=at)
 
 
 def site_to_replicate(target: str, role: Role | None) -> str:
@@ -162,11 +167,11 @@ def kept_role(current: Role, *, active: str, epoch: int, by: str, run_id: str, a
     :param epoch: the one that the cutover was planned under.
     :raises FencingError: another site is active, or the roles changed since.
     """
-    given_up = f"abort {run_id}"
-    if current.run_id == given_up:
+    name = given_up(run_id)
+    if current.run_id == name:
         return current
     ensure_epoch(epoch, current, active=active)
-    return _next_role(current, active=active, fenced=current.fenced, by=by, run_id=given_up, at=at)
+    return _next_role(current, active=active, fenced=current.fenced, by=by, run_id=name, at=at)
 
 
 def _next_role(current: Role, *, active: str, fenced: str | None, by: str, run_id: str, at: datetime) -> Role:

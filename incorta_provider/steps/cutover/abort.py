@@ -4,7 +4,8 @@ Allowed until the target was promoted. The target's Incorta is stopped first whe
 two sites must never run. Then the role changes under a new epoch, which stops what is left of the cutover; then every
 registry that answers is told, the target gets the metadata back that the cutover replaced, and the database of the
 source is opened. A source that a planned cutover stopped is started again, last. Repeating it does what could not be
-done before.
+done before. Where another cutover went on meanwhile, to another site, the target is told of that one, and nothing else
+is touched: the site that it made active is never told that it lost the role.
 
 :raises FencingError: the run is not promoting any site, or promoted one.
 :raises TransientError: the target's ZooKeeper cannot be reached, or its Incorta cannot be stopped; nothing was changed.
@@ -13,12 +14,12 @@ done before.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from incorta_provider.dr.epoch import Role, RoleState, abandoned_role, kept_role
+from incorta_provider.dr.epoch import Role, RoleState, abandoned_role, given_up, kept_role
 from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import DrError, FencingError
@@ -30,7 +31,7 @@ from incorta_provider.steps.cutover.run import CutoverRun, find_run
 from incorta_provider.steps.cutover.traffic import return_traffic
 from incorta_provider.steps.cutover.unfence import fences_as_before
 from incorta_provider.steps.locking import give_back
-from incorta_provider.steps.roles import change_role, role_at, tell
+from incorta_provider.steps.roles import change_role, knows_better, role_at, roles_that_answer, tell
 from incorta_provider.steps.site_services import start_site
 from incorta_provider.steps.site_stop import ensure_stopped, stop_site
 
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 class Abandoned:
     """A cutover that was given up.
 
-    :ivar role: the role that holds now.
+    :ivar role: the role that holds now; that of another cutover where one went on meanwhile.
     :ivar not_told: sites whose registry did not take it, with the reason.
     :ivar metadata: what became of the target's metadata; empty when the cutover had not touched them.
     :ivar metadata_left: why they could not be given back; empty when they could.
@@ -69,10 +70,11 @@ def abort(access: GroupAccess, run_id: str, *, by: str) -> Abandoned:
     run = find_run(access, run_id, by)
     plan = run.folder.plan()
     role, not_told = _role_back(run, plan)
-    traffic, traffic_left = return_traffic(run)
+    is_back = role.run_id == given_up(run_id)
+    traffic, traffic_left = return_traffic(run) if is_back else ([], {})
     metadata, metadata_left = _return_metadata(run)
-    fences_left = fences_as_before(run, access.site(role.active))
-    started, start_left = _start_source(run, plan)
+    fences_left = fences_as_before(run, access.site(role.active) if is_back else None)
+    started, start_left = _start_source(run, plan) if is_back else ("", "")
     give_back(access, run.target, run_id)
     run.folder.mark_aborted()
     run.note("cutover.aborted", "aborted", {"epoch": role.epoch, "active": role.active, "not_told": not_told})
@@ -103,7 +105,7 @@ def _role_back(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]]:
     A fence that comes in between makes the first look untrue; the second one sees it.
     """
     access = run.access
-    change = partial(_given_up, run, plan, access.clock())
+    change = partial(_given_up, run, plan, access.clock(), _others(run))
     if (known := role_at(access, run.target)) is not None:
         change(known)
     if StepName.COMPARE in run.folder.done():  # services start behind it
@@ -115,13 +117,41 @@ def _role_back(run: CutoverRun, plan: Plan) -> tuple[Role, dict[str, str]]:
     if StepName.COMPARE in run.folder.done():  # a start that was under way may have ended since
         _stop_target(run)
         ensure_stopped(run.target, fix="The role is given back. Stop it at the node by hand, then repeat this.")
+    if role.run_id != given_up(run.run_id):
+        log.warning("%s is %s by %s under epoch %d: left alone", role.active, role.state, role.run_id, role.epoch)
+        return role, {}
     return role, tell(access, [name for name in access.config.sites if name != run.target.name], role)
 
 
-def _given_up(run: CutoverRun, plan: Plan, at: datetime, role: Role) -> Role:
-    """Return the role that holds then: of a planned cutover that only quiesced, the source's own, by a new epoch."""
+def _others(run: CutoverRun) -> list[Role]:
+    """Return the changes by others that hold at other sites: what a site was told of itself, and what came to its end.
+
+    A promotion that only a third site was told of may have been given up since.
+    """
+    roles = roles_that_answer(run.access)
+    roles.pop(run.target.name, None)
+    ours = {run.run_id, given_up(run.run_id)}
+    return [
+        role
+        for name, role in roles.items()
+        if role.run_id not in ours and (role.active == name or role.state is RoleState.STEADY)
+    ]
+
+
+def _given_up(run: CutoverRun, plan: Plan, at: datetime, others: Sequence[Role], role: Role) -> Role:
+    """Return the role that holds then: of a planned cutover that only quiesced, the source's own, by a new epoch.
+
+    :param others: changes that hold elsewhere; one that went on while this cutover was under way holds here too.
+    """
     mine = role.run_id == run.run_id and role.state is RoleState.PROMOTING
-    if plan.mode.loses_nothing and not mine and run.folder.progress().approved:
+    if run.folder.is_aborted() and any((role.epoch, role.run_id) == (each.epoch, each.run_id) for each in others):
+        return role
+    only_quiesced = plan.mode.loses_nothing and not mine and run.folder.progress().approved
+    if mine and (better := [each for each in others if knows_better(each, role)]):
+        return max(better, key=lambda each: each.epoch)
+    if only_quiesced and role.epoch == plan.epoch and (later := [each for each in others if each.epoch > role.epoch]):
+        return max(later, key=lambda each: each.epoch)
+    if only_quiesced:
         return kept_role(role, active=plan.source, epoch=plan.epoch, by=run.actor, run_id=run.run_id, at=at)
     return abandoned_role(role, by=run.actor, run_id=run.run_id, at=at)
 

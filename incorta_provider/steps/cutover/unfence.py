@@ -31,14 +31,15 @@ def unfence_target(run: CutoverRun) -> bool:
     return run.folder.fence_mark() is not None
 
 
-def fences_as_before(run: CutoverRun, source: SiteAccess) -> list[str]:
+def fences_as_before(run: CutoverRun, source: SiteAccess | None) -> list[str]:
     """Give up what a cutover did to the databases: the target's is fenced again, the source's is opened.
 
+    :param source: None where another site has the role by now.
     :returns: what could not be done, and why. A database that is away holds up no abort.
     """
-    parts: dict[str, Callable[[], None]] = {
-        f"the database of {source.name} is still fenced": partial(_open, run, source)
-    }
+    parts: dict[str, Callable[[], None]] = {}
+    if source is not None:
+        parts[f"the database of {source.name} is still fenced"] = partial(_open, run, source)
     if run.folder.fence_mark() is not None:
         parts[f"the database of {run.target.name} is not fenced again"] = partial(_close, run)
     left = []

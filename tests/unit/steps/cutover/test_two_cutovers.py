@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from incorta_provider.dr.approval import APPROVE
-from incorta_provider.dr.epoch import RoleState, first_role
+from incorta_provider.dr.epoch import RoleState, ensure_promoting, first_role
 from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import FencingError, PreconditionError
+from incorta_provider.steps.cutover.abort import Abandoned, abort
 from incorta_provider.steps.cutover.apply import apply
 from incorta_provider.steps.cutover.approve import seal_approval
 from incorta_provider.steps.cutover.fence import fence
@@ -88,3 +90,53 @@ def test_with_the_source_gone_the_other_dr_site_says_so(bench: Bench, both: tupl
         fence(second)
     role = bench.ensembles.role("newyork")
     assert (role.active, role.state, role.run_id) == ("newyork", RoleState.PROMOTING, "there")
+
+
+def given_up(bench: Bench, run: CutoverRun) -> Abandoned:
+    """Give one up; the fixture froze both plans at newyork, too."""
+    shutil.rmtree(cutover_run(bench, "elsewhere").folder.root, ignore_errors=True)
+    bench.nodes.calls.clear()
+    done = abort(bench.access, run.run_id, by="hana")
+    assert bench.nodes.calls == []
+    return done
+
+
+def stopped_at_the_fence(bench: Bench, first: CutoverRun, second: CutoverRun) -> None:
+    bench.ensembles.down.add("paris_zookeeper")
+    fence(first)
+    bench.ensembles.down.clear()
+    with pytest.raises(FencingError):
+        fence(second)
+
+
+@pytest.mark.parametrize("down", [[], ["newyork_zookeeper"], ["berlin_zookeeper"]])
+def test_giving_the_second_one_up_leaves_the_site_alone_that_the_first_one_promoted(
+    bench: Bench, both: tuple[CutoverRun, CutoverRun], down: list[str]
+) -> None:
+    stopped_at_the_fence(bench, *both)
+    promoted = bench.ensembles.role("newyork").model_copy(update={"state": RoleState.STEADY})
+    for site in ("berlin", "newyork"):
+        bench.ensembles.set_role(site, promoted)
+    bench.ensembles.down.update(down)
+    assert given_up(bench, both[1]).role == promoted
+    bench.ensembles.down.clear()
+    assert [bench.ensembles.role(site) for site in ("berlin", "newyork", "paris")] == [promoted] * 3
+    assert given_up(bench, both[1]).role == promoted, "a repetition"
+
+
+def test_giving_the_second_one_up_lets_the_first_one_go_on(bench: Bench, both: tuple[CutoverRun, CutoverRun]) -> None:
+    first, second = both
+    stopped_at_the_fence(bench, first, second)
+    assert given_up(bench, second).role == bench.ensembles.role("newyork")
+    assert ensure_promoting(bench.ensembles.role("newyork"), run_id="there", target="newyork").epoch == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_giving_both_up_leaves_the_source_active(
+    bench: Bench, both: tuple[CutoverRun, CutoverRun], order: tuple[int, int]
+) -> None:
+    stopped_at_the_fence(bench, *both)
+    for number in order:
+        given_up(bench, both[number])
+    roles = [bench.ensembles.role(site) for site in ("berlin", "newyork", "paris")]
+    assert [(role.active, role.state) for role in roles] == [("berlin", RoleState.STEADY)] * 3
