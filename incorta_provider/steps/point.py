@@ -12,6 +12,9 @@ from incorta_provider.dr.inventory import Inventory
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.flow.throttle import alive
+
+_CHUNK = 1024 * 1024
 
 
 def point_inventory(catalog: Catalog, point: RecoveryPoint) -> Inventory:
@@ -40,8 +43,12 @@ def ensure_digest(path: Path, expected: str) -> None:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sha = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(_CHUNK):
+            sha.update(data)
+            alive()
+    return sha.hexdigest()
 
 
 def _damaged(path: Path, what: str) -> IntegrityError:

@@ -130,9 +130,11 @@ def _execute(vault: Vault, journal: RedoJournal, header: Header) -> tuple[int, i
         added += sum(step.files or step.added for step in steps)
     for deepest in chunks(reversed(_way(vault, header).folders(sorted(changed))), STEPS):
         volume.finish(deepest)
+        alive()
     volume.sync()
     before = files_of(catalog, header.base)
     after = read_totals(catalog.manifest_path(header.target)).files
+    alive()
     catalog.set_live(header.target)
     forget_divergence(catalog)
     journal.remove()

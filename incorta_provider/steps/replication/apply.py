@@ -20,11 +20,16 @@ from incorta_provider.storage.target import ApplyReport
 
 def apply(run: ReplicationRun) -> ApplyReport:
     """Apply the point that this run sealed."""
-    with run.step("apply"), run.catalog.lock("apply"):
+    with run.step("apply"):
+        return run.watched("the apply", run.target.target.label, lambda: _apply_alone(run))
+
+
+def _apply_alone(run: ReplicationRun) -> ApplyReport:
+    """Apply with the lock held by who applies: one that hangs and was left behind keeps it until it ends."""
+    with run.catalog.lock("apply"):
         point = _point(run)
         ensure_still_active(run, point)
-        target = run.target.target
-        return run.watched("the apply", target.label, lambda: target.apply(point.id))
+        return run.target.target.apply(point.id)
 
 
 def _point(run: ReplicationRun) -> RecoveryPoint:

@@ -32,15 +32,15 @@ log = logging.getLogger(__name__)
 def seal(run: ReplicationRun) -> RecoveryPoint:
     """Seal the run's point and return it; a point that is sealed already is returned as it is."""
     with run.step("seal"):
-        point = run.sealed() or _seal_alone(run)
-        run.note("point.sealed", "sealed", _evidence(point))
         target = run.target.target
+        point = run.sealed() or run.watched("the seal", target.label, lambda: _seal_alone(run))
+        run.note("point.sealed", "sealed", _evidence(point))
         run.watched("the copy of the records", target.label, lambda: target.keep_records(point.id))
         return point
 
 
 def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
-    """Seal with the workspace held, so that what was checked is what is sealed."""
+    """Seal with the workspace held, so that what was checked is what is sealed; by who seals, until that ends."""
     workspace = run.workspace
     with workspace.lock():
         record = run.record()
@@ -49,14 +49,10 @@ def _seal_alone(run: ReplicationRun) -> RecoveryPoint:
         run.proven()
         point = _point(run, record)
         run.ensure_same(point)
-        return run.watched("the seal", run.target.target.label, lambda: _publish(run, point))
-
-
-def _publish(run: ReplicationRun, point: RecoveryPoint) -> RecoveryPoint:
-    target = run.target.target
-    ensure_staged(target, run.workspace)
-    target.flush(run.workspace)
-    return run.catalog.seal(run.workspace, point)
+        target = run.target.target
+        ensure_staged(target, workspace)
+        target.flush(workspace)
+        return run.catalog.seal(workspace, point)
 
 
 def _point(run: ReplicationRun, record: RunRecord) -> RecoveryPoint:
@@ -104,7 +100,7 @@ def _source_went_back(run: ReplicationRun, record: RunRecord, inventory: Invento
         if (before.source, before.epoch) != (record.source, record.epoch):
             return []
         told = went_back(point_inventory(run.catalog, before), inventory)
-    except DrError as error:
+    except (DrError, ValueError) as error:  # a position of a kind that nobody has seen yet, too
         log.warning("whether the database of %s went back is not known: %s", record.source, error)
         return []
     if not told:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +26,7 @@ from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.replication import dump as dump_module
 from incorta_provider.steps.replication import protocol
 from incorta_provider.steps.replication import prove as prove_module
+from incorta_provider.steps.replication import run as run_module
 from incorta_provider.steps.replication.apply import apply
 from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import final_copy, pre_copy
@@ -34,7 +38,11 @@ from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage import catalog as catalog_module
+from incorta_provider.storage.flow import crew
+from incorta_provider.storage.flow.watchdog import StalledError
+from incorta_provider.storage.flow.watched import watched
 from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local_volume import LocalVolume
 from incorta_provider.storage.manifest_file import ManifestWriter
 from tests.builders.group import ACTOR, NOON, Bench, digest, owner, replication_run, sealed_point, write_dump
 
@@ -123,6 +131,10 @@ class TestSourceThatWentBack:
         (told,) = point.exceptions
         assert told.startswith("the database of berlin is behind the recovery point before, ")
         assert told.endswith("7 transaction(s) of 0-1-57 are not in 0-1-50")
+
+    def test_a_position_that_nobody_understands_holds_up_nothing(self, bench: Bench) -> None:
+        tagged = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-50:tag:1-3"  # MySQL 8.3 and newer
+        assert self.sealed(bench, "mariadb-bin.000001:9", tagged, gtid=tagged).exceptions == ()
 
     @pytest.mark.parametrize("changed", [{"source": "paris"}, {"epoch": 0}])
     def test_only_of_the_same_source_in_the_same_role(self, bench: Bench, changed: dict[str, Any]) -> None:
@@ -524,3 +536,57 @@ def test_the_apply_is_of_the_own_point(bench: Bench, ready: ReplicationRun, monk
     monkeypatch.setattr(LocalTarget, "apply", lambda target, point_id: asked.append((target.label, point_id)))
     apply(ready)
     assert asked == [(str(bench.storage("newyork")), point.id)]
+
+
+class TestWhatHangs:
+    """A seal or an apply that hangs is left behind, and keeps its lock: nobody works beside it when it wakes up."""
+
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(crew, "TICK_SECONDS", 0.005)
+        monkeypatch.setattr(
+            run_module, "watched", lambda work, what, _, label: watched(work, what, seconds=1.0, label=label)
+        )
+
+    def test_an_apply(self, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch) -> None:
+        point = seal(ready)
+        wakes = self.hangs(monkeypatch, LocalVolume, "sync")
+        with pytest.raises(StalledError, match="the apply"):
+            apply(ready)
+        with pytest.raises(TransientError, match="is busy"), ready.catalog.lock("apply"):
+            pass
+        self.wake(wakes, lambda: ready.catalog.lock("apply"))
+        assert ready.catalog.live_point_id() is None, "it ended before it said so"
+        apply(ready)
+        assert ready.catalog.live_point_id() == point.id
+
+    def test_a_seal(self, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch) -> None:
+        wakes = self.hangs(monkeypatch, LocalTarget, "flush")
+        with pytest.raises(StalledError, match="the seal"):
+            seal(ready)
+        with pytest.raises(TransientError, match="is busy"):
+            seal(ready)
+        self.wake(wakes, ready.workspace.lock)
+        assert ready.sealed() is None
+        assert seal(ready) == ready.sealed()
+
+    def hangs(self, monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> threading.Event:
+        wakes, original = threading.Event(), getattr(owner, name)
+
+        def hang(*arguments: Any) -> None:
+            wakes.wait()
+            original(*arguments)
+
+        monkeypatch.setattr(owner, name, hang)
+        return wakes
+
+    def wake(self, wakes: threading.Event, lock: Callable[[], AbstractContextManager[None]]) -> None:
+        wakes.set()
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with lock():
+                    return
+            except TransientError:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
