@@ -109,7 +109,7 @@ def pull_piece(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     places = _bytes(head, "source"), _bytes(head, "incoming")
     try:
         with inside(head["fence"], head["token"]), _lines_to(head["login"]).line() as line:
-            running = pieces.pull_piece(line.options, head["python"], *places, piece)
+            running = pieces.pull_piece(line.options, head["python"], *places, piece, lasting=True)
             ended = line.refusal or line.judged((yield from _moved(pieces.paced(running, head["rate"]))))
     except OSError as error:
         raise target_fault(error, head["incoming"]) from None

@@ -7,6 +7,7 @@ read, which is found by trying to.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -129,7 +130,8 @@ class BatchCopier:
         with self._lines:
             found = dict(zip(paths, self._source.packed(paths), strict=True))
             whole = {path: file.content for path, file in found.items() if file.content is not None and file.is_whole}
-            entries = [_entry(path, found[path].before) for path in whole]
+            digests_of = {path: hashlib.sha256(content).digest() for path, content in whole.items()}
+            entries = [_entry(path, found[path].before)._replace(sha256=digests_of[path]) for path in whole]
             digests = taker.take_packed(entries, list(whole.values())) if entries else []
         self._explain([entry.path for entry, digest in zip(entries, digests, strict=True) if not digest], _WELL)
         outcomes: dict[bytes, Entry | Missed] = {

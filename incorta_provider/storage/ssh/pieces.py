@@ -76,12 +76,18 @@ try:
     digest = b""
     while len(digest) < 32 and (data := os.read(0, 32 - len(digest))):
         digest += data
-    sys.exit(0 if digest == sha.digest() else 12)
+    if digest != sha.digest():
+        sys.exit(12)
+    os.fsync(target)
 except OSError as error:
     sys.stderr.write("%s (%s)\\n" % (error.strerror, error.errno))
     sys.exit(11)
 """
-"""At a target: write a piece, and tell whether it came as it was sent. What cannot be written ends it as rsync."""
+"""At a target: write a piece, and tell whether it came as it was sent. What cannot be written ends it as rsync.
+
+A piece is never sent again, and what makes the digest of a file is what lies there in the end. So a piece that came
+must outlast a node that loses its power before the others have come.
+"""
 
 
 class Piece(NamedTuple):
@@ -97,11 +103,14 @@ def pieces_of(path: bytes, size: int) -> list[Piece]:
     return [Piece(path, begin, min(PIECE_BYTES, size - begin)) for begin in range(0, size, PIECE_BYTES)]
 
 
-def pull_piece(options: Path, python: str, root: bytes, into: bytes, piece: Piece) -> Generator[int, None, Ended]:
+def pull_piece(
+    options: Path, python: str, root: bytes, into: bytes, piece: Piece, *, lasting: bool = False
+) -> Generator[int, None, Ended]:
     """Bring a piece from below ``root`` at the node to below ``into`` here; yield how many bytes have come.
 
     :param options: for the OpenSSH client, to use a line.
     :param python: the node's.
+    :param lasting: it must be on disk, because who remembers that it came is on another machine.
     :raises OSError: it cannot be written here.
     """
     path = into + b"/" + piece.path
@@ -110,7 +119,10 @@ def pull_piece(options: Path, python: str, root: bytes, into: bytes, piece: Piec
     try:
         words = _words(python, _SEND, root, piece)
         with _session(options, words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as session:
-            return (yield from session.take(target, piece))
+            ended = yield from session.take(target, piece)
+        if lasting and not ended.status:
+            os.fsync(target)
+        return ended
     finally:
         os.close(target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,8 @@ class FakeTaker:
 
     def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
         self.contents += contents
+        wanted = [entry.sha256 for entry in entries]
+        assert wanted == [sha256(content).digest() for content in contents], "what is written is held against it"
         return [self.digest] * len(entries)
 
 
