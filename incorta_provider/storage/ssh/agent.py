@@ -116,7 +116,7 @@ class Agent:
             try:
                 if select.select([], [self._sink], [], 0)[1]:
                     counts = self._signs.board.counts()
-                self._write(encode({"beat": True, "signs": counts.size + counts.beats}))
+                    self._write(encode({"beat": True, "signs": counts.size + counts.beats}))
             finally:
                 self._sending.release()
 
