@@ -49,13 +49,17 @@ class LostError(TransientError):
 
 
 class _Agent:
-    """One agent; one question at a time."""
+    """One agent; one question at a time.
+
+    :ivar is_free: whether the last answer came to its end, so that what comes next belongs to the next question.
+    """
 
     def __init__(self, shell: NodeShell, starter: Starter, label: str) -> None:
         self._label = label
         self._shell = shell.__enter__()
         self._sending = threading.Lock()
         self.used = time.monotonic()
+        self.is_free = True
         try:
             self._channel = starter.start(shell)
         except BaseException:
@@ -65,7 +69,7 @@ class _Agent:
 
     def ask(self, do: str, head: dict[str, Any], body: bytes) -> Iterator[Message]:
         """Yield the parts of the answer; each is a sign of life here, and so is work at the node that goes on."""
-        signs = None
+        signs, self.is_free = None, False
         try:
             self._send(encode({"do": do, **head}, body))
             while (message := receive(self._read)) is not None:
@@ -74,7 +78,8 @@ class _Agent:
                     if signs != before:
                         alive()
                     continue
-                alive()
+                self.is_free = not message.head.keys().isdisjoint(("error", "end"))
+                alive()  # which ends what was given up, also in the middle of an answer
                 if "error" in message.head:
                     raise self._error(*message.head["error"])
                 if "end" in message.head:
@@ -155,22 +160,18 @@ class Node:
         """
         while True:
             agent, is_new = self._take()
-            told, is_whole = False, False
+            told = False
             try:
                 for part in agent.ask(do, head, body):
                     told = True
                     yield part
-                is_whole = True
             except LostError:
                 if told or is_new:
                     raise
                 log.info("%s: an agent that waited is gone, another one is asked", self.label)
                 continue
-            except DrError:
-                is_whole = True
-                raise
             finally:
-                self._give_back(agent, whole=is_whole)
+                self._give_back(agent)
             return
 
     def call(self, do: str, body: bytes = b"", **head: Any) -> list[Message]:
@@ -214,9 +215,9 @@ class Node:
                 threading.Thread(target=self._beat, name=f"beat {self.label}", daemon=True).start()
         return agent, True
 
-    def _give_back(self, agent: _Agent, *, whole: bool) -> None:
+    def _give_back(self, agent: _Agent) -> None:
         with self._lock:
-            if whole and agent.is_alive:
+            if agent.is_free and agent.is_alive:
                 agent.used = time.monotonic()
                 self._idle.append(agent)
                 return
