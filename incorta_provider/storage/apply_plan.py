@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from incorta_provider.dr.diff import Change, same_content
 from incorta_provider.dr.manifest import Entry, Kind, OpenFolders, is_safe, shown
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.redo_journal import Step, Verb
 from incorta_provider.storage.vault import Vault
 from incorta_provider.storage.volume import STEPS
@@ -46,6 +47,7 @@ class ApplyPlan:
             yield from (Step(Verb.REMOVE, name) for name in self._volume.live_root().names)
         self._whole = whole_folders(self._way.changes(), self._volume.area(self._own))
         for some in chunks(self._way.changes(), STEPS):
+            alive()
             yield from self._with_places([step for change in some if (step := self._step(change)) is not None])
         if self._missing:
             raise self._incomplete()

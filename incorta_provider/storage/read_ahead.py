@@ -7,15 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from incorta_provider.storage.flow.throttle import handed_on
+
 T = TypeVar("T")
 
 
 def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """Yield the same, with one item more in memory; close it when you stop early."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(_some, items)
+        some = handed_on(_some)
+        coming = pool.submit(some, items)
         while found := coming.result():
-            coming = pool.submit(_some, items)
+            coming = pool.submit(some, items)
             yield found[0]
 
 

@@ -13,7 +13,7 @@ threads and helper processes of one copy together stay below it. Chunks of 64 KB
 copy it does nothing and costs nothing, so tests and other callers need no set-up.
 
 * Call it once for each byte that crosses the wire or the disk, from any thread, also from those of a library.
-* Who starts threads hands its throttle to them, see :func:`inherited`.
+* Who starts threads hands its throttle to them, see :func:`inherited` and :func:`handed_on`.
 * What moves bytes by a program of its own asks :func:`share` for its ``--bwlimit`` before each batch, and calls
   ``moved(size, wait=False)`` as the program tells its progress, or at the end of the batch.
 * What goes on without a byte, from folder to folder or file to file, calls :func:`alive` now and then. So does what
@@ -29,11 +29,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.bucket import take
 from incorta_provider.storage.flow.limit import Limit
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _NAP_SECONDS = 0.25
 """So soon a wait sees a limit that was changed."""
@@ -125,6 +129,19 @@ def inherited() -> Callable[[], None]:
     """Return what makes the throttle of this thread that of another, which calls it; it can be pickled."""
     throttle = _thread.throttle or _current
     return _nothing if throttle is None else throttle.mine
+
+
+def handed_on(work: Callable[[T], R]) -> Callable[[T], R]:
+    """Return the same work for threads of a pool: with the throttle of this thread, and a sign of life an item."""
+    inherit = inherited()
+
+    def do(item: T) -> R:
+        inherit()
+        done = work(item)
+        alive()
+        return done
+
+    return do
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.faults import told
+from incorta_provider.storage.flow.throttle import alive, handed_on
 from incorta_provider.storage.found import forget_divergence, is_diverged
 from incorta_provider.storage.manifest_file import read_totals
 from incorta_provider.storage.redo_journal import Header, RedoJournal, Step, Verb
@@ -82,9 +83,10 @@ class S3Apply:
             for steps in chunks(journal.steps(), DELETE_KEYS):
                 places = [step for step in steps if step.verb is Verb.PLACE]
                 placed += len(places)
-                list(threads.map(self._place, places))
+                list(threads.map(handed_on(self._place), places))
                 key = self.bucket.place.key
                 delete(self.bucket, [(key(step.path), None) for step in steps if step.verb is Verb.REMOVE])
+                alive()
         self.catalog.set_live(header.target)
         forget_divergence(self.catalog)
         for one in logs:

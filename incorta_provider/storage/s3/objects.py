@@ -217,6 +217,7 @@ def _copy_in_parts(
         answer = bucket.send(Request("PUT", key, query, {**source, "x-amz-copy-source-range": f"bytes={first}-{last}"}))
         if answer.code:
             raise _ChangedSourceError
+        alive()
         return _etag_in(answer.body)
 
     try:

@@ -18,6 +18,7 @@ from incorta_provider.dr.diff import diff, same_content
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.cursor import Edit, layered
+from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.manifest_file import differing, read_manifest, read_totals, select
 from incorta_provider.storage.redo_journal import Step, Verb
 from incorta_provider.storage.s3.bucket import Bucket
@@ -60,6 +61,7 @@ class S3Plan:
         :raises IntegrityError: at the end, when versions of the point are not there any more.
         """
         for some in chunks(self._pairs(), _AT_ONCE):
+            alive()
             for path, wanted, now in some:
                 if (step := self._step(path, wanted, now)) is not None:
                     yield step

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.digests import Reading
+from incorta_provider.storage.flow.throttle import handed_on
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import exist
 from incorta_provider.storage.s3.download import digest
@@ -33,7 +34,7 @@ class ObjectReader:
     def __call__(self, batch: Batch) -> list[Reading]:
         """Return what each file holds now."""
         with ThreadPoolExecutor(_THREADS) as threads:
-            return list(threads.map(self._read, batch))
+            return list(threads.map(handed_on(self._read), batch))
 
     def _read(self, entry: Entry) -> Reading:
         found = digest(self._bucket, entry, entry.version if self._staged else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from incorta_provider.storage.digests import Reader, Reading
 from incorta_provider.storage.flow import crew
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.oversight import Controls
-from incorta_provider.storage.flow.throttle import Throttle, alive
+from incorta_provider.storage.flow.throttle import Throttle, alive, handed_on
 from incorta_provider.storage.flow.watchdog import StalledError, Stillness
 from incorta_provider.storage.flow.watched import Telling, watched
 from incorta_provider.storage.local import LocalTree
 from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.read_ahead import read_ahead
 from incorta_provider.storage.transfer import copy_delta
 from tests.builders.storage import complete, file, make_pair, make_point, put
 
@@ -108,6 +110,37 @@ def test_pieces_that_others_do_are_signs_too(tmp_path: Path) -> None:
     (reading,) = again([file(b"a")])
     assert reading.size == 1
     assert board.counts().beats == 2  # a part of the file, and the batch
+
+
+def test_threads_of_a_pool_show_signs_and_end_when_the_work_is_given_up() -> None:
+    throttle, done = Throttle(Board(), None), []
+
+    def work(number: int) -> None:
+        if number == 2:
+            throttle.give_up()
+        done.append(number)
+
+    def begin() -> None:
+        throttle.mine()
+        with ThreadPoolExecutor(1) as pool:
+            list(pool.map(handed_on(work), range(9)))
+
+    with ThreadPoolExecutor(1) as other, pytest.raises(TransientError, match="given up"):
+        other.submit(begin).result()
+    assert done[:3] == [0, 1, 2]
+    assert throttle.board.counts().beats == 2
+
+
+def test_who_reads_ahead_shows_signs_for_whom_it_reads() -> None:
+    throttle = Throttle(Board(), None)
+
+    def begin() -> list[int]:
+        throttle.mine()
+        return list(read_ahead(iter(range(5))))
+
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(begin).result() == [0, 1, 2, 3, 4]
+    assert throttle.board.counts().beats >= 5
 
 
 # Where it is used
