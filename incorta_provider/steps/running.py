@@ -5,13 +5,17 @@ Only a refused connection proves that a part is stopped: silence may be a firewa
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.site import Node
+from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.services.node import AGENT, CMC, SPARK, node_port, part_of
 from incorta_provider.services.ports import Port, probe
 from incorta_provider.steps.access import SiteAccess
+
+log = logging.getLogger(__name__)
 
 
 def running(site: SiteAccess) -> list[str]:
@@ -47,8 +51,15 @@ def port_states(site: SiteAccess) -> dict[str, tuple[Port, str]]:
 
 
 def agent_is_down(site: SiteAccess, node: Node) -> bool:
-    """Tell whether the port of a node's agent refuses: it knows of no service then, and starts none."""
-    return port_state(site.connections(node.conn_id), AGENT)[0] is Port.CLOSED
+    """Tell whether the port of a node's agent refuses: it knows of no service then, and starts none.
+
+    Where that cannot be told, as with a port that is written wrongly, it is not: nothing is left running because of it.
+    """
+    try:
+        return port_state(site.connections(node.conn_id), AGENT)[0] is Port.CLOSED
+    except ConfigurationError as error:
+        log.warning("whether the agent of %s is down is not known: %s", node.conn_id, error)
+        return False
 
 
 def parts_of(site: SiteAccess, node: Node) -> list[str]:

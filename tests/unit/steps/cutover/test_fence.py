@@ -9,7 +9,14 @@ import pytest
 from incorta_provider.dr.approval import APPROVE, Approval, ApprovalUse
 from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.dr.plan import StepName
-from incorta_provider.exceptions import ApprovalError, FencingError, PreconditionError, TransientError
+from incorta_provider.exceptions import (
+    ApprovalError,
+    ConfigurationError,
+    FencingError,
+    PreconditionError,
+    TransientError,
+)
+from incorta_provider.steps import running
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.approve import approval_to_use, seal_approval
 from incorta_provider.steps.cutover.fence import fence
@@ -77,6 +84,17 @@ def test_what_cannot_be_reached_is_told_and_the_rest_is_stopped(bench: Bench) ->
     assert sorted(bench.nodes.told("berlin_node2")) == ["stop loaderService", "stop node"]
     assert bench.ensembles.role("newyork").epoch == 2
     assert bench.ensembles.role("berlin").epoch == 1
+
+
+def test_a_port_that_is_written_wrongly_leaves_nothing_running(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise ConfigurationError("agent_port x is no port", where="connection berlin_node1", fix="Correct it.")
+
+    run = cutover_run(bench)
+    approved(bench, run)
+    monkeypatch.setattr(running, "port_state", wrong)
+    assert fence(run)["unfenced"] is False
+    assert bench.nodes.told("berlin_node2") == ["stop loaderService", "stop node"], "the agent last"
 
 
 def test_a_fence_that_is_done_is_not_done_again(bench: Bench) -> None:
