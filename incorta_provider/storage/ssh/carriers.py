@@ -151,7 +151,7 @@ class PushThere(_IntoVault):
     def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
         """Send files of which all bytes are here, and take them into the area."""
         named, body = pack_entries(entries), pack_texts(contents)
-        moved(len(body))
+        moved(sum(map(len, contents)))
         area = to_text(self._volume.path(self._area))
         (part,) = self._ask("take_packed", named + body, self._folders.next(), area=area, entries=len(named))
         return unpack_texts(part.body)
