@@ -105,12 +105,13 @@ class AirflowClient:
         return [f"{error['filename']}: {error['stack_trace'].strip()}" for error in errors]
 
     def wait_until_parsed(self, *dag_ids: str, seconds: float = 120) -> None:
-        """Wait until Airflow knows the DAGs.
+        """Wait until Airflow knows the DAGs; a server that starts on a busy machine may be slow with its first answers.
 
         :raises PreconditionError: some stay unknown; with the import errors.
+        :raises TransientError: it does not answer in that time.
         """
         deadline = time.monotonic() + seconds
-        while missing := sorted(set(dag_ids) - set(self.dag_ids())):
+        while missing := sorted(set(dag_ids) - self._known(deadline)):
             errors = self.import_errors()
             if errors or time.monotonic() > deadline:
                 raise PreconditionError(
@@ -119,6 +120,15 @@ class AirflowClient:
                     fix="Correct the DAG file, or read the DAG processor's log.",
                 )
             time.sleep(1)
+
+    def _known(self, deadline: float) -> set[str]:
+        while True:
+            try:
+                return set(self.dag_ids())
+            except TransientError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
     def trigger(self, dag_id: str, conf: dict[str, Any], note: str = "") -> str:
         """Start a run as this user and return its id."""

@@ -100,6 +100,8 @@ class Settings:
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": "6",
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            # a task whose first word is not answered in time has failed; on a busy machine five seconds are not enough
+            "WORKERS__EXECUTION_API_TIMEOUT": "30",
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
             "LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "USAGE_DATA_COLLECTION__ENABLED": "False",

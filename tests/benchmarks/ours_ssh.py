@@ -15,6 +15,8 @@ from tests.builders.storage import Pair
 
 SPLITS: tuple[Split, ...] = (
     (PullHere, "bring", "copy: rsync, all streams, beside each other"),
+    (PullHere, "bring_piece", "copy: pieces of long files, all streams, beside each other"),
+    (SshTree, "packed", "copy: batches of few bytes, beside each other"),
     (PullHere, "take_in", "copy: digests and renames, beside each other"),
 )
 

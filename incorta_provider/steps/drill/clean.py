@@ -58,8 +58,9 @@ def clean_drill(run: DrillRun) -> Result:
         return {"removed": list(parts)}
 
     result = run.perform(StepName.CLEAN_DRILL, action)
-    report = make_report(run)
-    run.folder.save_page(report_page(Report.model_validate(report), ledger_lines(run)[0]))
+    lines, _ = ledger_lines(run)
+    report = make_report(run, lines)
+    run.folder.save_page(report_page(Report.model_validate(report), lines))
     run.folder.save_report(report)
     run.note("drill.done", "done", {name: report[name] for name in ("outcome", "rto_seconds", "recovery_point")})
     return {**result, "outcome": report["outcome"], "rto_seconds": report["rto_seconds"]}

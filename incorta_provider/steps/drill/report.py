@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from incorta_provider.dr.forecast import Forecast, airflow_seconds
+from incorta_provider.dr.ledger import LedgerEntry
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.report import newest_cutovers, usual_seconds
-from incorta_provider.steps.cutover.report import ledger_lines
 from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.storage.reports import kept_reports
 
@@ -27,12 +27,15 @@ def rto_seconds(prepared: Mapping[str, Any] | None, verified: Mapping[str, Any] 
     return round((_end(verified) - _end(prepared)).total_seconds(), 3)
 
 
-def make_report(run: DrillRun) -> Report:
-    """Put the report together from the frozen plan and the recorded results, of a drill that failed as well."""
+def make_report(run: DrillRun, lines: Sequence[LedgerEntry]) -> Report:
+    """Put the report together from the frozen plan and the recorded results, of a drill that failed as well.
+
+    :param lines: what the drill wrote to the ledger.
+    """
     plan = run.folder.plan()
     results = {step.name: run.folder.result(step.name) or {} for step in plan.steps}
     rto = rto_seconds(results[StepName.PREPARE_DRILL], results[StepName.VERIFY])
-    forecast = _forecast(run, plan, results, rto)
+    forecast = _forecast(run, results, lines)
     not_done = [str(step.name) for step in plan.steps if not results[step.name]]
     objective = run.access.config.objectives.rto_seconds
     restored, compared, verified = (results[name] for name in (StepName.RESTORE, StepName.COMPARE, StepName.VERIFY))
@@ -63,14 +66,15 @@ def make_report(run: DrillRun) -> Report:
     }
 
 
-def _forecast(run: DrillRun, plan: Plan, results: Results, rto: float | None) -> Forecast | None:
+def _forecast(run: DrillRun, results: Results, lines: Sequence[LedgerEntry]) -> Forecast | None:
     """Return the RTO to expect of a cutover; None of a drill that did not come to a verified service."""
-    cutovers = newest_cutovers(kept_reports(run.site.catalog.root), before=plan.requested_at)
+    prepared = results[StepName.PREPARE_DRILL]
+    cutovers = newest_cutovers(kept_reports(run.site.catalog.root), before=run.folder.plan().requested_at)
     parts = {
-        "airflow_seconds": airflow_seconds(ledger_lines(run)[0]),
+        "airflow_seconds": airflow_seconds(lines),
         "fence_seconds": usual_seconds(StepName.FENCE, cutovers),
-        "stop_seconds": results[StepName.PREPARE_DRILL].get("stop_seconds"),
-        "steps_seconds": rto,
+        "stop_seconds": prepared.get("stop_seconds"),
+        "steps_seconds": rto_seconds(prepared, results[StepName.VERIFY]),
     }
     return Forecast.known(parts)
 

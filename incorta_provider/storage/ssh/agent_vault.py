@@ -31,9 +31,9 @@ from incorta_provider.storage.ssh.wire import (
     pack_entries,
     pack_paths,
     pack_texts,
+    unpack_contents,
     unpack_entries,
     unpack_paths,
-    unpack_texts,
 )
 from incorta_provider.storage.staged_index import from_text
 
@@ -154,7 +154,7 @@ def take_packed(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     entries, incoming = unpack_entries(body[: head["entries"]]), _bytes(head, "incoming")
     with inside(head["fence"], head["token"]):
         remove_tree(incoming)
-        write_packed(incoming, [entry.path for entry in entries], unpack_texts(body[head["entries"] :]))
+        write_packed(incoming, [entry.path for entry in entries], unpack_contents(body[head["entries"] :]))
         digests = adopt(incoming, _bytes(head, "area"), entries)
         remove_tree(incoming)
     yield Message({}, pack_texts(digests))

@@ -24,7 +24,7 @@ from incorta_provider.storage.ssh.rsync import Ended, finish, run
 from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_command, push_command
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
-from incorta_provider.storage.ssh.wire import Message, pack_entries, pack_paths, pack_texts, unpack_texts
+from incorta_provider.storage.ssh.wire import Message, pack_contents, pack_entries, pack_paths, unpack_texts
 from incorta_provider.storage.staged_index import to_text
 from incorta_provider.storage.workspace import Workspace
 
@@ -150,8 +150,8 @@ class PushThere(_IntoVault):
 
     def take_packed(self, entries: Sequence[Entry], contents: Sequence[bytes]) -> list[bytes | None]:
         """Send files of which all bytes are here, and take them into the area."""
-        named, body = pack_entries(entries), pack_texts(contents)
-        moved(len(body))
+        named, body = pack_entries(entries), pack_contents(contents)
+        moved(sum(map(len, contents)))
         area = to_text(self._volume.path(self._area))
         (part,) = self._ask("take_packed", named + body, self._folders.next(), area=area, entries=len(named))
         return unpack_texts(part.body)

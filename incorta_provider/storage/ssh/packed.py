@@ -17,7 +17,7 @@ from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_
 from incorta_provider.storage.folders import make_folders
 from incorta_provider.storage.local_copy import write_all
 from incorta_provider.storage.ssh.facts import WIDTH, Facts, State, facts_of
-from incorta_provider.storage.ssh.wire import pack_numbers, pack_texts, unpack_numbers, unpack_texts
+from incorta_provider.storage.ssh.wire import pack_contents, pack_numbers, unpack_contents, unpack_numbers
 
 PACKED_BYTES = 4 << 20
 """A batch of so much travels packed; of more, the bytes take longer than the round trips."""
@@ -76,7 +76,7 @@ def write_packed(incoming: bytes, paths: Sequence[bytes], contents: Sequence[byt
 def pack(files: Sequence[Packed]) -> tuple[bytes, bytes]:
     """Return files as two bodies: their facts and what they hold."""
     facts = pack_numbers([[*file.before, *file.after] for file in files])
-    return facts, pack_texts([file.content for file in files])
+    return facts, pack_contents([file.content for file in files])
 
 
 def unpack(facts: bytes, contents: bytes) -> list[Packed]:
@@ -84,7 +84,7 @@ def unpack(facts: bytes, contents: bytes) -> list[Packed]:
     rows = unpack_numbers(facts, 2 * WIDTH)
     return [
         Packed(Facts(*row[:WIDTH]), Facts(*row[WIDTH:]), content)
-        for row, content in zip(rows, unpack_texts(contents), strict=True)
+        for row, content in zip(rows, unpack_contents(contents), strict=True)
     ]
 
 

@@ -63,7 +63,8 @@ class SshTarget(VolumeTarget):
         files += [path for path in (root / "catalog.json", root / "ledger.jsonl") if path.exists()]
         batch = [Entry(bytes(path.relative_to(root)), Kind.FILE, 0, 0, 0) for path in files]
         place = bytes(root)
-        copied = BatchCopier(LocalSource(place), PushThere(place, self.volume, _RECORDS, alone=False), streams=1)(batch)
+        carrier = PushThere(place, self.volume, _RECORDS, alone=False)
+        copied = BatchCopier(LocalSource(place), carrier, 1, carrier)(batch)
         missed = [entry.path for entry, outcome in zip(batch, copied, strict=True) if isinstance(outcome, Missed)]
         if missed:
             raise TransientError(

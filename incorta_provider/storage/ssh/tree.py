@@ -71,8 +71,9 @@ class SshTree:
     def packed(self, paths: Sequence[bytes]) -> list[Packed]:
         """Return what some small files hold, see :mod:`incorta_provider.storage.ssh.packed`."""
         told, contents = self.node.stream("packed", pack_paths(paths), root=to_text(self.root))
-        moved(len(contents.body))
-        return unpack(told.body, contents.body)
+        files = unpack(told.body, contents.body)
+        moved(sum(len(file.content or b"") for file in files))
+        return files
 
     def ensure_readable(self, paths: Sequence[bytes]) -> None:
         """Refuse files that may not be read.

@@ -137,6 +137,19 @@ def unpack_texts(packed: bytes) -> list[bytes | None]:
         raise WireError(f"a list of texts is damaged: {error}") from None
 
 
+def pack_contents(contents: Sequence[bytes | None]) -> bytes:
+    """Return what files hold, as it is: most of it, Parquet, is compressed already."""
+    return _pack_texts(contents)
+
+
+def unpack_contents(packed: bytes) -> list[bytes | None]:
+    """Return what :func:`pack_contents` was given."""
+    try:
+        return _unpack_texts(packed, 0)[0]
+    except struct.error as error:
+        raise WireError(f"a list of contents is damaged: {error}") from None
+
+
 def pack_paths(paths: Sequence[bytes]) -> bytes:
     """Return paths, compressed."""
     return pack_texts(paths)

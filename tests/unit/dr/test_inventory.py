@@ -15,6 +15,7 @@ from incorta_provider.dr.inventory import (
     Table,
     compare,
     definers,
+    invokers,
     unequal_tables,
 )
 from incorta_provider.dr.sql_names import quote, rename_schema
@@ -172,6 +173,12 @@ def test_definers_are_read_from_the_definitions() -> None:
         "trigger `g`": ("app", ""),
         "event `e`": ("a", "%"),
     }
+
+
+def test_what_runs_as_who_uses_it_is_known_but_for_roles() -> None:
+    view = "CREATE ALGORITHM=UNDEFINED DEFINER={} SQL SECURITY INVOKER VIEW `v` AS select 1 AS `1`"
+    views = {name: Code(definition=view.format(by), settings={}) for name, by in (("a", "`u`@`%`"), ("b", "`role`"))}
+    assert invokers(inventory(views=views)) == {"view `a`"}
 
 
 def test_rows_are_those_of_all_tables() -> None:

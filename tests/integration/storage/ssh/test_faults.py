@@ -26,7 +26,7 @@ from incorta_provider.storage.ssh.carriers import PullHere
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
-from incorta_provider.storage.ssh.volume import RemoteVolume
+from incorta_provider.storage.ssh.volume import RemoteReader, RemoteVolume
 from tests.benchmarks.relay import Line, Relay
 from tests.builders.storage import folder_for_nobody, give_to_nobody, put
 
@@ -309,13 +309,13 @@ def cut_behind(relay, count):
     relay.cut()
 
 
-def test_a_node_that_reads_a_long_file_shows_signs_of_life(tmp_path, target, monkeypatch):
+def test_a_node_that_reads_a_long_file_shows_signs_of_life(tmp_path, dr, monkeypatch):
     monkeypatch.setattr(node_agent, "BEAT_SECONDS", 0.02)
-    with (tmp_path / "node/vault/long").open("wb") as file:
+    with (tmp_path / "long").open("wb") as file:
         file.truncate(800_000_000)
     throttle = Throttle(Board(), None)
     with throttle.current():
-        reader = target.volume.reader(b".")
+        reader = RemoteReader(dr(conn_id="not asked before"), bytes(tmp_path), framing=False)
         (reading,) = reader([Entry(b"long", Kind.FILE, 800_000_000, 0, 0o600)])
     assert reading.size == 800_000_000
     assert throttle.board.counts().beats > 4  # three parts of the answer, and what the agent told meanwhile

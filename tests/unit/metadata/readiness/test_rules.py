@@ -260,6 +260,13 @@ def test_a_role_that_is_missing_is_made_as_a_role() -> None:
     assert found.fix.startswith("CREATE ROLE 'readers',")
 
 
+def test_a_definer_that_nobody_needs_is_needed_at_a_mysql_all_the_same() -> None:
+    gone = replace(SCHEMA, definers={"view `v`": ("gone", "%")}, invokers=frozenset({"view `v`"}))
+    assert of_schema(gone, NEWYORK) == []
+    (found,) = of_schema(gone, replace(NEWYORK, version="9.7.4"))
+    assert found.reason.startswith("there is no account 'gone'@'%', the definer of view `v`:")
+
+
 class TestAccess:
     def test_each_right_is_a_finding_of_its_own(self) -> None:
         lacking = [Grant(("DROP", "CREATE VIEW"), "`incorta`.*"), Grant(("PROCESS",), "*.*")]
