@@ -103,7 +103,7 @@ def fence_schema(endpoint: Endpoint, mark: FenceMark, *, login: str) -> Fenced:
         parts: dict[str, Callable[[], None]] = {
             "accounts": lambda: lock(session, writers.open, "LOCK"),
             "sessions": lambda: end_sessions(session, {user for user, _ in writers.own}),
-            "events": lambda: switch_events(there, events, DISABLED),
+            "events": lambda: switch_events(there, sorted({*known.events, *events}), DISABLED),
         }
         if not others:
             parts["read_only"] = lambda: set_read_only(session, engine, "ON")

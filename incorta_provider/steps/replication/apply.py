@@ -13,7 +13,7 @@ from incorta_provider.dr.epoch import ensure_epoch
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.replication.fenced import ensure_not_opened
-from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
+from incorta_provider.steps.replication.run import FLUSH_SECONDS, ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
 from incorta_provider.storage.target import ApplyReport
 
@@ -21,7 +21,7 @@ from incorta_provider.storage.target import ApplyReport
 def apply(run: ReplicationRun) -> ApplyReport:
     """Apply the point that this run sealed."""
     with run.step("apply"):
-        return run.watched("the apply", run.target.target.label, lambda: _apply_alone(run))
+        return run.watched("the apply", run.target.target.label, lambda: _apply_alone(run), at_least=FLUSH_SECONDS)
 
 
 def _apply_alone(run: ReplicationRun) -> ApplyReport:

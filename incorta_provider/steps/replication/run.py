@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
+FLUSH_SECONDS = 600.0
+"""How long a seal or an apply may be still at least: it brings to disk what came, in one call that tells nothing."""
+
 
 class RunRecord(BaseModel):
     """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.
@@ -217,13 +220,14 @@ class ReplicationRun:
             return Adoption(self.catalog).manifest
         return None if record.previous is None else self.catalog.manifest_path(record.previous)
 
-    def watched(self, what: str, label: str, work: Callable[[], R]) -> R:
+    def watched(self, what: str, label: str, work: Callable[[], R], *, at_least: float = 0) -> R:
         """Return ``work()``, unless it shows no sign of life for as long as the topology lets a copy stand still.
 
         :param what: is done, for the error; ``label``: where.
+        :param at_least: seconds that it may be still in any case.
         :raises StalledError: a mount or a node hangs; a retry of the task goes on.
         """
-        return watched(work, what, self.access.config.replication.stall_seconds, label)
+        return watched(work, what, max(at_least, self.access.config.replication.stall_seconds), label)
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:

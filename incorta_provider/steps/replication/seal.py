@@ -22,7 +22,7 @@ from incorta_provider.metadata.prove import read_inventory
 from incorta_provider.steps.locking import keep
 from incorta_provider.steps.point import file_sha256, point_inventory
 from incorta_provider.steps.replication.apply import ensure_still_active
-from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
+from incorta_provider.steps.replication.run import FLUSH_SECONDS, ReplicationRun, RunRecord
 from incorta_provider.storage.checks import ensure_staged
 from incorta_provider.storage.manifest_file import read_totals
 
@@ -33,7 +33,7 @@ def seal(run: ReplicationRun) -> RecoveryPoint:
     """Seal the run's point and return it; a point that is sealed already is returned as it is."""
     with run.step("seal"):
         target = run.target.target
-        point = run.sealed() or run.watched("the seal", target.label, lambda: _seal_alone(run))
+        point = run.sealed() or run.watched("the seal", target.label, lambda: _seal_alone(run), at_least=FLUSH_SECONDS)
         run.note("point.sealed", "sealed", _evidence(point))
         run.watched("the copy of the records", target.label, lambda: target.keep_records(point.id))
         return point

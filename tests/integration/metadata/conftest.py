@@ -82,6 +82,7 @@ def places(mariadb_pair: Pair[MariaDb]) -> Iterator[Pair[Place]]:
 def removed_place(place: Place) -> None:
     """Drop the schema, those that restores kept beside it, and the account."""
     with place.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION lock_wait_timeout = 20")  # a test that failed may have left a transaction open
         for schema in (place.endpoint.schema, *place.beside()):
             cursor.execute(f"DROP DATABASE IF EXISTS `{schema}`")
         cursor.execute(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'")

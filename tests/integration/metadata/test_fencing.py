@@ -20,6 +20,7 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Prec
 from incorta_provider.metadata import fence_parts, rights
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.event_status import SETTLE_SECONDS
 from incorta_provider.metadata.fencing import ensure_fence_rights, fence_mark, fence_schema, unfence_schema
 from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.restore import replace_schema
@@ -85,7 +86,7 @@ def guarded(primary: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]:
         "incorta_provider.metadata.fencing.other_schemas",
         lambda session, own: [name for name in others(session, own) if name.startswith("neighbour")],
     )
-    endpoint = dataclasses.replace(primary.endpoint, user=FENCER)
+    endpoint = dataclasses.replace(primary.endpoint, user=FENCER, password=PASSWORD)
     found = Guarded(primary, endpoint)
     accounts = [found.account(user) for user in (FENCER, APP, READER, ADMIN)]
     for account in accounts:
@@ -188,6 +189,16 @@ def test_nobody_who_writes_all_the_time_slips_through(guarded: Guarded) -> None:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_fence_that_is_repeated_watches_the_events_of_its_first_try(guarded: Guarded) -> None:
+    """The first try may have died right behind its statement, which the server's scheduler undoes later."""
+    guarded.fence()
+    behind = threading.Timer(SETTLE_SECONDS / 2, guarded.place.run, args=("ALTER EVENT ticking ENABLE",))
+    behind.start()
+    assert guarded.fence().events == ["ticking"]
+    behind.join()
+    assert events(guarded)["ticking"][0] == "DISABLED"
 
 
 def test_what_is_fenced_already_is_a_pass_and_what_was_locked_before_stays_locked(guarded: Guarded) -> None:
