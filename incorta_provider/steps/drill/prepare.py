@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from incorta_provider.dr.plan import Plan, StepName
-from incorta_provider.exceptions import PreconditionError
+from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.schema import holds_anything
 from incorta_provider.steps.cutover.run import Result
@@ -19,6 +20,8 @@ from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.storage.drill_files import empty_folder, ensure_empty, place_files
 from incorta_provider.storage.drill_record import Occupied
 from incorta_provider.storage.url import local_path
+
+log = logging.getLogger(__name__)
 
 
 def prepare_drill(run: DrillRun) -> Result:
@@ -49,12 +52,22 @@ def _take_place(run: DrillRun) -> None:
     """Clean up what another drill left, then write down that the place is ours, before anything is made in it."""
     taken = run.place.taken()
     if taken is None or taken.run_id != run.run_id:
-        clean_site(run.access, run.site.name, by=run.actor)
+        _clean_before(run, is_taken=taken is not None)
         folder = local_path(run.target.config.storage)
         ensure_empty(folder)
         _ensure_no_schema(run)
         schema = run.target.config.metadata.schema_name
         run.place.take(Occupied(run_id=run.run_id, storage=folder, schema_name=schema, at=run.access.clock()))
+
+
+def _clean_before(run: DrillRun, *, is_taken: bool) -> None:
+    """Take away what is in the place. An old drill of which only the report is missing holds up no new one."""
+    try:
+        clean_site(run.access, run.site.name, by=run.actor)
+    except DrError as error:
+        if is_taken:
+            raise
+        log.warning("a drill before this one gets no report: %s", error)
 
 
 def _ensure_no_schema(run: DrillRun) -> None:

@@ -17,7 +17,7 @@ from incorta_provider.services.node import AGENT
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.start import start_nodes
-from incorta_provider.steps.drill import clean, prove, take
+from incorta_provider.steps.drill import clean, prepare, prove, take
 from incorta_provider.steps.drill.actions import ACTIONS
 from incorta_provider.steps.drill.clean import clean_drill, clean_site
 from incorta_provider.steps.drill.prove import prove_point
@@ -242,3 +242,27 @@ def test_a_proven_point_says_so_wherever_it_is_shown(
     assert capsys.readouterr().out.splitlines() == lines
     assert main(["drill", "clean", "--group", "acme", "--site", "newyork"]) == 0
     assert capsys.readouterr().out == "newyork: no drill is in place\n"
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_an_old_drill_without_a_report_holds_up_no_new_one_unless_it_is_in_the_place(
+    drilled: Bench, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool
+) -> None:
+    new = planned_drill(drilled)
+    folder = drilled.root / "newyork" / "drill"
+    if is_taken:
+        new.place.take(Occupied(run_id="old", storage=folder, schema_name="_dr_drill_incorta", at=drilled.clock.now))
+
+    def fails(*_: object, **__: object) -> None:
+        raise TransientError("its report cannot be made", where="x", fix="y")
+
+    monkeypatch.setattr(prepare, "clean_site", fails)
+    monkeypatch.setattr(prepare, "_ensure_no_schema", lambda run: None)
+    if is_taken:
+        with pytest.raises(TransientError, match="its report cannot be made"):
+            prepare._take_place(new)
+        return
+    prepare._take_place(new)
+    taken = new.place.taken()
+    assert taken is not None
+    assert taken.run_id == new.run_id
