@@ -22,7 +22,7 @@ from operator import itemgetter, ne
 from incorta_provider.dr.diff import looks_unchanged
 from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, KINDS, Entry, Kind, OpenFolders, Row, from_row
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.flow.throttle import alive, inherited
+from incorta_provider.storage.flow.throttle import alive, inherited, lent
 from incorta_provider.storage.stretch import Block, Columns, Finding, Lost, Result, Stretch
 from incorta_provider.storage.tree import RangedTree, Runs, runs_of
 
@@ -113,9 +113,9 @@ class Judge:
 
     def __call__(self, stretch: Stretch) -> Block:
         """Return what was found up to the end of the stretch, or to where the block is full."""
-        self._inherit()
-        listing = Listing(runs_of(self._tree, stretch.begin, stretch.end))
-        return next(judged(stretch, listing, self._immutable))
+        with lent(self._inherit):
+            listing = Listing(runs_of(self._tree, stretch.begin, stretch.end))
+            return next(judged(stretch, listing, self._immutable))
 
 
 def judged(stretch: Stretch, listing: Listing, immutable: Sequence[str] = ()) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import TransientError
-from incorta_provider.storage.flow.throttle import Throttle
+from incorta_provider.storage.flow.throttle import Throttle, lent
 from incorta_provider.storage.proven import Outcome
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ class Persistent:
         :raises TransientError: a file failed each time; the first error, and how often it was tried.
         :raises DrError: what trying again cannot help.
         """
-        self._throttle.mine()
-        try:
-            outcomes = self._copy(batch)
-            self._throttle.board.add(files=len(batch))
-        except TransientError as error:
-            self._note(batch[0], error)
-            self._sleep(random.uniform(0.1, FIRST_PAUSE))  # noqa: S311 - no secret
-            outcomes = [self._one(entry) for entry in batch]
+        with lent(self._throttle.mine):
+            try:
+                outcomes = self._copy(batch)
+                self._throttle.board.add(files=len(batch))
+            except TransientError as error:
+                self._note(batch[0], error)
+                self._sleep(random.uniform(0.1, FIRST_PAUSE))  # noqa: S311 - no secret
+                outcomes = [self._one(entry) for entry in batch]
         return outcomes
 
     def _one(self, entry: Entry) -> Outcome:

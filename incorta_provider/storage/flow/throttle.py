@@ -13,7 +13,7 @@ threads and helper processes of one copy together stay below it. Chunks of 64 KB
 copy it does nothing and costs nothing, so tests and other callers need no set-up.
 
 * Call it once for each byte that crosses the wire or the disk, from any thread, also from those of a library.
-* Who starts threads hands its throttle to them, see :func:`inherited` and :func:`handed_on`.
+* Who starts threads hands its throttle to them, see :func:`inherited`, :func:`lent` and :func:`handed_on`.
 * What moves bytes by a program of its own asks :func:`share` for its ``--bwlimit`` before each batch, and calls
   ``moved(size, wait=False)`` as the program tells its progress, or at the end of the batch.
 * What goes on without a byte, from folder to folder or file to file, calls :func:`alive` now and then. So does what
@@ -131,15 +131,26 @@ def inherited() -> Callable[[], None]:
     return _nothing if throttle is None else throttle.mine
 
 
+@contextmanager
+def lent(inherit: Callable[[], None]) -> Iterator[None]:
+    """Let this thread mean what it inherits, and afterwards what it meant before: it may be one that lives on."""
+    before = _thread.throttle
+    inherit()
+    try:
+        yield
+    finally:
+        _thread.throttle = before
+
+
 def handed_on(work: Callable[[T], R]) -> Callable[[T], R]:
     """Return the same work for threads of a pool: with the throttle of this thread, and a sign of life an item."""
     inherit = inherited()
 
     def do(item: T) -> R:
-        inherit()
-        done = work(item)
-        alive()
-        return done
+        with lent(inherit):
+            done = work(item)
+            alive()
+            return done
 
     return do
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.crew import Crew
-from incorta_provider.storage.flow.throttle import Throttle, alive, inherited
+from incorta_provider.storage.flow.throttle import Throttle, alive, inherited, lent
 from incorta_provider.storage.flow.watchdog import StalledError, Stillness
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Telling(Generic[T, R]):
 
     def __call__(self, item: T) -> R:
         """Do one piece."""
-        self._inherit()
-        done = self._work(item)
-        alive()
-        return done
+        with lent(self._inherit):
+            done = self._work(item)
+            alive()
+            return done

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from incorta_provider.storage.flow.crew import Crew
-from incorta_provider.storage.flow.throttle import inherited
+from incorta_provider.storage.flow.throttle import inherited, lent
 from incorta_provider.storage.ssh.facts import Facts
 from incorta_provider.storage.ssh.pieces import Piece, pieces_of
 from incorta_provider.storage.ssh.rsync import PER_FILE, Ended
@@ -98,8 +98,7 @@ class LongFiles:
         inherit = inherited()
 
         def work(piece: Piece) -> Ended:
-            inherit()
-            with self._lines:
+            with lent(inherit), self._lines:
                 ended = self._carrier.bring_piece(partial.incoming, piece)
             if not ended.status:
                 partial.missing.discard(piece)

@@ -123,7 +123,7 @@ except Exception as error:
 """
 
 
-@pytest.mark.parametrize(("files", "stall_seconds"), [(20, 1), (1500, 8)])
+@pytest.mark.parametrize(("files", "stall_seconds"), [(20, 4), (1500, 8)])
 def test_a_process_ends_although_a_thread_or_a_helper_of_it_hangs(
     pair: Pair, workspace: Workspace, files: int, stall_seconds: int
 ) -> None:

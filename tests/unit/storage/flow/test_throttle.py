@@ -12,7 +12,7 @@ from incorta_provider.storage.flow import throttle as module
 from incorta_provider.storage.flow.board import Board, Counts
 from incorta_provider.storage.flow.limit import Limit
 from incorta_provider.storage.flow.override import Override, set_override
-from incorta_provider.storage.flow.throttle import Throttle, alive, moved, share
+from incorta_provider.storage.flow.throttle import Throttle, alive, lent, moved, share
 from incorta_provider.storage.helpers import Helpers
 
 MB = 10**6
@@ -111,11 +111,12 @@ def test_within_a_copy_every_thread_of_the_process_means_it(tmp_path: Path) -> N
 
 def test_a_thread_of_a_copy_that_was_given_up_does_not_write_on(tmp_path: Path) -> None:
     throttle = limited(tmp_path, None, Clock())
-    throttle.mine()
-    moved(1)
-    throttle.give_up()
-    with pytest.raises(TransientError, match="the copy was given up"):
+    with lent(throttle.mine):
         moved(1)
+        throttle.give_up()
+        with pytest.raises(TransientError, match="the copy was given up"):
+            moved(1)
+    moved(1)  # no longer this one's
     assert throttle.board.counts().size == 1
 
 
