@@ -51,17 +51,12 @@ def on_nodes(nodes: Sequence[Node], action: Callable[[Node], T]) -> list[T]:
         return list(pool.map(action, nodes))
 
 
-def attempt(part: Callable[[], object]) -> str | None:
-    """Return why a part failed; whatever it is, it keeps neither the other parts nor the cutover from going on."""
-    try:
-        part()
-    except DrError as error:
-        log.warning("not fenced: %s", error)
-        return error.what
-    except Exception as error:
-        log.exception("a part of the source failed in a way of its own")
-        return f"{type(error).__name__}: {error}"
-    return None
+def attempt_all(parts: Mapping[str, Callable[[], object]]) -> dict[str, str | None]:
+    """Do parts at the same time; return why each failed, if it did: it keeps no other part from being done."""
+    if not parts:
+        return {}
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        return dict(zip(parts, pool.map(_attempt, parts.values()), strict=True))
 
 
 def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
@@ -78,12 +73,10 @@ def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
         if config.conn_id == site.config.cmc.node:
             parts["CMC"] = node.stop_cmc
         agent = {"node agent": node.stop_node}
-        if agent_is_down(site, config):
-            reasons = _attempt_all(parts | agent)
-        else:
-            reasons = _attempt_all(parts) | _attempt_all(agent)
+        at_once, behind = (parts | agent, {}) if agent_is_down(site, config) else (parts, agent)
+        reasons = attempt_all(at_once) | attempt_all(behind)
         if config.spark:
-            reasons |= _attempt_all({"Spark": node.stop_spark})
+            reasons |= attempt_all({"Spark": node.stop_spark})
     failed = {part: reason for part, reason in reasons.items() if reason}
     if failed:
         raise TransientError(
@@ -93,9 +86,14 @@ def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
         )
 
 
-def _attempt_all(parts: Mapping[str, Callable[[], object]]) -> dict[str, str | None]:
-    """Do parts at the same time; return why each failed, if it did."""
-    if not parts:
-        return {}
-    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-        return dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
+def _attempt(part: Callable[[], object]) -> str | None:
+    """Return why a part failed, whatever it is; None when it did not."""
+    try:
+        part()
+    except DrError as error:
+        log.warning("not done: %s", error)
+        return error.what
+    except Exception as error:
+        log.exception("a part failed in a way of its own")
+        return f"{type(error).__name__}: {error}"
+    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from incorta_provider.dr.epoch import Role, ensure_epoch
@@ -14,7 +13,7 @@ from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.fencing import NOT_FENCED, can_fence_database, fence_database
 from incorta_provider.steps.roles import copy_role, role_at
-from incorta_provider.steps.site_stop import attempt, stop_services
+from incorta_provider.steps.site_stop import attempt_all, stop_services
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +30,7 @@ def fence_source(run: CutoverRun, source: SiteAccess, role: Role) -> Result:
     """
     database: Result = {}
     parts = _parts(run, source, role, _tell_registry(run, source, role), database)
-    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-        reasons = dict(zip(parts, pool.map(attempt, parts.values()), strict=True))
+    reasons = attempt_all(parts)
     not_reached = {part: reason for part, reason in reasons.items() if reason is not None}
     return {
         "stopped": [part for part in reasons if part not in not_reached],

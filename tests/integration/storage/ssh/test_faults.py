@@ -237,14 +237,7 @@ def test_a_copy_whose_connection_is_cut_begins_again(tmp_path, primary, dr, sour
     put(root, {"big": os.urandom(1_500_000)})
     relayed = dr if way == "push" else primary
     with Relay(relayed().port, Line(rate=500_000)) as relay:
-        through = relayed(port=relay.port, conn_id="through")
-        if way == "push":
-            target.volume = RemoteVolume(through, target.volume.root, target.volume.vault)
-            copier = routes.folder_to_node(LocalTree(root), target, workspace)
-        elif way == "pull":
-            copier = pull(SshTree(through, bytes(root)), target, workspace)
-        else:
-            copier = routes.node_to_node(SshTree(through, bytes(root)), target, workspace)
+        copier = copier_over(relayed(port=relay.port, conn_id="through"), way, root, target, workspace)
         cutter = threading.Thread(target=cut_behind, args=(relay, 700_000))
         cutter.start()
         (copied,) = copier(files_of(root))
@@ -263,12 +256,7 @@ def test_a_packed_batch_whose_connection_is_cut_is_sent_again(
     put(root, {"a": os.urandom(400_000), "b/c": os.urandom(400_000)})
     relayed = dr if way == "push" else primary
     with Relay(relayed().port, Line(rate=400_000)) as relay:
-        through = relayed(port=relay.port, conn_id="through")
-        if way == "push":
-            target.volume = RemoteVolume(through, target.volume.root, target.volume.vault)
-            copier = routes.folder_to_node(LocalTree(root), target, workspace)
-        else:
-            copier = pull(SshTree(through, bytes(root)), target, workspace)
+        copier = copier_over(relayed(port=relay.port, conn_id="through"), way, root, target, workspace)
         cutter = threading.Thread(target=cut_behind, args=(relay, 500_000))
         cutter.start()
         copied = copier(files_of(root))
@@ -287,20 +275,22 @@ def test_a_long_file_goes_on_where_its_connections_were_cut(
     put(root, {"big": os.urandom(3_000_000)})
     relayed = dr if way == "push" else primary
     with Relay(relayed().port, Line(rate=400_000)) as relay:
-        through = relayed(port=relay.port, conn_id="through")
-        if way == "push":
-            target.volume = RemoteVolume(through, target.volume.root, target.volume.vault)
-            copier = routes.folder_to_node(LocalTree(root), target, workspace)
-        elif way == "pull":
-            copier = pull(SshTree(through, bytes(root)), target, workspace)
-        else:
-            copier = routes.node_to_node(SshTree(through, bytes(root)), target, workspace)
+        copier = copier_over(relayed(port=relay.port, conn_id="through"), way, root, target, workspace)
         cutter = threading.Thread(target=cut_behind, args=(relay, 2_000_000))
         cutter.start()
         (copied,) = copier(files_of(root))
         cutter.join()
         assert copied.sha256 == hashlib.sha256((root / "big").read_bytes()).digest()
         assert 3_000_000 < relay.moved < 4_600_000  # a piece on each line, and logins
+
+
+def copier_over(through, way, root, target, workspace):
+    """Return what copies from a folder this way, over a node that is reached through a relay."""
+    if way == "push":
+        target.volume = RemoteVolume(through, target.volume.root, target.volume.vault)
+        return routes.folder_to_node(LocalTree(root), target, workspace)
+    tree = SshTree(through, bytes(root))
+    return pull(tree, target, workspace) if way == "pull" else routes.node_to_node(tree, target, workspace)
 
 
 def cut_behind(relay, count):
