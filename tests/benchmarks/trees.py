@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -50,19 +50,24 @@ class Tree:
     first: int
     size: int
     _files: int = 0
-    _touched: int = 0
+    _steps: int = 0
     _changes: int = 0
+    _met: set[int] = field(default_factory=set)
 
     def make(self) -> None:
         """Write the first files."""
         self._grow(self.first)
 
-    def change(self, changes: Changes) -> None:
-        """Do what a load job does: new files, files written over, files gone; spread over all folders."""
+    def change(self, changes: Changes, among: int | None = None) -> None:
+        """Do what a load job does: new files, files written over, files gone.
+
+        :param among: the files that are written over and removed are spread over the folders of so many of the first;
+            None for all of them.
+        """
         self._changes += 1
-        for number in self._next(changes.changed):
+        for number in self._next(changes.changed, among or self.first):
             self._path(number).write_bytes(self._content(number))
-        for number in self._next(changes.removed):
+        for number in self._next(changes.removed, among or self.first):
             self._path(number).unlink()
         self._grow(changes.added)
 
@@ -74,11 +79,18 @@ class Tree:
             path.write_bytes(self._content(number))
         self._files += files
 
-    def _next(self, count: int) -> list[int]:
+    def _next(self, count: int, among: int) -> list[int]:
         """Return some of the first files that no change met before."""
-        begin = self._touched
-        self._touched += count
-        return [step * _STRIDE % self.first for step in range(begin, begin + count)]
+        if len(self._met) + count > among:
+            raise ValueError(f"of {among} files, fewer than {count} met no change yet: too many rounds")
+        found: list[int] = []
+        while len(found) < count:
+            number = self._steps * _STRIDE % among
+            self._steps += 1
+            if number not in self._met:
+                found.append(number)
+        self._met.update(found)
+        return found
 
     def _path(self, number: int) -> Path:
         folder = number // IN_FOLDER
