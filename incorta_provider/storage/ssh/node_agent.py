@@ -201,12 +201,8 @@ class Node:
 
     def _take(self) -> tuple[_Agent, bool]:
         """Return an agent, and whether it was started for this."""
-        with self._lock:
-            while self._idle:
-                agent = self._idle.pop()
-                if agent.is_alive:
-                    return agent, False
-                self._all.discard(agent)
+        if (waiting := self._take_waiting()) is not None:
+            return waiting, False
         agent = _Agent(NodeShell(self.info), self._starter, self.label)
         with self._lock:
             self._all.add(agent)
@@ -214,6 +210,22 @@ class Node:
                 self._beating = True
                 threading.Thread(target=self._beat, name=f"beat {self.label}", daemon=True).start()
         return agent, True
+
+    def _take_waiting(self) -> _Agent | None:
+        """Return an agent that waits and is alive; the login of one that is not is ended."""
+        dead: list[_Agent] = []
+        try:
+            with self._lock:
+                while self._idle:
+                    agent = self._idle.pop()
+                    if agent.is_alive:
+                        return agent
+                    self._all.discard(agent)
+                    dead.append(agent)
+        finally:
+            for agent in dead:
+                agent.close()
+        return None
 
     def _give_back(self, agent: _Agent) -> None:
         with self._lock:
