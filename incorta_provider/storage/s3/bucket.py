@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
@@ -35,8 +35,6 @@ RENEW_BEFORE_SECONDS = 300.0
 _IS_ERROR = re.compile(rb"\s*(?:<\?[^>]*>\s*)?<Error[\s>]")
 _UNTOLD = frozenset({400, 403})
 """What a HEAD is refused with has no body that tells why: the reason is asked for by a GET of one byte."""
-
-Body = bytes | IO[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Request:
     key: bytes | None = None
     query: Mapping[str, str | bytes] | None = None
     headers: Mapping[str, str] | None = None
-    body: Body = b""
+    body: bytes = b""
     action: str = ""
     of_object: bool = False
     stream: bool = False
@@ -164,7 +162,7 @@ class Bucket:
         path = f"{self._root}/{quoted_key(request.key)}" if request.key is not None else self._root or "/"
         query = query_string(request.query or {})
         headers = dict(request.headers or {})
-        size = _size(request.body)
+        size = len(request.body)
         if keys.access:
             payload = UNSIGNED if size else EMPTY_SHA256
             signed = (keys.access, keys.secret, keys.token)
@@ -201,12 +199,3 @@ class Bucket:
             where=self.label,
             fix="See that the server runs and that endpoint_url of the connection is its address, then retry.",
         )
-
-
-def _size(body: Body) -> int:
-    """Return the size of a body, with a file set back to its beginning: this may not be the first try."""
-    if isinstance(body, bytes):
-        return len(body)
-    size = body.seek(0, 2)
-    body.seek(0)
-    return size

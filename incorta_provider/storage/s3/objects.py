@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
 from incorta_provider.storage.flow.throttle import alive
-from incorta_provider.storage.s3.bucket import Answer, Body, Bucket, Request
+from incorta_provider.storage.s3.bucket import Answer, Bucket, Request
 from incorta_provider.storage.s3.facts import plain_md5
 from incorta_provider.storage.s3.markup import escaped, unescaped
 
@@ -56,7 +56,7 @@ def _guard(md5: bytes) -> dict[str, str]:
     return {"content-md5": base64.b64encode(md5).decode()}
 
 
-def put(bucket: Bucket, key: bytes, body: Body, md5: bytes, sha256: bytes, headers: Mapping[str, str]) -> Written:
+def put(bucket: Bucket, key: bytes, body: bytes, md5: bytes, sha256: bytes, headers: Mapping[str, str]) -> Written:
     """Write an object in one request."""
     sent = {**headers, **_guard(md5)}
     answer = bucket.send(Request("PUT", key, headers=sent, body=body))
