@@ -94,7 +94,7 @@ def _verify(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace
     except NothingToDo as reason:
         print(reason)
         return 0
-    print(outcome.told())
+    print(outcome.in_words())
     for name in outcome.found.names:
         print(f"  {name}")
     if outcome.repaired and outcome.found.total > outcome.found.missing:

@@ -6,13 +6,11 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TypeAlias
 
+from incorta_provider.cli_site_commands import Commands
 from incorta_provider.metadata.readiness.finding import Finding
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.metadata_readiness import Verdict, metadata_readiness
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _HEAD = ("severity", "subject", "where", "finding")
 

@@ -35,7 +35,7 @@ class LockOwner(BaseModel):
     purpose: str
     taken_at: AwareDatetime
 
-    def told(self, now: datetime) -> str:
+    def in_words(self, now: datetime) -> str:
         """Return owner and age in words."""
         age = max(timedelta(0), timedelta(seconds=round((now - self.taken_at).total_seconds())))
         return f"run {self.run_id} of {self.dag_id} on {self.host} for {age} ({self.purpose})"
@@ -81,7 +81,7 @@ class GroupLock:
                 return holder
             if holder is not None and holder.run_id != expected:
                 raise PreconditionError(
-                    f"the lock is not held by run {expected} but by {holder.told(owner.taken_at)}",
+                    f"the lock is not held by run {expected} but by {holder.in_words(owner.taken_at)}",
                     where=self._path,
                     fix="Look at that run before you take its lock over.",
                 )
@@ -122,7 +122,7 @@ class GroupLock:
 
     def _busy(self, holder: LockOwner, now: datetime) -> TransientError:
         return TransientError(
-            f"the lock is held by {holder.told(now)}",
+            f"the lock is held by {holder.in_words(now)}",
             where=self._path,
             fix=f"Wait for that run; if it is dead: `incorta-dr lock release --run {holder.run_id}`.",
         )

@@ -51,7 +51,7 @@ class RoleRegistry:
             raise self._changed("it was removed at the same moment")
         if not created and stored.role != role:
             raise PreconditionError(
-                f"the epoch registry exists: {_told(stored.role)}",
+                f"the epoch registry exists: {_in_words(stored.role)}",
                 where=self._path,
                 fix="Nothing was changed. `incorta-dr status` shows what it says.",
             )
@@ -74,7 +74,7 @@ class RoleRegistry:
         current = self.read()
         if current is not None and current.role == new:
             return current
-        raise self._changed(f"it now says: {_told(current.role)}" if current else "it is gone")
+        raise self._changed(f"it now says: {_in_words(current.role)}" if current else "it is gone")
 
     def _parse(self, value: bytes) -> Role:
         try:
@@ -108,5 +108,5 @@ def _serialised(role: Role) -> bytes:
     return role.model_dump_json().encode()
 
 
-def _told(role: Role) -> str:
+def _in_words(role: Role) -> str:
     return f"{role.active} active, epoch {role.epoch}, {role.state}, by {role.changed_by} in run {role.run_id}"

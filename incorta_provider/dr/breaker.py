@@ -63,7 +63,7 @@ class Share:
     folders: tuple[tuple[bytes, int], ...] = ()
     examples: tuple[bytes, ...] = ()
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Return where they are, in words."""
         where = ", ".join(f"{count} in {shown(folder) or 'the root'}/" for folder, count in self.folders)
         names = ", ".join(shown(path) for path in self.examples)
@@ -98,7 +98,8 @@ def tripped(facts: Facts, limits: Limits) -> list[str]:
         if limit := _exceeded(share.files, facts.base_files, limits.allow_files, percent, number):
             part = _percent(share.files, facts.base_files)
             reasons.append(
-                f"{share.files} of {facts.base_files} files ({part}) were {verb}, allowed are {limit}: {share.told()}"
+                f"{share.files} of {facts.base_files} files ({part}) were {verb}, allowed are {limit}: "
+                f"{share.in_words()}"
             )
     return reasons
 

@@ -31,10 +31,10 @@ def parse_duration(text: str) -> timedelta:
     return int(written[1]) * _UNITS[written[2]]
 
 
-def told(duration: timedelta) -> str:
+def in_words(duration: timedelta) -> str:
     """Return a duration in the largest unit that gives a whole number.
 
-    >>> told(timedelta(hours=48)), told(timedelta(minutes=90))
+    >>> in_words(timedelta(hours=48)), in_words(timedelta(minutes=90))
     ('2 d', '90 m')
     """
     unit = next(unit for unit in reversed(_UNITS) if not duration % _UNITS[unit] or unit == "m")

@@ -31,6 +31,9 @@ KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
 CODES = {kind: code for code, kind in enumerate(KINDS)}
 FILE_CODE, DIR_CODE, LINK_CODE = range(len(KINDS))
 
+AFTER_SLASH = b"0"
+"""The byte after ``/``: all paths below a folder sort from ``folder + b"/"`` up to, and without, ``folder + b"0"``."""
+
 Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
 """What a listing shows of an entry: path, code of the kind, size, time, mode, link target, version. It is no object of
 a class, because millions are compared with those of a manifest, and nearly all are equal."""

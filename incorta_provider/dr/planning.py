@@ -198,7 +198,9 @@ def _rewrite(setting: _Setting) -> list[str]:
 
 
 def _traffic(setting: _Setting) -> list[str]:
-    return [f"{doer.told(setting.target)}{' (optional)' if doer.optional else ''}" for doer in setting.group.traffic]
+    return [
+        f"{doer.in_words(setting.target)}{' (optional)' if doer.optional else ''}" for doer in setting.group.traffic
+    ]
 
 
 def _window(setting: _Setting) -> list[str]:

@@ -134,9 +134,7 @@ class Drill(Part):
 
     storage: Annotated[str, StringConstraints(pattern=r"^file://.+")]
     way: Literal["copy", "reflink"] = "copy"
-    schema_name: Annotated[str, StringConstraints(pattern=rf"^{DRILL_PREFIX}[a-z0-9_]{{1,40}}$")] = Field(
-        alias="schema"
-    )
+    schema_name: DrillSchema = Field(alias="schema")
     zookeeper: ZooKeeper
     nodes: tuple[Node, ...] = Field(min_length=1)
     cmc: Cmc

@@ -72,7 +72,7 @@ class Route53Record(_Doer):
         """Return what must be set while a site is active."""
         return {"ttl": self.ttl, "values": sorted(self.values[site])}
 
-    def told(self, site: str) -> str:
+    def in_words(self, site: str) -> str:
         """Return what setting it means, for the plan."""
         return f"Route 53 record {self.full_name} {self.type} = {', '.join(sorted(self.values[site]))}"
 
@@ -93,7 +93,7 @@ class SshCommand(_Doer):
         """Return what must be set while a site is active."""
         return {"value": self.values[site]}
 
-    def told(self, site: str) -> str:
+    def in_words(self, site: str) -> str:
         """Return what setting it means, for the plan."""
         return f"at {self.conn_id}: {' '.join(self.words(self.values[site]))}"
 
@@ -129,7 +129,7 @@ class HttpCall(_Doer):
         """Return what must be set while a site is active."""
         return {"value": self.values[site]}
 
-    def told(self, site: str) -> str:
+    def in_words(self, site: str) -> str:
         """Return what setting it means, for the plan."""
         return f"{self.set.method} {self.set.path} at {self.conn_id} with {self.values[site]}"
 

@@ -49,14 +49,14 @@ def connect_error(error: Exception, place: str) -> DrError:
             fix="Correct account, key file or password in the connection; authorized_keys at the node lists the key.",
         )
     return TransientError(
-        f"no SSH conversation: {_told(error)}", where=place, fix="Is this the port of an sshd that is well?"
+        f"no SSH conversation: {_in_words(error)}", where=place, fix="Is this the port of an sshd that is well?"
     )
 
 
 def command_error(error: Exception, what: str, place: str) -> TransientError:
     """Return the error for a connection that was lost under a command."""
     return TransientError(
-        f"the connection was lost while {what}: {_told(error)}",
+        f"the connection was lost while {what}: {_in_words(error)}",
         where=place,
         fix="It is not known whether the command ended; trying again is safe.",
     )
@@ -74,5 +74,5 @@ def _fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.fingerprint}"
 
 
-def _told(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -68,7 +68,7 @@ def release_dead(access: GroupAccess, site: SiteAccess, run_id: str, *, by: str)
         lock = GroupLock(session, access.name)
         holder = lock.holder()
         if holder is None or holder.run_id != run_id or not lock.release(run_id):
-            found = "nobody" if holder is None else holder.told(access.clock())
+            found = "nobody" if holder is None else holder.in_words(access.clock())
             raise PreconditionError(
                 f"run {run_id} does not hold the lock; it is held by {found}",
                 where=f"ZooKeeper of site {site.name}",

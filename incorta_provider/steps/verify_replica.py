@@ -175,4 +175,4 @@ def _note(access: GroupAccess, site: SiteAccess, outcome: Verified, *, by: str, 
     )
     for name in outcome.found.names:
         log.warning("%s", name)
-    log.info("%s", outcome.told())
+    log.info("%s", outcome.in_words())

@@ -20,7 +20,17 @@ from itertools import repeat
 from operator import itemgetter, ne
 
 from incorta_provider.dr.diff import looks_unchanged
-from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, KINDS, Entry, Kind, OpenFolders, Row, from_row
+from incorta_provider.dr.manifest import (
+    AFTER_SLASH,
+    DIR_CODE,
+    FILE_CODE,
+    KINDS,
+    Entry,
+    Kind,
+    OpenFolders,
+    Row,
+    from_row,
+)
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.flow.throttle import alive, inherited, lent
 from incorta_provider.storage.stretch import Block, Columns, Finding, Lost, Result, Stretch
@@ -28,9 +38,6 @@ from incorta_provider.storage.tree import RangedTree, Runs, runs_of
 
 BLOCK_FINDINGS = 20_000
 """So many end a block: bounds memory, and what goes through a pipe at once."""
-
-_BEHIND = b"0"
-"""What follows ``/`` in the order of bytes."""
 
 
 class _Base:
@@ -60,7 +67,7 @@ class _Base:
 
     def below(self, folder: bytes) -> tuple[int, int]:
         """Return the first row of a folder's content, and the one behind its last."""
-        return bisect_left(self.paths, folder + b"/"), bisect_left(self.paths, folder + _BEHIND, hi=self.last)
+        return bisect_left(self.paths, folder + b"/"), bisect_left(self.paths, folder + AFTER_SLASH, hi=self.last)
 
     def subfolders(self, first: int, last: int, skip: int) -> list[bytes]:
         """Return the names of the folders among some rows whose paths have no ``/`` behind ``skip`` bytes."""
@@ -223,7 +230,7 @@ class _Judgement:
         prefix = folder + b"/"
         if folder in self._stretch.young or not self._immutable.matches(folder, is_folder=True):
             return None
-        if bisect_left(self._all_own, prefix) < bisect_left(self._all_own, folder + _BEHIND):
+        if bisect_left(self._all_own, prefix) < bisect_left(self._all_own, folder + AFTER_SLASH):
             return None
         first, last = self._base.below(folder)
         names = self._base.subfolders(first, last, len(prefix))

@@ -146,7 +146,7 @@ class ManifestWriter(ParquetDraft):
 def read_manifest(path: Path) -> Iterator[Entry]:
     """Yield the entries in path order."""
     for group in _groups(path):
-        yield from _entries(group)
+        yield from to_entries(group)
 
 
 def read_totals(path: Path) -> Totals:
@@ -207,20 +207,20 @@ def edit(source: Path | None, target: Path, edits: Iterable[Edit]) -> Totals:
 def _chosen(group: pa.Table, wanted: Sequence[bytes]) -> Iterator[Entry]:
     if len(wanted) > group.num_rows // _FEW:
         names = frozenset(wanted)
-        yield from (entry for entry in _entries(group) if entry.path in names)
+        yield from (entry for entry in to_entries(group) if entry.path in names)
         return
     paths = group["path"]
     row = 0
     for name in wanted:
         row = _row_at(paths, name, row)
         if row < group.num_rows and paths[row].as_py() == name:
-            yield from _entries(group.slice(row, 1))
+            yield from to_entries(group.slice(row, 1))
 
 
 def _edited(group: pa.Table, edits: Sequence[Edit]) -> Iterator[pa.Table]:
     """Yield a group with edits, in parts: rows that stay, and rows that are new."""
     if len(edits) > group.num_rows // _FEW:
-        yield _group(list(_merged(_entries(group), iter(edits))))
+        yield _group(list(_merged(to_entries(group), iter(edits))))
         return
     paths = group["path"]
     new: list[Entry] = []
@@ -261,13 +261,9 @@ def _group(entries: list[Entry]) -> pa.Table:
     return pa.Table.from_arrays(to_columns(entries), schema=_schema())
 
 
-def _entries(group: pa.Table) -> Iterator[Entry]:
-    return to_entries(group)
-
-
 def _without(path: Path, left_out: Collection[int]) -> Iterator[Entry]:
     for group in _groups(path, left_out):
-        yield from _entries(group)
+        yield from to_entries(group)
 
 
 def _groups(path: Path, left_out: Collection[int] = ()) -> Iterator[pa.Table]:

@@ -83,7 +83,7 @@ def _exceptions(not_done: list[str], forecast: Forecast | None, objective: float
     if not_done:
         yield f"not done: {', '.join(not_done)}"
     if forecast is not None and forecast.seconds > objective:
-        yield f"a cutover is forecast to take longer than the objective of {objective:g} s: {forecast.told}"
+        yield f"a cutover is forecast to take longer than the objective of {objective:g} s: {forecast.in_words}"
 
 
 def _timeline(plan: Plan, results: Results) -> list[Report]:

@@ -7,7 +7,7 @@ point from being pruned.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from incorta_provider.dr.plan import Plan, StepName
@@ -26,7 +26,7 @@ class DrillRun(CutoverRun):
     :ivar site: the site that it is at.
     """
 
-    site: SiteAccess = field(kw_only=True)
+    site: SiteAccess
 
     @property
     def place(self) -> DrillPlace:

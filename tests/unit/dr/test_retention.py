@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from incorta_provider.dr.durations import parse_duration, told
+from incorta_provider.dr.durations import in_words, parse_duration
 from incorta_provider.dr.retention import Protected, Retention, Tier, Verdict, judge
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -88,7 +88,7 @@ class TestRules:
         assert kept(Retention(count=1, age=HOUR, tiers=()), points(-2 * HOUR, -HOUR, DAY)) == ["P1", "P0"]
 
     def test_the_defaults_keep_generously(self) -> None:
-        assert [tier.told() for tier in Retention().tiers] == [
+        assert [tier.in_words() for tier in Retention().tiers] == [
             "every point for 2 d",
             "one point each 1 h for 2 w",
             "one point each 1 d for 90 d",
@@ -225,4 +225,4 @@ class TestSettings:
     @given(st.integers(1, 100_000))
     def test_a_duration_is_read_as_it_is_told(self, minutes: int) -> None:
         duration = timedelta(minutes=minutes)
-        assert parse_duration(told(duration)) == duration
+        assert parse_duration(in_words(duration)) == duration
