@@ -62,7 +62,7 @@ def connections_from_file(path: Path) -> Connections:
     except (OSError, ValueError) as error:
         raise _unreadable(path, str(error)) from None
     if not isinstance(document, dict):
-        raise _unreadable(path, "the file holds no JSON object")
+        raise _unreadable(path, "the file does not hold a JSON object")
 
     def find(conn_id: str) -> ConnectionInfo:
         if conn_id not in document:
@@ -98,14 +98,14 @@ def from_document(conn_id: str, fields: object) -> ConnectionInfo:
 def parse_port(conn_id: str, port: object) -> int | None:
     """Read the port, which an export may hold as a number, as text or not at all.
 
-    :raises ConfigurationError: it is no number of a TCP port.
+    :raises ConfigurationError: it is not a TCP port number.
     """
     if port is None or port == "":
         return None
     text = str(port)
     if not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
         raise ConfigurationError(
-            f"port {text[:20]!r} is no number from 1 to 65535",
+            f"port {text[:20]!r} is not a number from 1 to 65535",
             where=f"connection {conn_id}",
             fix="Correct it under Admin > Connections.",
         )
@@ -115,7 +115,7 @@ def parse_port(conn_id: str, port: object) -> int | None:
 def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
     """Read the extra field, which Airflow keeps as JSON text.
 
-    :raises ConfigurationError: the text is no JSON object.
+    :raises ConfigurationError: the text is not a JSON object.
     """
     if not extra:
         return {}
@@ -127,7 +127,7 @@ def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise ConfigurationError(
-            "the extra field is no JSON object",
+            "the extra field is not a JSON object",
             where=f"connection {conn_id}",
             fix="Correct it under Admin > Connections.",
         )

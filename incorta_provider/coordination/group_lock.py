@@ -4,7 +4,7 @@ The lock is a lasting node, not one that dies with a session: a run consists of 
 that died keeps it, visibly, with its name and age, until somebody takes it over by naming that very owner.
 
 :raises TransientError: another run holds the lock; or see :mod:`incorta_provider.coordination.session`.
-:raises IntegrityError: what stands in ZooKeeper is no lock.
+:raises IntegrityError: what stands in ZooKeeper is not a lock.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A change is a compare-and-set: it names what it read before, and of two writers one wins and the other is refused.
 
 :raises FencingError: the role changed meanwhile, or the change would turn the epoch back.
-:raises IntegrityError: what stands in ZooKeeper is no role of this group.
+:raises IntegrityError: what stands in ZooKeeper is not a role of this group.
 :raises TransientError: see :mod:`incorta_provider.coordination.session`.
 """
 
@@ -91,7 +91,7 @@ class RoleRegistry:
 
     def _foreign(self, detail: str) -> IntegrityError:
         return IntegrityError(
-            f"this is no role of group {self._group}: {detail}",
+            f"this is not a role of group {self._group}: {detail}",
             where=self._path,
             fix="Find out who wrote it; the other site's registry and the ledger say what is right.",
         )

@@ -109,7 +109,7 @@ def parse_account(text: str) -> Account:
     user, at, host = text.rpartition("@")
     account = (user, host) if at else (text, "")
     if not account[0]:
-        raise ValueError(f"{text!r} is no account: write user@host")
+        raise ValueError(f"{text!r} is not an account: write user@host")
     return account
 
 

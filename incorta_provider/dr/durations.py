@@ -27,7 +27,7 @@ def parse_duration(text: str) -> timedelta:
     """
     written = _WRITTEN.fullmatch(text.strip())
     if written is None or not int(written[1]):
-        raise ValueError(f"{text[:40]!r} is no duration; write a number and m, h, d or w, such as 2 h or 14 d")
+        raise ValueError(f"{text[:40]!r} is not a duration; write a number and m, h, d or w, such as 2 h or 14 d")
     return int(written[1]) * _UNITS[written[2]]
 
 

@@ -6,7 +6,7 @@ behind characters such as ``-`` and ``.``, so what a folder holds does not come 
 (``a``, ``a-b``, ``a/x``). :func:`in_path_order` walks a tree in this order, :class:`OpenFolders` remembers the folders
 of a sorted stream until their last entry has passed.
 
-Paths are bytes: names on disk are no text. They are relative to the storage root, with ``/`` between the parts.
+Paths are bytes: names on disk are not text. They are relative to the storage root, with ``/`` between the parts.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ AFTER_SLASH = b"0"
 """The byte after ``/``: all paths below a folder sort from ``folder + b"/"`` up to, and without, ``folder + b"0"``."""
 
 Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
-"""What a listing shows of an entry: path, code of the kind, size, time, mode, link target, version. It is no object of
-a class, because millions are compared with those of a manifest, and nearly all are equal."""
+"""What a listing shows of an entry: path, code of the kind, size, time, mode, link target, version. A tuple and
+not an object: millions are compared with those of a manifest, and nearly all are equal."""
 
 
 class Entry(NamedTuple):

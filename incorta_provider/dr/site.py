@@ -202,7 +202,7 @@ class Site(Part):
     def _dump_at_one_of_the_nodes(self) -> Self:
         known = [node.conn_id for node in self.nodes]
         if self.metadata.dump_node not in (None, *known):
-            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is none of the nodes {known}")
+            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is not one of the nodes {known}")
         return self
 
     @model_validator(mode="after")
@@ -269,4 +269,4 @@ class Site(Part):
 def _ensure_node_of(cmc: Cmc, nodes: tuple[Node, ...]) -> None:
     known = [node.conn_id for node in nodes]
     if cmc.node not in known:
-        raise ValueError(f"cmc.node {cmc.node!r} is none of the nodes {known}")
+        raise ValueError(f"cmc.node {cmc.node!r} is not one of the nodes {known}")

@@ -53,7 +53,7 @@ def as_invoker(definition: str) -> str:
 
 
 def _place(definition: str) -> int | None:
-    """Return where a routine's words are to stand; None when it is no routine, or not printed as servers do."""
+    """Return where a routine's words are to stand; None when it is not a routine, or not printed as servers do."""
     if (head := _ROUTINE.match(definition)) is None:
         return None
     depth, at = 0, head.end()

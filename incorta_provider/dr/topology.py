@@ -116,7 +116,7 @@ class Group(Part):
     @model_validator(mode="after")
     def _primary_is_a_site(self) -> Self:
         if self.primary not in self.sites:
-            raise ValueError(f"primary {self.primary!r} is none of the sites {sorted(self.sites)}")
+            raise ValueError(f"primary {self.primary!r} is not one of the sites {sorted(self.sites)}")
         return self
 
     @model_validator(mode="after")

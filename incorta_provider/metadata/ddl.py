@@ -45,7 +45,7 @@ class TableText:
 def split_table(create: str) -> TableText:
     """Split what ``SHOW CREATE TABLE`` printed.
 
-    The counter of ``AUTO_INCREMENT`` is left out: it is no part of a snapshot, and it moves while a dump runs.
+    The counter of ``AUTO_INCREMENT`` is left out: it is not part of a snapshot, and it moves while a dump runs.
     """
     parts = TableText()
     head = _HEAD.match(create)

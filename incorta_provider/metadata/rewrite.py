@@ -180,7 +180,7 @@ def _not_seen(done: Rewriting, seen: str, endpoint: Endpoint) -> PreconditionErr
 def _no_column(rule: Rule, endpoint: Endpoint) -> ConfigurationError:
     kind = "text column" if isinstance(rule, Replace) else "stored column"
     return ConfigurationError(
-        f"a rewrite rule names {rule.table}.{rule.column}, which is no {kind} of the schema",
+        f"a rewrite rule names {rule.table}.{rule.column}, which is not a {kind} of the schema",
         where=endpoint.label,
         fix="Correct the metadata rules in the topology.",
     )

@@ -29,7 +29,7 @@ def connect_error(error: Exception, place: str) -> DrError:
     if isinstance(error, OSError):
         return _network_error(error, place)
     if isinstance(error, UnicodeError):
-        return ConfigurationError("the host is no name of a host", where=place, fix=_CORRECT_HOST)
+        return ConfigurationError("the host is not a host name", where=place, fix=_CORRECT_HOST)
     if isinstance(error, paramiko.BadHostKeyException):
         return ConfigurationError(
             f"the host key CHANGED: it shows {_fingerprint(error.key)}, pinned is {_fingerprint(error.expected_key)}",

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 POINT = "point.json"
 DROPPED = "dropped.json"
-"""What the record of a point is called from the moment on that it is no point any more."""
+"""What the record of a point is called from the moment on that it is not a point any more."""
 
 _STAGED = "files"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

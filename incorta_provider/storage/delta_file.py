@@ -4,7 +4,7 @@ The rows are those of a manifest, in path order, each with a side: what a path w
 the folders that did not change themselves but hold a path that did: who changes names in a folder has to set its time
 again. Read the other way round a delta leads back.
 
-:raises IntegrityError: the file is no delta of this format.
+:raises IntegrityError: the file is not a delta of this format.
 """
 
 from __future__ import annotations

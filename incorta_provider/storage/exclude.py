@@ -23,7 +23,7 @@ class Exclude:
         return self._regex is not None
 
     def matches(self, path: bytes, *, is_folder: bool) -> bool:
-        """Tell whether the path is left out. Names that are no UTF-8 match through their undecodable bytes."""
+        """Tell whether the path is left out. Names that are not UTF-8 match through their undecodable bytes."""
         if self._regex is None:
             return False
         text = path.decode("utf-8", "surrogateescape")

@@ -156,7 +156,7 @@ class FsspecTree:
             ) from None
         except UnicodeDecodeError:
             raise IntegrityError(
-                f"a name in {shown(folder) or 'the root'} is no UTF-8, and such names cannot be carried from here",
+                f"a name in {shown(folder) or 'the root'} is not UTF-8, and such names cannot be carried from here",
                 where=self.label,
                 fix="Rename the file at the source; `exclude` cannot leave it out.",
             ) from None

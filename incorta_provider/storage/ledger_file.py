@@ -5,7 +5,7 @@ acknowledged: the next append removes it. One writer at a time, by a lock on the
 
 A damaged line holds up no step: the next entries are chained to its bytes as they are, and `verify` keeps telling it.
 
-:raises IntegrityError: a line that is to be read back is no ledger entry.
+:raises IntegrityError: a line that is to be read back is not a ledger entry.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class LedgerFile:
             return parse_line(line)
         except ValueError:
             raise IntegrityError(
-                f"a line of the ledger is no entry: {line[:60]!r}",
+                f"a line of the ledger is not an entry: {line[:60]!r}",
                 where=str(self.path),
                 fix="Run `incorta-dr ledger verify`; restore the ledger from its copy before any new run.",
             ) from None
@@ -153,5 +153,5 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _text(line: bytes) -> str:
-    """Bytes that are no UTF-8 become surrogates, which no line of ours holds: they never pass as what was written."""
+    """Bytes that are not UTF-8 become surrogates, which no line of ours holds: they never pass as what was written."""
     return line.decode(errors="surrogateescape")

@@ -76,7 +76,7 @@ class LocalTree:
         except FileNotFoundError:
             raise self._unfit("does not exist") from None
         except NotADirectoryError:
-            raise self._unfit("is no folder") from None
+            raise self._unfit("is not a folder") from None
         except OSError as error:
             raise self._unfit(f"cannot be read: {error.strerror}") from None
         if not any(self._look(b"", [name]) for name in names):
@@ -127,7 +127,7 @@ class LocalTree:
         self._ensure_same(before)
 
     def folder_rows(self, folders: Sequence[bytes]) -> Sequence[Row | None]:
-        """Return the rows of folders; None for what is no folder any more, or is left out."""
+        """Return the rows of folders; None for what is not a folder any more, or is left out."""
         before = self._expected or self._identity()
         with self._opened(b"") as root:
             rows = [self._folder_row(root, path) for path in folders]

@@ -3,7 +3,7 @@
 A group is what is held in memory at once. Groups that an edit does not touch are passed on as they are, without one
 Python object a row. About 35 bytes an entry on disk.
 
-:raises IntegrityError: the file is no manifest of this format, or entries are not in path order.
+:raises IntegrityError: the file is not a manifest of this format, or entries are not in path order.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _proven_of: Callable[[Iterable[object]], Proven] = partial(tuple.__new__, Proven
 
 
 def to_text(path: bytes) -> str:
-    """Return a path as text for JSON; bytes that are no UTF-8 become lone surrogates."""
+    """Return a path as text for JSON; bytes that are not UTF-8 become lone surrogates."""
     return path.decode("utf-8", "surrogateescape")
 
 

@@ -87,8 +87,8 @@ def copy_delta(
 ) -> CopyReport:
     """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
 
-    A file that cannot be copied because it vanished or keeps changing is no error here. When an earlier pass of this
-    run has it, that version stays; otherwise it is not in the result, and the check of the metadata's references
+    A file that cannot be copied because it vanished or keeps changing is not an error here. If an earlier pass of this
+    run copied it, that version stays. Otherwise it is not in the result, and the check of the metadata's references
     decides whether anything needs it.
 
     Any pass withdraws the manifest of a final one before it, with the check and the proof that rest on it.

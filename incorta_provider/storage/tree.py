@@ -107,7 +107,7 @@ class GlimpsedTree(RangedTree, Protocol):
     """One whose folders can be looked at by themselves, at once."""
 
     def folder_rows(self, folders: Sequence[bytes]) -> Sequence[Row | None]:
-        """Return what ``rows`` would yield for each folder; None for what is no folder any more, or is left out."""
+        """Return what ``rows`` would yield for each folder; None for what is not a folder any more, or is left out."""
 
     def children(self, folder: bytes, begin: bytes, end: bytes | None) -> Sequence[Row]:
         """Return what ``rows`` would yield for what is directly in a folder, of the paths in a range."""

@@ -29,7 +29,7 @@ class Way(Protocol):
     def folders(self, wanted: Sequence[bytes]) -> list[Entry]:
         """Return folders of the point as it has them, in path order.
 
-        :param wanted: sorted; paths that are no folders there are fine.
+        :param wanted: sorted; paths that are not folders there are fine.
         """
 
 

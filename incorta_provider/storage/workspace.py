@@ -215,7 +215,7 @@ class Workspace:
         return shared(self._lock, "the workspace")
 
     def remove_lock(self) -> None:
-        """Remove the lock's file from a folder that is no workspace any more."""
+        """Remove the lock's file from a folder that is not a workspace any more."""
         self._lock.unlink(missing_ok=True)
 
     def clear_passes(self) -> None:

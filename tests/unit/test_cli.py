@@ -245,7 +245,7 @@ class TestTopology:
         spoil(bench, lambda group: group.update(primary="berlim"))
         said = run("topology", "check")
         assert (said.status, said.out) == (1, [])
-        assert f"{bench.root}/incorta_dr.yaml:2: groups.acme: primary 'berlim' is none of the sites" in said.err
+        assert f"{bench.root}/incorta_dr.yaml:2: groups.acme: primary 'berlim' is not one of the sites" in said.err
 
     def test_a_file_that_is_no_topology_is_told(self, bench: Bench, run: Callable[..., Said]) -> None:
         path = bench.root / "incorta_dr.yaml"

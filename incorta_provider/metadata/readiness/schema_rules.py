@@ -68,7 +68,7 @@ def _plugin_types(types: Places) -> Places:
 
 
 def _encryption(schema: SchemaFacts, target: ServerFacts) -> Iterator[Finding]:
-    """MySQL's keys may come from a component, which is no plugin: only MariaDB is judged."""
+    """MySQL's keys may come from a component, which is not a plugin: only MariaDB is judged."""
     if target.family != "MariaDB" or target.plugins is None or "encryption" in target.plugins.values():
         return
     if schema.encrypted:

@@ -67,7 +67,7 @@ def reprotect(run: ReplicationRun, source: SiteAccess, epoch: int) -> bool:
 
 
 def _was_active(run: ReplicationRun, epoch: int) -> bool:
-    """Tell whether the target may hold what no replica does: it is no recovery point now, and has none of the epoch."""
+    """Tell whether the target may hold work of its own: it is not a recovery point now, and has none of this epoch."""
     if run.catalog.live_point_id() is not None and not is_diverged(run.catalog):
         return False
     newest = run.catalog.newest()
@@ -158,7 +158,7 @@ def _set_aside(target: VolumeTarget, adoption: Adoption, common: Common, planned
 
 
 def _keep(run: ReplicationRun, bundles: Bundles, bundle: Bundle) -> None:
-    """Let a bundle count; one of a site that wrote nothing of its own, as behind a planned cutover, is no bundle."""
+    """Let a bundle count; one of a site that wrote nothing of its own, as behind a planned cutover, is not a bundle."""
     if bundle.is_empty:
         remove_tree(os.fsencode(bundles.folder(bundle.id)))
         return

@@ -79,7 +79,7 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is no success.
+    """An answer other than success.
 
     :param code: S3's, or what stands for it by the status of an answer without a body.
     :param action: the permission that the request needs.
@@ -98,7 +98,7 @@ class Refusal:
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, action: str, what: str, method: str = ""
 ) -> Refusal:
-    """Read an answer that is no success."""
+    """Read an answer other than success."""
     text = body.decode("utf-8", "replace")
     fields = {name: (found[1] if (found := pattern.search(text)) else "") for name, pattern in _FIELD.items()}
     code = fields["Code"] or _BY_STATUS.get(status, f"status {status}")

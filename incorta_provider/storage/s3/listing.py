@@ -168,7 +168,7 @@ def _ensure_onward(found: list[Listed], after: bytes, bucket: Bucket) -> None:
 
 def _ensure_whole(body: bytes, end: bytes, bucket: Bucket) -> None:
     if not body.rstrip().endswith(end):
-        raise _cut_short(bucket, "the answer is no listing, or ends in its middle")
+        raise _cut_short(bucket, "the answer is not a listing, or ends in its middle")
 
 
 def _between(text: bytes, start: bytes, end: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """Write, copy and delete objects, each with a proof that the server has what was sent.
 
-The proof of a plain object is its ETag, the MD5 that the server took of what it stored; the server is told ours before
-and refuses another. Parts of a large one are proven each by its own. Where the ETag is no MD5, because a key service
-encrypts the bucket, the new version is read back and its digest compared.
+The proof of a plain object is its ETag, the MD5 of what the server stored; we send ours along, and the server refuses a
+body with another one. Each part of a large object is proven by its own. Where the ETag is not an MD5, because a key
+service encrypts the bucket, the new version is read back and its digest compared.
 
 :raises DrError: of every call, see :mod:`incorta_provider.storage.s3.faults`.
 """

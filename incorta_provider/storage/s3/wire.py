@@ -170,7 +170,7 @@ class _Line:
         data = self._ahead
         while (end := data.find(_END)) < 0:
             if len(data) > _LONGEST_HEAD:
-                raise ConnectionError("the answer has no end of its head: this is no HTTP server")
+                raise ConnectionError("the answer has no end of its head: this is not an HTTP server")
             data += self._receive()
         self._ahead = data[end + len(_END) :]
         return data[:end]

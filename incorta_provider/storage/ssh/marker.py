@@ -28,7 +28,7 @@ def read_owner(vault: Path) -> Owner | None:
     except ValueError:
         owner = None
     if not isinstance(owner, dict):
-        raise IntegrityError("the file holds no owner of a vault", where=str(path), fix="Restore it from a backup.")
+        raise IntegrityError("the file names no owner of a vault", where=str(path), fix="Restore it from a backup.")
     return {str(key): str(value) for key, value in owner.items()}
 
 

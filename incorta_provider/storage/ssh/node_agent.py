@@ -185,7 +185,7 @@ class Node:
         text = str(self.info.extra.get("streams") or _STREAMS)
         if not (text.isdecimal() and 0 < int(text) <= _MAX_STREAMS):
             raise exceptions.ConfigurationError(
-                f"streams {text[:20]!r} is no number from 1 to {_MAX_STREAMS}",
+                f"streams {text[:20]!r} is not a number from 1 to {_MAX_STREAMS}",
                 where=f"connection {self.info.conn_id}",
                 fix="Correct it in its extra field.",
             )

@@ -26,7 +26,7 @@ PACKED_BYTES = 4 << 20
 class Packed(NamedTuple):
     """One file.
 
-    :ivar content: None where it was not read: it is no file, has holes, or is larger than it was listed.
+    :ivar content: None where it was not read: it is not a file, has holes, or is larger than it was listed.
     """
 
     before: Facts

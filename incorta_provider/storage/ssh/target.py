@@ -24,7 +24,7 @@ _RECORDS = b"records"
 
 
 class VaultAreas:
-    """The areas of a vault that is no catalog: one a run, which stays where it is when the run is sealed."""
+    """The areas of a vault that is not a catalog: one a run, which stays where it is when the run is sealed."""
 
     staged = "staged/*"
 

@@ -94,7 +94,7 @@ class TestWhatIsRefused:
     def test_a_value_for_what_is_no_site(self, document: Document) -> None:
         values = {**document["values"], "tokyo": document["values"]["berlin"]}
         assert faults_of(document, values=values) == [
-            f"traffic doer {document['name']} has a value for tokyo, which is no site"
+            f"traffic doer {document['name']} has a value for tokyo, which is not a site"
         ]
 
     @EACH

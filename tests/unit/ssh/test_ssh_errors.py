@@ -14,7 +14,7 @@ PLACE = "incorta@incorta-1:22"
 CASES = [
     (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), ConfigurationError, "name is not known: Name or"),
     (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), TransientError, "cannot be reached: Temporary failure"),
-    (UnicodeError("label empty or too long"), ConfigurationError, "no name of a host"),
+    (UnicodeError("label empty or too long"), ConfigurationError, "not a host name"),
     (TimeoutError("timed out"), TransientError, "does not answer in time"),
     (ConnectionRefusedError(111, "Connection refused"), TransientError, "cannot be reached: Connection refused"),
     (OSError(113, "No route to host"), TransientError, "cannot be reached: No route to host"),
