@@ -113,8 +113,8 @@ def _other(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace)
     others = [arguments.source] if arguments.source else [name for name in access.config.sites if name != site.name]
     if others == [site.name] or len(others) != 1:
         raise ConfigurationError(
-            f"it is not said which site's values are meant: {', '.join(others)}",
+            f"the values of several other sites could be meant: {', '.join(others)}",
             where="command line",
-            fix="Name another site than --site with --from.",
+            fix="Name the other site with --from.",
         )
     return access.site(others[0])

@@ -112,7 +112,7 @@ class GroupLock:
             raise IntegrityError(
                 "the lock's node does not say who holds it",
                 where=self._path,
-                fix="Find out who wrote it, then empty the node by hand.",
+                fix="Find out who wrote it, then empty that ZooKeeper node by hand.",
             ) from None
 
     def _write(self, text: str, version: int | None) -> bool:
@@ -128,4 +128,4 @@ class GroupLock:
         )
 
     def _unsettled(self) -> TransientError:
-        return TransientError("the lock changes hands all the time", where=self._path, fix="Try again.")
+        return TransientError("the lock keeps changing hands", where=self._path, fix="Try again.")

@@ -123,7 +123,7 @@ def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role
             f"run {run_id} is not promoting any site; {current.active} is {current.state} "
             f"by run {current.run_id} (epoch {current.epoch})",
             where=f"group {current.group}",
-            fix="Nothing was changed; a cutover that promoted its site is undone by another cutover only.",
+            fix="Nothing was changed; only another cutover undoes a promotion that is done.",
         )
     return _next_role(current, active=current.fenced, fenced=None, by=by, run_id=name, at=at)
 

@@ -58,7 +58,7 @@ def ensure_turn(step: StepName, plan: Plan, progress: Progress) -> None:
             raise _blocked(step, plan, f"{earlier.name} is not done", fix)
     if step is StepName.PROMOTE and progress.unfenced and not plan.accept_unfenced:
         raise FencingError(
-            f"{plan.source} is not fenced whole, and nobody accepted that",
+            f"{plan.source} is not fully fenced, and nobody accepted that",
             where=f"cutover {plan.run_id}",
             fix="Clear the task fence when the source can be reached, or trigger a cutover that accepts it.",
         )

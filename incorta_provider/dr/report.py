@@ -286,7 +286,7 @@ def _newest(reports: Iterable[Report], before: AwareDatetime) -> tuple[PastRun, 
 
 def fence_exceptions(source: str, fence: Fence) -> list[str]:
     """Return what the fence did not reach."""
-    return [f"{source} is not fenced whole: {part}: {reason}" for part, reason in fence.not_reached.items()]
+    return [f"{source} is not fully fenced: {part}: {reason}" for part, reason in fence.not_reached.items()]
 
 
 def told_exceptions(result: Mapping[str, Any]) -> list[str]:

@@ -59,7 +59,7 @@ def until_proven(source: Source, take: Callable[[Definitions], Taken]) -> tuple[
     raise TransientError(
         f"no dump could be proven in {ATTEMPTS} attempts; the last one: {reason}",
         where=source.endpoint.label,
-        fix="Let running migrations end, then try again.",
+        fix="Wait for running migrations to end, then try again.",
     )
 
 

@@ -99,7 +99,9 @@ def trigger_body(create: str) -> str:
             order = _TRIGGER_ORDER.match(create, at)
             return create[order.end() if order else at :].strip()
     raise ConfigurationError(
-        "a trigger's definition is not understood", where=create[:80], fix="Create it anew in plain form."
+        "a trigger's definition is not understood",
+        where=create[:80],
+        fix="Drop it, and create it again with a plain CREATE TRIGGER statement.",
     )
 
 
@@ -134,7 +136,7 @@ def encoded(code: Code, statement: str) -> bytes:
         raise ConfigurationError(
             f"a definition cannot be carried in its character set {name}: {error}",
             where=statement.partition("\n")[0],
-            fix="Create the object anew in a session of utf8mb4.",
+            fix="Create the object again in a session that uses utf8mb4.",
         ) from None
 
 

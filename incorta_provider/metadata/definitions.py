@@ -195,7 +195,7 @@ class _Reader:
         )
         if not rows:
             raise ConfigurationError(
-                "the schema was dropped meanwhile", where="metadata schema", fix="Find out by whom."
+                "the schema was dropped while it was read", where="metadata schema", fix="Find out who dropped it."
             )
         return rows[0]
 

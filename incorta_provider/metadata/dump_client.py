@@ -56,7 +56,7 @@ class DumpStream:
         self.client.finish()
         if END not in tail:
             raise IntegrityError(
-                f"{self.client.name} wrote no end of its dump", where=self.client.endpoint.label, fix="Try again."
+                f"{self.client.name} did not finish its dump", where=self.client.endpoint.label, fix="Try again."
             )
 
     def stop(self) -> None:

@@ -91,9 +91,9 @@ def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
 def _stalled(endpoint: Endpoint) -> TransientError:
     """A server whose disk is full while it writes its binary log waits for room, and says so in its own log only."""
     return TransientError(
-        f"the server took nothing for {STATEMENT_SECONDS} s",
+        f"the server accepted no data for {STATEMENT_SECONDS} s",
         where=endpoint.label,
-        fix="Read its error log: it waits for room on its disk, for example. Then try again.",
+        fix="Read its error log: it may be waiting for room on its disk, for example. Then try again.",
     )
 
 

@@ -36,9 +36,9 @@ def catch_up(primary: Endpoint, member: Endpoint, seconds: float = WAIT_SECONDS)
         cursor.execute(engine_of(session).gtid_wait, (position, seconds))
         if cursor.fetchone() != (0,):
             raise TransientError(
-                f"the member does not get to {position} within {seconds:g} s",
+                f"the member did not get to {position} within {seconds:g} s",
                 where=member.label,
-                fix="Look at its replication; without dump_conn_id the primary itself is dumped.",
+                fix="Check its replication, or remove dump_conn_id: then the primary itself is dumped.",
             )
     log.info("%s is at %s after %.2f s", member.label, position, time.monotonic() - started)
 

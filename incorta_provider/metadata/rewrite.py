@@ -171,9 +171,9 @@ def _not_taken(column: StoredColumn, why: str, endpoint: Endpoint) -> IntegrityE
 
 def _not_seen(done: Rewriting, seen: str, endpoint: Endpoint) -> PreconditionError:
     return PreconditionError(
-        f"the diff has digest {done.sha256} now, and {seen} was given: it is not the one that was looked at",
+        f"the diff has digest {done.sha256} now, and {seen} was given: it is not the one that was reviewed",
         where=endpoint.label,
-        fix="Nothing was rewritten. Look at it again with --dry-run.",
+        fix="Nothing was rewritten. Review it again with --dry-run.",
     )
 
 

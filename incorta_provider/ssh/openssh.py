@@ -129,5 +129,5 @@ def _quoted(value: str, where: str) -> str:
 
 def _unwritable(value: str, where: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the OpenSSH client cannot be told {value!r}", where=where, fix="Use a name of plain letters there."
+        f"cannot pass {value!r} to the OpenSSH client", where=where, fix="Use a name of plain letters there."
     )

@@ -54,5 +54,5 @@ def own_errors() -> Iterator[None]:
 def _from_system(error: OSError) -> DrError:
     what, where = error.strerror or str(error) or type(error).__name__, str(error.filename or "")
     if error.errno in _FOR_A_PERSON:
-        return PreconditionError(what, where=where, fix="Mend that, then clear the task.")
+        return PreconditionError(what, where=where, fix="Fix that, then clear the task.")
     return TransientError(what, where=where, fix="Check the mount and the network; trying again may help.")

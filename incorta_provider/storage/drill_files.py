@@ -89,7 +89,7 @@ def ensure_empty(folder: Path) -> None:
             )
         if folder.exists() and any(folder.iterdir()):
             raise PreconditionError(
-                "the folder of the drill is not empty, and no drill before left it so",
+                "the folder of the drill is not empty, and no earlier drill left it that way",
                 where=str(folder),
                 fix="Name another folder in the topology, drill.storage; a drill empties its own.",
             )
@@ -120,7 +120,7 @@ class Placer:
             raise IntegrityError(
                 f"the bytes of {shown(left[0].path)} are nowhere",
                 where=os.fsdecode(self.replica),
-                fix="The point cannot be promoted so: `incorta-dr verify --deep --repair`, or choose another one.",
+                fix="This point cannot be promoted. Run `incorta-dr verify --deep --repair`, or choose another one.",
             )
 
     def _is_kept(self, content: Content, entry: Entry) -> bool:

@@ -50,9 +50,9 @@ def clean_drill(run: DrillRun) -> Result:
         }
         if failed := {part: reason for part, remove in parts.items() if (reason := _attempt(remove))}:
             raise TransientError(
-                "left of the drill: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
+                "the drill left behind: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
                 where=f"site {run.site.name}",
-                fix=f"`incorta-dr drill clean --group {run.access.name} --site {run.site.name}` when that is mended.",
+                fix=f"`incorta-dr drill clean --group {run.access.name} --site {run.site.name}` when that is fixed.",
             )
         run.place.give_back()
         return {"removed": list(parts)}

@@ -98,7 +98,7 @@ def override(access: GroupAccess, site: SiteAccess, run_id: str, *, reason: str,
         raise PreconditionError(
             f"what stopped run {run_id} cannot be overridden: {'; '.join(held.reasons)}",
             where=f"catalog of {site.name}",
-            fix="Mend the source, or correct the topology.",
+            fix="Fix the source, or correct the topology.",
         )
     breaker.save(Override(run_id=run_id, reason=reason, by=by, at=access.clock(), counts=held.counts))
     site.ledger.append(
@@ -177,7 +177,7 @@ def _trip(run: ReplicationRun, reasons: list[str], counts: Counts | None) -> Pre
 
 def _way_on(run: ReplicationRun, held: Held) -> str:
     if held.counts is None:
-        return "Mend the source; the next run goes on by itself."
+        return "Fix the source; the next run goes on by itself."
     return (
         f"If the change is meant: `incorta-dr breaker override --group {run.access.name} --site {run.target.name} "
         f"--run-id {held.run_id} --reason TEXT`, then clear the task that failed in that run."

@@ -124,7 +124,7 @@ def _ensure_clock_moves_on(newest: RecoveryPoint | None, now: datetime) -> None:
             f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and recovery point {newest.id} was sealed at "
             f"{newest.sealed_at:%Y-%m-%d %H:%M:%S} UTC",
             where="clock of this worker",
-            fix="Set the workers' clocks right. If the point's time is wrong, replication goes on when it has come.",
+            fix="Set the worker's clock. If the point's time is wrong, replication continues once it has passed.",
         )
 
 

@@ -9,7 +9,7 @@ A bucket keeps every version of each object, so nothing needs to be moved out of
 
 Each part can be done again: a run that dies in between is followed by one that goes on from what was read.
 
-:raises FencingError: the site is not fenced whole; nothing was changed.
+:raises FencingError: the site is not fully fenced; nothing was changed.
 :raises PreconditionError: the storage should be a mount and is not mounted.
 :raises IntegrityError: the storage holds what no recovery point can.
 """

@@ -110,7 +110,7 @@ class S3Apply:
             raise IntegrityError(
                 f"a version of {shown(step.path)} is not in the bucket any more",
                 where=self.bucket.label,
-                fix="Apply another recovery point; see whether a lifecycle rule removes versions.",
+                fix="Apply another recovery point; check whether a lifecycle rule removes versions.",
             )
 
     def _is_under_way(self, one: StagingLog) -> bool:

@@ -33,8 +33,8 @@ PATIENCE_SECONDS = 60.0
 RENEW_BEFORE_SECONDS = 300.0
 
 _IS_ERROR = re.compile(rb"\s*(?:<\?[^>]*>\s*)?<Error[\s>]")
-_UNTOLD = frozenset({400, 403})
-"""What a HEAD is refused with has no body that tells why: the reason is asked for by a GET of one byte."""
+_WITHOUT_REASON = frozenset({400, 403})
+"""A HEAD that is refused with one of these has no body that says why, so a GET of one byte asks for the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class Bucket:
         return self._refused(request, response, body, keys)
 
     def _refused(self, request: Request, response: Response, body: bytes, keys: Keys) -> Answer | DrError:
-        if request.method == "HEAD" and response.status in _UNTOLD:
-            return self._untold(request)
+        if request.method == "HEAD" and response.status in _WITHOUT_REASON:
+            return self._refused_head(request)
         what = self.label if request.key is None else request.key.decode(errors="backslashreplace")
         found = refusal(
             response.status, response.headers, body, action=request.action, what=what, method=request.method
@@ -148,15 +148,16 @@ class Bucket:
             self._pace.slower()
         if found.code in EXPIRED and keys.renewable:
             self._renew(keys)
-            return TransientError("the keys had expired", where=self.label)
+            return TransientError("the keys had expired", where=self.label, fix="They were renewed; retry.")
         return fault(found, self.label, of_object=request.of_object)
 
-    def _untold(self, request: Request) -> Answer | DrError:
+    def _refused_head(self, request: Request) -> Answer | DrError:
         """Return why a HEAD was refused."""
-        told = self._try(replace(request, method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
-        if isinstance(told, Answer) and not told.code:
-            return TransientError(f"the server refused {request.key!r} for a moment", where=self.label)
-        return told
+        answer = self._try(replace(request, method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
+        if isinstance(answer, Answer) and not answer.code:
+            what = f"the server refused a HEAD of {request.key!r}, and a moment later allowed its GET"
+            return TransientError(what, where=self.label, fix="Retry.")
+        return answer
 
     def _exchange(self, request: Request, keys: Keys) -> Response:
         path = f"{self._root}/{quoted_key(request.key)}" if request.key is not None else self._root or "/"
@@ -197,5 +198,5 @@ class Bucket:
         return TransientError(
             f"no answer from {host}: {error}",
             where=self.label,
-            fix="See that the server runs and that endpoint_url of the connection is its address, then retry.",
+            fix="Check that the server runs and that endpoint_url of the connection is its address, then retry.",
         )

@@ -140,7 +140,7 @@ def _streamed(
             bucket, entry, Fetched(entry_of(entry, first.headers, first.etag), first.headers, first.etag), digests
         )
     raise TransientError(
-        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="See the network, then retry."
+        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="Check the network, then retry."
     )
 
 
@@ -194,9 +194,9 @@ def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) ->
         or recorded not in {None, sha256}
     ):
         raise IntegrityError(
-            f"what the server gives of {shown(entry.path)} is not what it says it has: damaged there or on the way",
+            f"{shown(entry.path)} came with other content than the server says it has: damaged there or on the way",
             where=bucket.label,
-            fix="Retry; if it happens again, restore the object from its version before.",
+            fix="Retry; if it happens again, restore the previous version of the object.",
         )
     return replace(fetched, entry=fetched.entry._replace(sha256=sha256), md5=digests.md5.digest())
 

@@ -156,14 +156,12 @@ def _of_the_rest(found: Refusal, where: str) -> DrError:
         )
     if code in _NAMES:
         return IntegrityError(
-            f"the server takes no such key as {found.what}: {_said(found)}",
+            f"the server does not accept the key {found.what}: {_said(found)}",
             where=where,
             fix="Rename it at the source, or exclude it in the topology.",
         )
     if code in _FULL:
-        return PreconditionError(
-            f"the bucket takes no more: {_said(found)}", where=where, fix="Raise the quota, then retry."
-        )
+        return PreconditionError(f"the bucket is full: {_said(found)}", where=where, fix="Raise the quota, then retry.")
     if code == "InvalidObjectState":
         return IntegrityError(
             f"{found.what} is in an archive and cannot be read",

@@ -198,7 +198,7 @@ def _unescaped(text: bytes) -> bytes:
 
 def _cut_short(bucket: Bucket, why: str) -> IntegrityError:
     return IntegrityError(
-        f"the listing of the bucket is not the whole: {why}",
+        f"the listing of the bucket is incomplete: {why}",
         where=bucket.label,
-        fix="Nothing was deleted. See whether a proxy stands between this worker and the server, then retry.",
+        fix="Nothing was deleted. Check whether a proxy stands between this worker and the server, then retry.",
     )

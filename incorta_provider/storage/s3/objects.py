@@ -282,7 +282,7 @@ def _made(bucket: Bucket, key: bytes, answer: Answer) -> Written:
         raise TransientError(
             f"{shown(key)} was replaced while it was written",
             where=bucket.label,
-            fix="See who else writes to the bucket, then retry.",
+            fix="Find out who else writes to the bucket, then retry.",
         )
     return Written(_version(head, bucket), head.etag)
 

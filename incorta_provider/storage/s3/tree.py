@@ -51,7 +51,9 @@ class S3Tree:
         query: dict[str, str | bytes] = {"list-type": "2", "max-keys": "1", "prefix": self.bucket.place.prefix}
         if b"<Contents>" not in self.bucket.send(Request("GET", query=query, action="s3:ListBucket")).body:
             raise PreconditionError(
-                "there is no object at the source", where=self.label, fix="Correct the prefix, or wait for the first."
+                "there is no object at the source",
+                where=self.label,
+                fix="Correct the prefix, or wait for the first object.",
             )
 
     def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:

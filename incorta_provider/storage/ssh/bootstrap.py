@@ -147,7 +147,7 @@ def _line(channel: paramiko.Channel, place: str) -> bytes:
             return text.removeprefix(_SAID)
         else:
             text = b""
-    raise TransientError("the agent does not answer", where=place, fix="Is the node overloaded, or its home not there?")
+    raise TransientError("the agent does not answer", where=place, fix="Is the node overloaded, or its home missing?")
 
 
 def _complaint(channel: paramiko.Channel) -> str:

@@ -46,7 +46,9 @@ def make_vault(vault: Path, root: Path, owner: Owner) -> None:
     vault.mkdir(mode=0o700, exist_ok=True)
     if any(name != _NAME for name in os.listdir(vault)):  # noqa: PTH208 - any name will do
         raise PreconditionError(
-            "the folder for the vault is not empty, and no vault", where=str(vault), fix="Choose or make another one."
+            "the folder for the vault is not empty, and it is not a vault",
+            where=str(vault),
+            fix="Choose or make another one.",
         )
     _ensure_one_file_system(vault, root)
     write_json(vault / _NAME, owner)

@@ -125,9 +125,9 @@ class _Agent:
 
     def _lost(self, do: str, error: Exception) -> LostError:
         if isinstance(error, TimeoutError):
-            what = f"the node does not answer any more (it was to {do})"
+            what = f"the node stopped answering (asked to {do})"
         else:
-            what = f"the connection was lost (it was to {do}): {error or type(error).__name__}"
+            what = f"the connection was lost (asked to {do}): {error or type(error).__name__}"
         return LostError(what, where=self._label, fix="Is the node up? Trying again is safe.")
 
 

@@ -56,7 +56,7 @@ class SshTarget(VolumeTarget):
     def keep_records(self, point_id: str) -> None:
         """Copy a sealed point's records and the ledger to the vault's folder ``records``, laid out as the catalog is.
 
-        :raises TransientError: a record changed under every copy, or the node is away.
+        :raises TransientError: a record changed during every copy, or the node is away.
         """
         root = self.catalog.root
         files = [path for path in self.catalog.point_dir(point_id).iterdir() if path.is_file()]
@@ -68,7 +68,7 @@ class SshTarget(VolumeTarget):
         missed = [entry.path for entry, outcome in zip(batch, copied, strict=True) if isinstance(outcome, Missed)]
         if missed:
             raise TransientError(
-                f"{shown(missed[0])} changed under every copy", where=str(root), fix="Retry when nothing writes there."
+                f"{shown(missed[0])} changed during every copy", where=str(root), fix="Retry when nothing writes there."
             )
         self.volume.sync()
 

@@ -26,8 +26,8 @@ CASES = [
     (IncompatiblePeer("no acceptable ciphers"), ConfigurationError, "no common algorithm: no acceptable ciphers"),
     (paramiko.AuthenticationException("Authentication failed."), ConfigurationError, "refuses the login"),
     (paramiko.BadAuthenticationType("Bad", ["publickey"]), ConfigurationError, "allowed types: ['publickey']"),
-    (paramiko.SSHException("Error reading SSH protocol banner"), TransientError, "no SSH conversation: Error reading"),
-    (EOFError(), TransientError, "no SSH conversation: EOFError"),
+    (paramiko.SSHException("Error reading SSH protocol banner"), TransientError, "SSH failed: Error reading"),
+    (EOFError(), TransientError, "SSH failed: EOFError"),
 ]
 
 

@@ -105,7 +105,7 @@ class TestSource:
             assert stopped.value.where == "source berlin"
             assert stopped.value.fix == (
                 f"Nothing was published, nothing was deleted. Recovery point {point} is pinned. "
-                "Mend the source; the next run goes on by itself."
+                "Fix the source; the next run goes on by itself."
             )
             assert bench.events()[-2:] == ["breaker.tripped", "point.void"]
             assert snapshot(bench.storage("newyork"), times=True) == full
