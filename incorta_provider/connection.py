@@ -22,7 +22,10 @@ class ConnectionInfo:
     """One connection. ``password`` and ``extra`` stay out of ``repr``: both may hold secrets.
 
     :param conn_id: the name that the topology uses.
-    :param extra: read key by key, never splatted into a client.
+    :param conn_type: Airflow's type, such as ``mysql``; it decides nothing here.
+    :param port: None where the connection has none; each kind has a default of its own.
+    :param schema: of a database connection.
+    :param extra: the JSON object of the extra field; read key by key, never splatted into a client.
     """
 
     conn_id: str

@@ -23,7 +23,7 @@ def parse_duration(text: str) -> timedelta:
     >>> parse_duration("90 m") == parse_duration("90m") == timedelta(hours=1, minutes=30)
     True
 
-    :raises ValueError: the text is none, or none at all.
+    :raises ValueError: it is not a duration, or it is zero.
     """
     written = _WRITTEN.fullmatch(text.strip())
     if written is None or not int(written[1]):
