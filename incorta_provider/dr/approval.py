@@ -5,7 +5,7 @@ anyone who may edit a run. So the gate signs what was approved with a key that o
 that cannot be undone (fence, promote) verify the signature themselves.
 
 Airflow counts how often a run was cleared. An approval opens the fence in the round in which it was given: a task that
-is cleared before the fence took the role needs another answer, and one that is cleared behind it goes on under the use
+is cleared before the fence took the role needs another answer, and one that is cleared after it goes on under the use
 that the fence made of the approval.
 """
 

@@ -61,7 +61,7 @@ def promoting_role(current: Role, target: str, *, by: str, run_id: str, at: date
             raise PreconditionError(
                 f"{target} is the active site already (epoch {current.epoch})",
                 where=f"group {current.group}",
-                fix="Nothing is to be done; choose another target site if this was not meant.",
+                fix="Nothing to do; choose another target site if this was not meant.",
             )
         fenced: str | None = current.active
     elif current.active != target:

@@ -1,7 +1,7 @@
 """The ledger: append-only, hash-chained lines that say what was done, when and by whom.
 
 Each line carries the digest of the line before it and its own, so that a changed, removed or inserted line shows. There
-is no secret in the chain: whoever writes every line anew from some point on makes a whole one, and only a copy kept
+is no secret in the chain: whoever rewrites every line from some point on makes a whole one, and only a copy kept
 elsewhere tells them apart. The rules are here, the file is in :mod:`incorta_provider.storage.ledger_file`.
 """
 
@@ -65,7 +65,7 @@ def chained(last: LedgerEntry | None, **fields: Any) -> LedgerEntry:
 
 
 def chained_to_damage(last: LedgerEntry | None, line: str, **fields: Any) -> LedgerEntry:
-    """Return the entry that follows a line which is none: it binds that line as it is, so that both stay visible.
+    """Return the entry that follows a damaged line: it binds that line as it is, so that both stay visible.
 
     :param last: the newest whole entry before the damage.
     :param line: the damaged line; bytes that are not UTF-8 as surrogates.

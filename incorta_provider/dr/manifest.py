@@ -2,7 +2,7 @@
 
 The order is that of the bytes of the whole path. It is the order in which object stores list their keys, it needs no
 key to be computed, and whatever is sorted by path bytes can be merged with a manifest. It has one trap: ``/`` sorts
-behind characters such as ``-`` and ``.``, so what a folder holds does not come right behind the folder
+after characters such as ``-`` and ``.``, so what a folder holds does not come right after the folder
 (``a``, ``a-b``, ``a/x``). :func:`in_path_order` walks a tree in this order, :class:`OpenFolders` remembers the folders
 of a sorted stream until their last entry has passed.
 

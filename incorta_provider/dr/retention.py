@@ -63,7 +63,7 @@ class Retention(BaseModel):
     """What stays. The defaults keep generously: every point for two days, one an hour for two weeks, one a day for a
     quarter, and never fewer than ten.
 
-    :ivar count: so many of the newest stay, however old they are.
+    :ivar count: this many of the newest stay, however old they are.
     :ivar age: points younger than this stay.
     :ivar tiers: one point a slot stays, see :class:`Tier`.
     """

@@ -76,7 +76,7 @@ class ZooKeeper(Part):
 class Node(Part):
     """One Incorta node, reached over SSH, with the services that it runs, in the order of their start.
 
-    :ivar spark: whether Incorta's own Spark runs there: its scripts start it behind the node agent, before any service,
+    :ivar spark: whether Incorta's own Spark runs there: its scripts start it after the node agent, before any service,
         and stop it last. A Spark that Incorta did not install is not touched.
     """
 

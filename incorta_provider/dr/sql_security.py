@@ -1,6 +1,6 @@
 """Whether a view or a routine runs with the rights of its definer, or of who uses it: ``SQL SECURITY``. Pure.
 
-Read and written is what servers print (MariaDB and MySQL, ``SHOW CREATE``). A view has the words behind its definer. A
+Read and written is what servers print (MariaDB and MySQL, ``SHOW CREATE``). A view has the words after its definer. A
 routine has them only when it is the invoker's, on a line of its own between what it reads and its comment. Triggers and
 events always run as their definer (MariaDB manual, *CREATE TRIGGER*, *CREATE EVENT*).
 """

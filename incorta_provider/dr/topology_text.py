@@ -52,7 +52,7 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Name the line of a value that looks like a date or a number and is none."""
+        """Name the line of a value that looks like a date or a number and is not."""
         try:
             return super().construct_object(node, deep)
         except ValueError as error:

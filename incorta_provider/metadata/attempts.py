@@ -1,6 +1,6 @@
-"""Reads a schema in one state: again and again until no definition changed meanwhile.
+"""Reads a schema in one state: tries until no definition changed meanwhile.
 
-A snapshot covers rows and no definitions, so these are read before and after.
+A snapshot covers rows but not definitions, so the definitions are read before and after.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def _unquoted(name: str) -> str:
 def switched_off(create_event: str, name: str) -> str:
     """Return a ``CREATE EVENT`` that makes the event switched off, whatever it said before.
 
-    The status stands behind the schedule; the event's own name, in front of it, could look like one.
+    The status stands after the schedule; the event's own name, in front of it, could look like one.
     """
     head, mark, rest = create_event.partition(f"EVENT {quote(name)} ")
     return head + mark + _EVENT_STATUS.sub(r"\1 DISABLE", rest, count=1)

@@ -32,7 +32,7 @@ class Definitions:
     """All definitions of one schema; equal when nothing was redefined in between.
 
     :ivar columns: what a checksum reads, by table; the largest table first.
-    :ivar marks: ids and times which change when an object is made anew as it was.
+    :ivar marks: ids and times which change when an object is made again as it was.
     """
 
     server: Server
@@ -300,7 +300,7 @@ class _Reader:
     def marks(self) -> frozenset[tuple[str, str, str]]:
         """Return what tells an object from another of the same name and definition.
 
-        InnoDB gives a table another id whenever it is truncated, rebuilt or made anew. The time of creation is that of
+        InnoDB gives a table another id whenever it is truncated, rebuilt or made again. The time of creation is that of
         the definition file, which every other ALTER writes too.
         """
         rows = self.rows(self.engine.table_marks) + self.rows(

@@ -1,7 +1,7 @@
 """The dump client's output: a complete dump of one schema as SQL text.
 
 Triggers are not the client's: it repeats them as they were typed, with the schema's name if that was typed. They are
-appended here, without it, behind the data. Events are left out: an event of a restored copy would run.
+appended here, without it, after the data. Events are left out: an event of a restored copy would run.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def read_mark(session: Session, schema: str) -> FenceMark | None:
 
 
 def write_mark(session: Session, schema: str, mark: FenceMark) -> None:
-    """Keep the mark of a schema, in the place of a former one."""
+    """Keep the mark of a schema, in place of a former one."""
     with session.cursor() as cursor:
         for statement in _MAKE:
             cursor.execute(statement)

@@ -2,9 +2,9 @@
 
 What lasts is that the accounts which may write are locked, and that no event is left switched on; on MySQL
 ``read_only`` lasts as well, a MariaDB server forgets it with a restart (MariaDB manual, *read_only*; it has no ``SET
-PERSIST``). Open sessions are ended, for a lock concerns logins only. Each part is tried whatever became of the others,
-is a pass where it is done already, and is read back. Nothing of it goes to the binary log: a replica of this server is
-not fenced with it.
+PERSIST``). Open sessions are ended, because a lock concerns logins only. Each part is tried whatever became of the
+others, is a pass where it is done already, and is read back. Nothing of it goes to the binary log: a replica of this
+server is not fenced with it.
 
 ``read_only`` concerns the whole server, so it stays as it is where other schemas are on it.
 

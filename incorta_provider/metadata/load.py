@@ -33,7 +33,7 @@ OPTIONS = (
     "--local-infile=0",
 )
 """Without ``--binary-mode`` the client turns the line ends of routines from CR LF into LF, without ``--comments`` it
-drops their comments. A client that connects anew would go on without the settings of the dump."""
+drops their comments. A client that connects again would go on without the settings of the dump."""
 
 _NAMING = re.compile(rb"\n(?:/\*!50001 VIEW .*? \*/;|ALTER DATABASE `[^\n]* ;)(?=\n|\Z)", re.DOTALL)
 """The statements of a dump that may name its own schema, each on lines of its own; a line of data begins otherwise."""

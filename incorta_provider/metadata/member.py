@@ -1,7 +1,7 @@
-"""A member of the database cluster that takes no writes, where dumps are made so that the primary has no work of them.
+"""A member of the database cluster that takes no writes: dumps are made there, to spare the primary.
 
-What is dumped there must not be older than the files that were copied before: so the member gets as far first as the
-primary is. From then on it is read like any other server; its own binary log tells its states apart.
+A dump must not be older than the files that were copied before it, so the member first has to get as far as the
+primary. From then on it is read like any other server; its own binary log tells its states apart.
 
 :raises ConfigurationError: the member takes writes, or its log does not hold what it replicates.
 :raises TransientError: it does not get there in time.

@@ -1,7 +1,7 @@
 """The options with which the OpenSSH client logs in for copies: a file of our own, and none of the account's.
 
-Nothing is asked, nothing is learned, and only the pinned host keys and the one key are used. The standard library is
-all that this module needs, for it is used at nodes too.
+Nothing is asked, nothing is learned, and only the pinned host keys and the one key are used. This module needs only the
+standard library, because it also runs at nodes.
 
 :raises ConfigurationError: a value cannot be written into such a file.
 """

@@ -1,4 +1,4 @@
-"""The last line of defence against errors that are none of ours, before a task or a command ends.
+"""The last line of defence against errors that are not ours, before a task or a command ends.
 
 A disk that is full or a file that somebody edited can show up at any read or write. Whoever runs the task needs to know
 what, where and what next, and whether trying again can help.

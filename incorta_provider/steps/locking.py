@@ -1,6 +1,6 @@
 """Hold the group's lock at the target site, and take it over from work that cannot go on.
 
-A lock never blocks for ever. A replication DAG has one active run at a time, so a lock of an older run of the same DAG
+A lock never blocks forever. A replication DAG has one active run at a time, so a lock of an older run of the same DAG
 is a dead run's. A cutover takes over from anyone, because the new epoch stops all other work. Every take-over stands in
 the ledger, by name.
 

@@ -49,7 +49,7 @@ def verify(
 ) -> Verified:
     """Compare names, sizes, times and the digests that are due, and return the outcome.
 
-    :param sample_days: read so many files that all have been read within this number of days; 1 reads all, None none.
+    :param sample_days: read enough files that all have been read within this number of days; 1 reads all, None none.
     :param repair: bring back what differs.
     """
     started = time.monotonic()

@@ -80,7 +80,7 @@ class DeltaWriter(ParquetDraft):
         return {_BASE_KEY: self._base, _GAIN_KEY: self._gain}
 
     def add(self, change: Change) -> None:
-        """Write one change; each path must sort behind the one before."""
+        """Write one change; each path must sort after the one before."""
         if change.old is not None:
             self._add(change.old, _Side.OLD)
             self._count(change.old, -1)
@@ -96,7 +96,7 @@ class DeltaWriter(ParquetDraft):
             self.add(change)
 
     def add_folders(self, folders: Iterable[Entry]) -> None:
-        """Write the folders that hold a changed path, behind all changes."""
+        """Write the folders that hold a changed path, after all changes."""
         for folder in folders:
             self._add(folder, _Side.FOLDER)
 
@@ -260,7 +260,7 @@ def path_of(change: Change) -> bytes:
 
 
 def delta_cuts(path: Path, groups: int) -> list[bytes]:
-    """Return the first path of each run of so many groups of changes, but of the first one."""
+    """Return the first path of each run of that many groups of changes, but of the first one."""
     with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
         return first_paths(file)[groups::groups]
 

@@ -1,7 +1,7 @@
-"""Which paths are none of our business.
+"""Which paths are left out.
 
 A pattern is matched against the whole relative path, ``*`` crosses ``/``, and case matters. A folder is left out, with
-all that it holds, when its path or its path with ``/`` behind it matches: ``*/.tmp/*`` leaves out each ``.tmp`` folder
+all that it holds, when its path or its path with ``/`` after it matches: ``*/.tmp/*`` leaves out each ``.tmp`` folder
 that is not at the top.
 """
 

@@ -42,7 +42,7 @@ _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 
 
 class FsspecTree:
-    """A tree behind fsspec; can be pickled, and connects anew in another process.
+    """A tree behind fsspec; can be pickled, and connects again in another process.
 
     Modes and times are the storage's, where it tells them. Folders have no time.
 

@@ -17,7 +17,7 @@ from incorta_provider.storage.stretch import Block, Columns, Counts, Stretch
 from incorta_provider.storage.tree import GlimpsedTree
 
 _TRIES = 4
-"""Behind so many stretches that did change, and more of them than of others, glimpses cost more than they save."""
+"""After this many stretches that did change, if they are the majority, glimpses cost more than they save."""
 
 _SLASH = ord("/")
 

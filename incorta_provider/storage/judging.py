@@ -5,8 +5,8 @@ differs, so that a million equal files cost a million comparisons and nothing el
 sides:
 
 - the *base*, the point before: its bytes are at the target;
-- what this run *held* behind its last complete pass, where that differs from the base;
-- what passes of this run *staged* behind that, before they were cut off.
+- what this run *held* after its last complete pass, where that differs from the base;
+- what passes of this run *staged* after that, before they were cut off.
 
 What this run held or staged stays when the source loses it, with the folders that it needs; whether these are there is
 told at the end, where all stretches come together.
@@ -55,7 +55,9 @@ class _Base:
         self.last = len(self.paths) if end is None else bisect_left(self.paths, end)
 
     def rows(self, first: int, count: int) -> list[Row]:
-        """Return rows as a listing would, up to the last one; a link's is never equal, for its target is not there."""
+        """Return rows as a listing would, up to the last one; a link's is never equal, because its target is not
+        there.
+        """
         kept = slice(first, min(first + count, self.last))
         facts = (self.codes[kept], self.sizes[kept], self.times[kept], self.modes[kept])
         return list(zip(self.paths[kept], *facts, repeat(None), repeat(None), strict=False))
@@ -66,11 +68,11 @@ class _Base:
         return Entry(self.paths[row], KINDS[self.codes[row]], *facts, link_target=self.links.get(row))
 
     def below(self, folder: bytes) -> tuple[int, int]:
-        """Return the first row of a folder's content, and the one behind its last."""
+        """Return the first row of a folder's content, and the one after its last."""
         return bisect_left(self.paths, folder + b"/"), bisect_left(self.paths, folder + AFTER_SLASH, hi=self.last)
 
     def subfolders(self, first: int, last: int, skip: int) -> list[bytes]:
-        """Return the names of the folders among some rows whose paths have no ``/`` behind ``skip`` bytes."""
+        """Return the names of the folders among some rows whose paths have no ``/`` after ``skip`` bytes."""
         found = []
         while (first := self.codes.find(DIR_CODE, first, last)) >= 0:
             name = self.paths[first][skip:]
@@ -95,7 +97,7 @@ class Listing:
         return run[: bisect_left(run, end, key=itemgetter(0))]
 
     def advance(self, behind: Sequence[Row], only: Sequence[bytes] | None) -> None:
-        """Go on behind a part of the run; see :class:`RangedTree` for the answer ``only``."""
+        """Continue after a part of the run; see :class:`RangedTree` for the answer ``only``."""
         if self.run is not None and len(behind) < len(self.run):
             self.run = self.run[len(behind) :]
             return
@@ -126,7 +128,7 @@ class Judge:
 
 
 def judged(stretch: Stretch, listing: Listing, immutable: Sequence[str] = ()) -> Iterator[Block]:
-    """Yield what is found in a stretch, in blocks; the listing is left at the first row behind it."""
+    """Yield what is found in a stretch, in blocks; the listing is left at the first row after it."""
     return _Judgement(stretch, listing, Exclude(immutable)).blocks()
 
 
@@ -210,7 +212,7 @@ class _Judgement:
         return bool(self._own) and self._own[-1] <= path
 
     def _take(self, count: int) -> None:
-        """Count rows of the base as listed, and go on behind them."""
+        """Count rows of the base as listed, and continue after them."""
         kept = slice(self._at, self._at + count)
         counts = self._block.counts
         counts.listed += count

@@ -132,7 +132,7 @@ def _with_key(lines: Sequence[bytes], key: str) -> LedgerEntry | None:
 
 
 def _following(lines: Sequence[bytes], by: Mapping[str, Any], event: Mapping[str, Any]) -> list[LedgerEntry]:
-    """Return what to write behind the lines: the entry, and before it one that binds a damaged end."""
+    """Return what to write after the lines: the entry, and before it one that binds a damaged end."""
     last, damage = _newest_whole(lines), []
     if lines and not _is_whole(lines[-1]):
         last = chained_to_damage(last, _text(lines[-1]), **by)

@@ -83,7 +83,7 @@ class LocalTree:
             raise self._unfit("is empty")
 
     def pinned(self) -> LocalTree:
-        """Return the same tree, whose listings refuse any other folder in the place of the root that is there now."""
+        """Return the same tree, whose listings refuse any other folder in place of the root that is there now."""
         return LocalTree(self.root, self._patterns, identity=self._identity())
 
     def cuts(self, wanted: int) -> Sequence[bytes]:

@@ -11,7 +11,7 @@ from incorta_provider.dr.manifest import AFTER_SLASH, DIR_CODE, Row
 from incorta_provider.storage.tree import Runs
 
 _AT_ONCE = 1_024
-"""Of so many names of a folder the facts are held."""
+"""The facts of at most this many names of a folder are held."""
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ FORMAT = "2"
 GROUP_ROWS = 16_384
 
 _FEW = 32
-"""Up to one row in so many is looked up by itself; for more the whole group is taken apart."""
+"""Up to one row in this many is looked up by itself; for more the whole group is taken apart."""
 
 _FORMAT_KEY = b"incorta_dr.manifest"
 _TOTALS_KEY = b"incorta_dr.totals"
@@ -85,7 +85,7 @@ class ManifestWriter(ParquetDraft):
         return {_TOTALS_KEY: asdict(self.totals)}
 
     def add(self, entry: Entry) -> None:
-        """Write one entry; each path must sort behind the one before."""
+        """Write one entry; each path must sort after the one before."""
         if entry.path <= self._last:
             raise self._out_of_order(entry.path)
         self._last = entry.path
@@ -137,7 +137,7 @@ class ManifestWriter(ParquetDraft):
 
     def _out_of_order(self, path: bytes) -> IntegrityError:
         return IntegrityError(
-            f"{shown(path)} does not sort behind {shown(self._last)}",
+            f"{shown(path)} does not sort after {shown(self._last)}",
             where=str(self.path),
             fix="The list that was given is not in path order.",
         )

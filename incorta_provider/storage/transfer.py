@@ -47,7 +47,7 @@ class CopyReport:
     :param listed: files, folders and links at the source; of these ``listed_files`` are files.
     :param base_files: how many files the point before has; 0 when there is none.
     :param added: files that the point before does not have; ``changed``: that it has with another size or time;
-        ``removed``: that only it has. ``removed_folders``: in so many top folders, the root counts as one.
+        ``removed``: that only it has. ``removed_folders``: in how many top folders they are; the root counts as one.
     :param reused: files whose bytes were at the target already.
     :param carried: files kept that the source lost since an earlier pass of this run.
     :param vanished: gone between listing and copy, and never copied by this run.
@@ -190,7 +190,7 @@ class Done:
 
 
 def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight) -> Done:
-    """Copy files in the order of their paths; a batch's lines are written to the index behind its files.
+    """Copy files in the order of their paths; a batch's lines are written to the index after its files.
 
     :param total: how much is pending.
     """

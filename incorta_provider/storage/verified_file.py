@@ -44,7 +44,7 @@ class Verified(BaseModel):
 
     :ivar point: what the replica was compared with.
     :ivar files: of the point, ``bytes`` in all; of these ``read_files`` were read and their digests compared.
-    :ivar found: how it differed, and ``left`` how it differs still, behind a repair.
+    :ivar found: how it differed, and ``left`` how it still differs after a repair.
     :ivar day: the day, since 1970, up to which samples were read; None when the last compares read none.
     :ivar sample_days: what the samples were made for; 1 for a compare of every digest.
     """

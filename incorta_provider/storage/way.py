@@ -1,4 +1,4 @@
-"""What leads from what the live replica is to a recovery point.
+"""The changes that lead from the state of the live replica to a recovery point.
 
 The delta of a point does, when the replica is the point before it, and read the other way round it leads back; it is as
 long as what changed. Between other points, and from a replica that was found to be something else, two manifests are

@@ -96,7 +96,7 @@ class _Search:
             self._waiting.append(entry.path + b"/")
 
     def end(self) -> None:
-        """Take what is staged behind the last change."""
+        """Take what is staged after the last change."""
         if self._listing is not None:
             for found in self._listing.before(None):
                 self._spoil(found.path)

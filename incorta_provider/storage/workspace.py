@@ -166,7 +166,7 @@ class Workspace:
     def indexes(self, after: Path | None = None) -> list[Path]:
         """Return the indexes of staged files, oldest first.
 
-        :param after: only of the passes behind the one with this result.
+        :param after: only of the passes after the one with this result.
         """
         found = sorted(self._passes.glob("*.copied*.jsonl"))
         return [path for path in found if after is None or path.name[:_DIGITS] > after.name[:_DIGITS]]

@@ -89,7 +89,7 @@ def _names(schema: SchemaFacts, source: ServerFacts, target: ServerFacts) -> Ite
     if there is None or here is None or there == here:
         return
     reason = f"{there} at {source.site}, {here} at {target.site}"
-    fix = "It can be set only when a data folder is made: set up the DR server anew with the source's value."
+    fix = "It can be set only when a data folder is made: set up the DR server again with the source's value."
     if here == 1 and schema.folded:
         reason += f": the DR server would change the names of {some(schema.folded)}"
         yield Finding(Severity.BLOCKER, "lower_case_table_names", target.site, reason, fix)

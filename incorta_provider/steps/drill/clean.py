@@ -69,8 +69,8 @@ def clean_drill(run: DrillRun) -> Result:
 def clean_site(access: GroupAccess, site: str, *, by: str) -> str | None:
     """Take the drill away that is at a site, and return its id; None when there is none.
 
-    One whose clean-up was cut off behind its last part, so that only its report is missing, is such a drill, too: its
-    point would stay for ever.
+    One whose clean-up was cut off after its last part, so that only its report is missing, is such a drill, too: its
+    point would stay forever.
     """
     taken = drill_run(access, site, "", by).place.taken()
     run_id = taken.run_id if taken else _unreported(access.site(site).catalog)

@@ -96,7 +96,7 @@ def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
 
 
 def _opened(run: ReplicationRun, source: SiteAccess, epoch: int, release: str) -> RunRecord:
-    adopted = reprotect(run, source, epoch)  # before the clock of the RPO starts, for it may take hours
+    adopted = reprotect(run, source, epoch)  # before the clock of the RPO starts, because it may take hours
     opened_at = run.access.clock()
     newest = run.catalog.newest()
     _ensure_clock_moves_on(newest, opened_at)

@@ -1,9 +1,9 @@
 """Reprotect: make a site that was active one that can be replicated to, before its first run.
 
-Such a site was never a replica, or is none any more: services wrote to it. It holds most of what the site that took its
-place holds, and what it wrote after the last common recovery point, which exists nowhere else. So its files are read
-where they lie. What the common point names counts as copied; what it does not is moved to a divergence bundle, with a
-dump of the metadata. Nothing is deleted, and nothing is done to a site where Incorta may still run.
+Such a site was never a replica, or is not one any more, because services wrote to it. It holds most of what the site
+that took its place holds, and what it wrote after the last common recovery point, which exists nowhere else. So its
+files are read where they are. What the common point names counts as copied; what it does not is moved to a divergence
+bundle, with a dump of the metadata. Nothing is deleted, and nothing is done to a site where Incorta may still run.
 
 A bucket keeps every version of each object, so nothing needs to be moved out of the way there, and nothing is adopted.
 
@@ -158,7 +158,7 @@ def _set_aside(target: VolumeTarget, adoption: Adoption, common: Common, planned
 
 
 def _keep(run: ReplicationRun, bundles: Bundles, bundle: Bundle) -> None:
-    """Let a bundle count; one of a site that wrote nothing of its own, as behind a planned cutover, is not a bundle."""
+    """Let a bundle count; one of a site that wrote nothing of its own, as after a planned cutover, is not a bundle."""
     if bundle.is_empty:
         remove_tree(os.fsencode(bundles.folder(bundle.id)))
         return

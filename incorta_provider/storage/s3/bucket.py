@@ -1,7 +1,7 @@
 """Requests to one bucket: signed, paced, tried again while that may help, each refusal in the project's words.
 
 Made for many small objects: a request costs a fifth of the SDK's processor time. For many threads; in another process
-it connects anew.
+it connects again.
 
 :raises DrError: of every call, see :mod:`incorta_provider.storage.s3.faults`.
 """
@@ -28,7 +28,8 @@ from incorta_provider.storage.s3.signing import EMPTY_SHA256, UNSIGNED, query_st
 from incorta_provider.storage.s3.wire import Response, Wire
 
 PATIENCE_SECONDS = 60.0
-"""So long a request is tried again; a storm of refusals that lasts longer ends the task, which Airflow tries again."""
+"""How long a request is tried again. If a storm of refusals lasts longer, the task fails, and Airflow tries it
+again."""
 
 RENEW_BEFORE_SECONDS = 300.0
 
@@ -127,7 +128,7 @@ class Bucket:
             response = self._exchange(request, keys)
             if response.status < 300:
                 body = b"" if request.stream else response.read()
-                if _IS_ERROR.match(body):  # a copy answers 200 first and may fail behind it
+                if _IS_ERROR.match(body):  # a copy answers 200 first and may fail after that
                     return self._refused(request, response, body, keys)
                 return Answer(response.status, response.headers, body, "", response if request.stream else None)
             body = response.read()

@@ -165,7 +165,7 @@ def is_copied_in_parts(size: int) -> bool:
 def _in_parts(
     bucket: Bucket, key: bytes, count: int, send: Callable[[str, int], str], headers: Mapping[str, str]
 ) -> Written:
-    """Write an object part by part; as with a copy, tags are set behind it: not every server takes them before."""
+    """Write an object part by part; as with a copy, tags are set afterwards: not every server takes them before."""
     headers = dict(headers)
     tagging = headers.pop("x-amz-tagging", "")
     started = bucket.send(Request("POST", key, {"uploads": ""}, headers, action="s3:PutObject"))

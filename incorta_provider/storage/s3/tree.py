@@ -114,6 +114,6 @@ class _Exclusion:
 
 
 def _before(key: bytes) -> bytes:
-    """Return a key right before another one, or near it: a listing starts behind a key, and this one must be in it."""
+    """Return a key right before another one, or near it: a listing starts after a key, and this one must be in it."""
     text = key.decode(errors="ignore")
     return (text[:-1] + chr(ord(text[-1]) - 1)).encode(errors="ignore") if text and text[-1] > "\x01" else b""

@@ -88,7 +88,7 @@ class Wire:
         return Response(status, headers, self._body(line, headers, empty=method == "HEAD" or status in {204, 304}))
 
     def _body(self, line: _Line, headers: Mapping[str, str], *, empty: bool) -> Iterator[bytes]:
-        """Yield the body, and give the connection back behind its last byte."""
+        """Yield the body, and give the connection back after its last byte."""
         whole = False
         try:
             if empty:

@@ -1,6 +1,6 @@
 """Whose vault a folder is: a file in it, so that a file system that is not mounted is refused, and not filled.
 
-The standard library is all that this module needs, for it is used at nodes.
+This module needs only the standard library, because it also runs at nodes.
 
 :raises PreconditionError: the vault is not there, or its place is unfit.
 """

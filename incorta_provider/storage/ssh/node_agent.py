@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
-"""An agent that says nothing for so long, not even that it is there, is lost."""
+"""An agent that is silent for this long, without even a beat, is lost."""
 
 _IDLE_SECONDS = 60.0
 _ERRORS = {
@@ -155,7 +155,7 @@ class Node:
     def stream(self, do: str, body: bytes = b"", **head: Any) -> Iterator[Message]:
         """Yield the parts of an answer as they come; who stops in the middle ends the agent.
 
-        An agent that waited for a question may be gone, for firewalls forget connections and nodes are started anew:
+        An agent that waited for a question may be gone, because firewalls forget connections and nodes are restarted:
         then another one is asked.
         """
         while True:

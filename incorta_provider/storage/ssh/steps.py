@@ -1,4 +1,4 @@
-"""Steps of an apply as bytes. The standard library is all that this module needs.
+"""Steps of an apply as bytes. This module needs only the standard library.
 
 ``Step.files`` stays behind: only the worker counts with it.
 """

@@ -33,7 +33,7 @@ class VaultAreas:
         return b"staged/" + os.fsencode(workspace.root.name)
 
     def of_point(self, point: RecoveryPoint) -> bytes:
-        """Return the same area behind the seal."""
+        """Return the same area after the seal."""
         return b"staged/" + os.fsencode(folder_name(point.run_id))
 
 

@@ -1,7 +1,7 @@
 """How worker and agent talk: messages of a short JSON head and a body of bytes, over any stream.
 
 Nothing of what the far end sends can run code here. Entries travel in columns, because a million of them are listed.
-The standard library is all that this module needs.
+This module needs only the standard library.
 
 :raises WireError: what came is not a message of this kind.
 """

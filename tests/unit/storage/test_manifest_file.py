@@ -139,7 +139,7 @@ def test_groups_neither_grow_nor_shrink_for_ever(tmp_path: Path) -> None:
 
 def test_entries_out_of_order_are_refused_and_nothing_appears(tmp_path: Path) -> None:
     for second in (b"a", b"b"):
-        with pytest.raises(IntegrityError, match="does not sort behind b"):
+        with pytest.raises(IntegrityError, match="does not sort after b"):
             written(tmp_path / "m", [file(b"b"), file(second)])
     assert list(tmp_path.iterdir()) == []
 
