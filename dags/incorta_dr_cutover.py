@@ -39,21 +39,21 @@ from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
-Moves **{group}** to another site. A person triggers it, another person approves it; nothing is changed before.
+Moves **{group}** to another site. One person triggers it, another person approves it; nothing is changed before that.
 
 1. *request* checks the form, the recovery point and the target site, and freezes the plan.
 2. *approve* shows the plan and waits. Silence is a refusal.
-3. *take_steps* takes all steps that follow, as fast as the site lets it; each task behind it then shows its own step,
-   and does what could not be done here. Where the active site is there (planned, failback): *quiesce* waits for its
-   loads and stops it, *final_sync* replicates it once more.
-4. *fence* raises the epoch, so that the old site's work is refused, and stops its services where it can be reached.
-5. *stop_target* stops what Incorta runs at the target: its files and metadata are about to be replaced.
-6. Files and metadata become those of the recovery point, and are compared with it, before any service starts.
+3. *take_steps* takes all the steps below, as fast as the site allows. Each task after it shows the result of its own
+   step, and does the step if it could not be done here. If the active site is up (planned, failback), *quiesce* waits
+   for its loads and stops it, and *final_sync* replicates it once more.
+4. *fence* raises the epoch, so that the old site's work is refused, and stops its services if it can be reached.
+5. *stop_target* stops what of Incorta runs at the target: its files and metadata are about to be replaced.
+6. Files and metadata are brought to the recovery point and compared with it, before any service starts.
 7. ZooKeeper, node agents, CMC, Loader and Analytics start in this order, each when the one before is really ready.
-8. *verify_service* logs in; where the topology says so, *switch_traffic* sends people there and *commit_window* asks
-   whether to commit or to roll back; *promote* records the new active site and writes the report.
+8. *verify_service* logs in. If the topology says so, *switch_traffic* sends people there, and *commit_window* asks
+   whether to commit or to roll back. *promote* records the new active site and writes the report.
 
-A failed task may be cleared: the journal in the catalog knows what is done.
+A failed task can be cleared: the journal in the catalog knows what is done.
 """
 
 
@@ -67,22 +67,22 @@ def cutover_params(group: Group) -> dict[str, Param]:
             type="string",
             enum=[mode.value for mode in CUTOVERS],
             title="Mode",
-            description_md="**planned**: the active site is there; it is stopped, replicated once more, and nothing is "
-            "lost. **failback**: the same, home. **unplanned**: the active site is gone; what it did after the point "
-            "is lost.",
+            description_md="**planned**: the active site is up; it is stopped and replicated once more, and nothing is "
+            "lost. **failback**: the same, back to the primary. **unplanned**: the active site is gone; what it did "
+            "after the recovery point is lost.",
         ),
         "accept_unfenced": Param(
             False,
             type="boolean",
             title="The active site may stay unfenced",
-            description_md="Only **unplanned**: go on though it cannot be reached and may still write. Shut it off.",
+            description_md="Only **unplanned**: go on although it cannot be reached and may still write: shut it off.",
         ),
         "recovery_point": Param(
             None,
             type=["null", "string"],
             title="Recovery point",
-            description_md="Its id, from *Browse > Incorta DR* or `incorta-dr status`. Empty: the newest. Only "
-            "**unplanned**; the other modes make their own.",
+            description_md="Its id, from *Browse > Incorta DR* or `incorta-dr status`. Empty: the newest. Only for "
+            "**unplanned**; the other modes make one.",
         ),
         "confirmation": Param(
             type="string",
@@ -95,7 +95,7 @@ def cutover_params(group: Group) -> dict[str, Param]:
 
 
 def ends(group: Group, site: dict[str, str]) -> list[BaseOperator]:
-    """Return the tasks behind the verified service: some are there only when the topology asks for them."""
+    """Return the tasks after the verified service: some are there only when the topology asks for them."""
     window = group.commit_window
     tasks: list[BaseOperator] = []
     if group.traffic:

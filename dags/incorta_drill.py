@@ -1,6 +1,6 @@
 """Drill: for each protection group with a place for drills, one DAG that tries a recovery point out beside the replica.
 
-Wiring only. A person triggers it, or another DAG does; nothing has to be approved, for nothing is moved.
+Wiring only. A person triggers it, or another DAG does; nobody has to approve it, because nothing is moved.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from incorta_provider.operators.drill import CleanDrillOperator, RequestDrillOpe
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
-Tries the cutover of **{group}** out beside the live replica, then takes everything away again. Replication goes on.
+Tries a cutover of **{group}** out beside the live replica, then removes everything again. Replication continues.
 
-1. *request* checks the point and the place for drills, and freezes the plan.
+1. *request* checks the recovery point and the place for drills, and freezes the plan.
 2. *take_steps* brings the point's files to a folder of their own, makes a scratch schema, switches off what must not
-   run in a copy, reads every file, starts Incorta on it in a cutover's order, logs in, and marks the point as proven.
-3. *clean_drill* stops it, drops the schema, removes the files and writes the report, with the RTO to expect of a
-   cutover: also after a failure.
+   run in a copy, reads every file, starts Incorta in the same order as a cutover, logs in, and marks the point as
+   proven.
+3. *clean_drill* stops Incorta, drops the schema, removes the files and writes the report, with the RTO to expect of a
+   cutover. It runs after a failure, too.
 
-If Airflow dies before that: `incorta-dr drill clean --group {group} --site SITE`; the next drill does it, too.
+If Airflow dies before that, run `incorta-dr drill clean --group {group} --site SITE`. The next drill does it, too.
 """
 
 
@@ -48,7 +49,7 @@ def drill_dag(name: str, sites: list[str]) -> DAG:
 
     with DAG(
         dag_id=f"incorta_dr_drill__{name}",
-        description=f"Disaster recovery drill of {name}: tries a recovery point out, and moves nothing",
+        description=f"Disaster recovery drill of {name}: tries a recovery point out and moves nothing",
         doc_md=DOC.format(group=name),
         schedule=None,
         max_active_runs=1,

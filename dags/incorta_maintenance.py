@@ -18,12 +18,12 @@ from incorta_provider.steps.topology_file import read_topology
 DOC = """
 Keeps **{site}** of `{group}` in order, as long as it is not the active site.
 
-1. *prune* drops the recovery points that the retention in the topology does not keep. Without a retention there it only
-   reports what the defaults would drop.
+1. *prune* drops the recovery points that the retention in the topology does not keep. If the topology has no retention,
+   it only reports what the defaults would drop.
 2. *verify* compares names, sizes and times of all files of the live replica with its recovery point, and the digests of
-   so many that all have been compared within {days} day(s).
+   a share of the files, so that each file is read within {days} day(s).
 
-Neither stops replication. Each fails by itself: a prune that fails does not keep the compare from running.
+Neither stops replication. They are independent: if the prune fails, the compare still runs.
 """
 
 

@@ -29,9 +29,9 @@ from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
 Makes one **recovery point** of `{group}` at `{target}`: files and metadata of the active site in one joint state,
-proven by comparison and published by one atomic write. Which site is active is asked of the epoch registry when a run
-begins. While it is `{target}` itself, the runs are skipped, so leave this DAG unpaused: after a cutover it goes on by
-itself, in the other direction.
+proven by comparison and published by one atomic write. When a run begins, it asks the epoch registry which site is
+active. While that is `{target}` itself, runs are skipped. So leave this DAG unpaused: it continues by itself after a
+cutover, in the other direction.
 
 A failed run publishes nothing; the last sealed recovery point stays good, and the next run starts over.
 """
@@ -65,7 +65,7 @@ def one_task_a_step(asset: Asset, site: dict[str, str]) -> None:
     """Wire the steps of the protocol, each a task that can be seen, cleared and retried.
 
     A pre-copy as it is most of the time leaves no shard to others: ``copy_shard`` is skipped then, and the dump comes
-    all the same. It does not come when all before it was skipped, for there was nothing to do.
+    anyway. It does not come when all before it was skipped, because there was nothing to do.
     """
     opened = OpenRecoveryPointOperator(task_id="open", **site)
     copied = PreCopyOperator(task_id="pre_copy", **site)

@@ -16,15 +16,15 @@ from incorta_provider.operators.watch import FenceReturnedSiteOperator
 from incorta_provider.steps.topology_file import read_topology
 
 DOC = """
-Looks each minute whether a site of **{group}** that gave its role up without being fenced can be reached, and fences
-it: epoch registry, services, database. Skipped as long as there is nothing to do. A run that succeeded has fenced
-something; people are told by the connection `notify_conn_id` of the topology, and the ledger knows it.
+Checks each minute whether a site of **{group}** that lost its role without being fenced can be reached, and fences
+it: epoch registry, services, database. Runs are skipped as long as there is nothing to do. A run that succeeded has
+fenced something: the ledger records it, and people are notified through the topology's `notify_conn_id`.
 
-It leaves a site alone that a person opened by `incorta-dr unfence`.
+It leaves a site alone that a person opened with `incorta-dr unfence`.
 """
 
 TOLD = (
-    "Incorta DR, group {group}: an old primary came back and was fenced, whole or in part. "
+    "Incorta DR, group {group}: an old primary came back and was fenced, fully or in part. "
     "`incorta-dr status` and the ledger say which; the run is {{{{ run_id }}}}."
 )
 

@@ -116,7 +116,7 @@ ADDED: Mapping[tuple[str, ...], Callable[[Commands], None]] = {
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser of the command that was typed; of all of them when it is none."""
+    """Return the parser of the command that was typed, or of all commands when that is not one."""
     parser = argparse.ArgumentParser(prog="incorta-dr", description="Disaster recovery of Incorta, without Airflow.")
     parser.add_argument("--version", action="version", version=f"incorta-dr {__version__}")
     parser.add_argument("--topology", metavar="FILE", help=f"topology file; else ${TOPOLOGY_VARIABLE}")

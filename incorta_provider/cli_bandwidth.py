@@ -21,12 +21,12 @@ def add_bandwidth(
     :param group: finds the group that the arguments name.
     :param user: who is acting.
     """
-    actions = commands.add_parser("bandwidth", help="how fast copies to a site may be, also those that run")
+    actions = commands.add_parser("bandwidth", help="limit how fast copies to a site are, also running ones")
     chosen = actions.add_subparsers(required=True, metavar="ACTION")
     add = SiteCommands(group, user, "the site that is copied to").add
-    limit = add(chosen, "set", "limit them, whatever the topology says", _set)
+    limit = add(chosen, "set", "set a limit that overrides the topology's", _set)
     limit.add_argument("value", type=_rate, metavar="VALUE", help=f"bytes per second, such as 20MB; or {UNLIMITED}")
-    add(chosen, "clear", "let the topology's limit hold again", _clear)
+    add(chosen, "clear", "return to the topology's limit", _clear)
 
 
 def _set(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace, user: str) -> int:

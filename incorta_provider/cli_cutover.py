@@ -42,9 +42,9 @@ def add_cutover(
 
     _add_plan(add(commands, "plan", "print the plan of a cutover or drill, with each command that it would run", _plan))
     actions = commands.add_parser("cutover", help="a cutover").add_subparsers(required=True, metavar="ACTION")
-    reporting = add(actions, "report", "print its report as it is by now, as JSON or as a page", _report)
-    reporting.add_argument("--page", action="store_true", help="as one HTML page that needs nothing else")
-    skipping = add(actions, "skip", "leave an optional step out, for a reason", _skip)
+    reporting = add(actions, "report", "print its report as it is so far, as JSON or as a page", _report)
+    reporting.add_argument("--page", action="store_true", help="as one self-contained HTML page")
+    skipping = add(actions, "skip", "leave out an optional step", _skip)
     for parser in (
         add(actions, "show", "print its plan, what is done, and what comes next", _show),
         reporting,
@@ -60,8 +60,8 @@ def add_cutover(
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", required=True, help="the site to promote")
     parser.add_argument("--mode", required=True, choices=[str(mode) for mode in Mode])
-    parser.add_argument("--point", default="", metavar="ID", help="the recovery point; the newest unless given")
-    parser.add_argument("--accept-unfenced", action="store_true", help="go on though the source may go on writing")
+    parser.add_argument("--point", default="", metavar="ID", help="the recovery point (default: the newest)")
+    parser.add_argument("--accept-unfenced", action="store_true", help="continue although the source may still write")
 
 
 def _plan(access: GroupAccess, arguments: argparse.Namespace, user: str) -> int:

@@ -21,8 +21,8 @@ def add_divergence(
     parser = commands.add_parser("divergence", help="what an old primary wrote after the last common recovery point")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     add = SiteCommands(group, user, "the site that wrote it").add
-    add(actions, "list", "the bundles that a site's catalog keeps", _list)
-    show = add(actions, "show", "the files and the rows of one bundle", _show)
+    add(actions, "list", "list the bundles in a site's catalog", _list)
+    show = add(actions, "show", "list the files and rows of one bundle", _show)
     show.add_argument("--bundle", required=True, metavar="ID", help="as `divergence list` names it")
 
 

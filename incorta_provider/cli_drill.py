@@ -20,7 +20,7 @@ def add_drill(commands: Commands, group: Callable[[argparse.Namespace], GroupAcc
     actions = commands.add_parser("drill", help="drills").add_subparsers(required=True, metavar="ACTION")
     add = SiteCommands(group, user, about="the site that the drill is at").add
     add(actions, "status", "print whether one is in place, how the last ones went, which points are proven", _status)
-    add(actions, "clean", "take away what a drill left", _clean)
+    add(actions, "clean", "remove what a drill left behind", _clean)
 
 
 def _status(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace, user: str) -> int:

@@ -18,11 +18,11 @@ def add_fence(commands: Commands, group: Callable[[argparse.Namespace], GroupAcc
     :param user: who is acting.
     """
     add = SiteCommands(group, user, "the site to open").add
-    parser = add(commands, "unfence", "open a fenced site beside the active one; no cutover does that", _unfence)
-    taking = add(commands, "take-back", "make a fenced site active again when the one that was promoted is lost", _take)
-    taking.add_argument("--confirm", default="", metavar="PHRASE", help="the lost site's name and IS OFF")
+    parser = add(commands, "unfence", "open a fenced site beside the active one; then both can be written to", _unfence)
+    taking = add(commands, "take-back", "make a fenced site active again after the site being promoted was lost", _take)
+    taking.add_argument("--confirm", default="", metavar="PHRASE", help="type the lost site's name and IS OFF")
     parser.add_argument("--reason", default="", metavar="TEXT", help="for the ledger")
-    parser.add_argument("--confirm", default="", metavar="PHRASE", help="UNFENCE and the site's name")
+    parser.add_argument("--confirm", default="", metavar="PHRASE", help="type UNFENCE and the site's name")
 
 
 def _unfence(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace, user: str) -> int:

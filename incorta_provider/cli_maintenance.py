@@ -23,8 +23,8 @@ def add_maintenance(
     :param user: who is acting.
     """
     add = SiteCommands(group, user, "the site whose recovery points or replica it is about").add
-    pruning = add(commands, "prune", "say which recovery points the retention drops, or drop them", _prune)
-    pruning.add_argument("--execute", action="store_true", help="drop them; without it nothing is changed")
+    pruning = add(commands, "prune", "show which recovery points the retention drops, or drop them", _prune)
+    pruning.add_argument("--execute", action="store_true", help="really drop them; without this nothing is changed")
     for name, explained, run in (
         ("pin", "keep a recovery point whatever the retention says", _pin),
         ("unpin", "let the retention decide about it again", _unpin),
@@ -33,19 +33,22 @@ def add_maintenance(
         parser.add_argument("--point", required=True, metavar="ID")
         parser.add_argument("--reason", required=True, metavar="TEXT", help="for the ledger")
     breaker = commands.add_parser("breaker", help="the change breaker").add_subparsers(required=True, metavar="ACTION")
-    letting = add(breaker, "override", "let the run that it holds through, once", _override)
-    letting.add_argument("--run-id", required=True, metavar="RUN", help="the run that it holds; no other is accepted")
+    letting = add(breaker, "override", "let the run that it stopped go through, once", _override)
+    letting.add_argument("--run-id", required=True, metavar="RUN", help="the run that it stopped; no other is accepted")
     letting.add_argument("--reason", required=True, metavar="TEXT", help="for the ledger")
     _add_verify(add(commands, "verify", "compare the live replica with its recovery point", _verify))
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     reading = parser.add_mutually_exclusive_group()
-    reading.add_argument("--deep", action="store_true", help="compare every digest; else names, sizes and times")
+    reading.add_argument("--deep", action="store_true", help="compare every digest, not only names, sizes and times")
     reading.add_argument(
-        "--sample-days", type=_days, metavar="N", help="compare so many digests that all are compared within N days"
+        "--sample-days",
+        type=_days,
+        metavar="N",
+        help="also compare a share of the digests: all of them within N days",
     )
-    parser.add_argument("--repair", action="store_true", help="bring back what differs")
+    parser.add_argument("--repair", action="store_true", help="repair what differs")
 
 
 def _days(text: str) -> int:
@@ -94,7 +97,7 @@ def _verify(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace
     except NothingToDo as reason:
         print(reason)
         return 0
-    print(outcome.told())
+    print(outcome.in_words())
     for name in outcome.found.names:
         print(f"  {name}")
     if outcome.repaired and outcome.found.total > outcome.found.missing:

@@ -28,23 +28,27 @@ def add_metadata(
     actions = commands.add_parser("metadata", help="the metadata").add_subparsers(required=True, metavar="ACTION")
     add_readiness(actions, group)
     add = partial(SiteCommands(group, user, "the site whose metadata it is about").add, actions)
-    diff = add("diff", "say in which objects and rows they differ from a recovery point, or from another site", _diff)
+    diff = add("diff", "show which objects and rows differ from a recovery point, or from another site", _diff)
     against = diff.add_mutually_exclusive_group()
-    against.add_argument("--point", metavar="ID", help="a recovery point in the site's catalog; else the newest")
+    against.add_argument("--point", metavar="ID", help="a recovery point in the site's catalog (default: the newest)")
     against.add_argument("--with", dest="other", metavar="SITE", help="another site, as it is now")
     scan = add("scan", "find what still points to another site, in the metadata and in snapshot files", _scan)
     _add_from(scan)
-    rewriting = add("rewrite", "rewrite by the topology's rules what is another site's; show it first", _rewrite)
+    rewriting = add("rewrite", "replace the other site's values by the topology's rules", _rewrite)
     _add_from(rewriting)
-    rewriting.add_argument("--drill", action="store_true", help="by the rules that keep a copy quiet instead")
+    rewriting.add_argument(
+        "--drill", action="store_true", help="use the rules for drills, which switch off jobs and mail"
+    )
     how = rewriting.add_mutually_exclusive_group(required=True)
     how.add_argument("--dry-run", action="store_true", help="show each value before and after; nothing is changed")
     how.add_argument("--execute", metavar="DIGEST", help="do what --dry-run showed under this digest, and nothing else")
     undoing = add("undo", "take a rewrite back: each value becomes what it was", _undo)
     undoing.add_argument("--digest", required=True, help="of the rewrite")
     add_replica(actions, group, user)
-    named = add("references", "list files that a recovery point's metadata name and lack, and orphans", _references)
-    named.add_argument("--point", metavar="ID", help="in the site's catalog; else the newest")
+    named = add(
+        "references", "list files that the metadata of a point name and that are missing, and orphans", _references
+    )
+    named.add_argument("--point", metavar="ID", help="in the site's catalog (default: the newest)")
 
 
 def _add_from(parser: argparse.ArgumentParser) -> None:
@@ -113,8 +117,8 @@ def _other(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace)
     others = [arguments.source] if arguments.source else [name for name in access.config.sites if name != site.name]
     if others == [site.name] or len(others) != 1:
         raise ConfigurationError(
-            f"it is not said which site's values are meant: {', '.join(others)}",
+            f"the values of several other sites could be meant: {', '.join(others)}",
             where="command line",
-            fix="Name another site than --site with --from.",
+            fix="Name the other site with --from.",
         )
     return access.site(others[0])

@@ -6,13 +6,11 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TypeAlias
 
+from incorta_provider.cli_site_commands import Commands
 from incorta_provider.metadata.readiness.finding import Finding
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.metadata_readiness import Verdict, metadata_readiness
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _HEAD = ("severity", "subject", "where", "finding")
 
@@ -31,10 +29,10 @@ def add_readiness(actions: Commands, group: Callable[[argparse.Namespace], Group
         print(_document(verdict) if arguments.json else "\n".join(_table(verdict)))
         return 0 if verdict.ready else 1
 
-    parser = actions.add_parser("readiness", help="say what stands in the way of a dump or a restore, or weakens it")
+    parser = actions.add_parser("readiness", help="show what would make a dump or a restore fail, or its result differ")
     parser.add_argument("--group", required=True)
     parser.add_argument("--site", required=True, help="the site whose database would be restored to")
-    parser.add_argument("--source", metavar="SITE", help="the site that is dumped; else the first other one")
+    parser.add_argument("--source", metavar="SITE", help="the site that is dumped (default: the first other one)")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(command=command)
 

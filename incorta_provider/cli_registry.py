@@ -28,9 +28,7 @@ def add_registry(
     init.add_argument("--group", required=True)
     which = init.add_mutually_exclusive_group(required=True)
     which.add_argument("--active", metavar="SITE", help="the site that is active now")
-    which.add_argument(
-        "--site", metavar="SITE", help="only this site, whose registry lost its role, from what is known"
-    )
+    which.add_argument("--site", metavar="SITE", help="restore the role in this site's registry, which lost it")
     init.add_argument("--confirm", default="", metavar="PHRASE", help="with --site, when no other registry answers")
     init.set_defaults(command=initialise)
     lock = commands.add_parser("lock", help="the lock of a group").add_subparsers(required=True, metavar="ACTION")

@@ -22,7 +22,10 @@ class ConnectionInfo:
     """One connection. ``password`` and ``extra`` stay out of ``repr``: both may hold secrets.
 
     :param conn_id: the name that the topology uses.
-    :param extra: read key by key, never splatted into a client.
+    :param conn_type: Airflow's type, such as ``mysql``; it decides nothing here.
+    :param port: None where the connection has none; each kind has a default of its own.
+    :param schema: of a database connection.
+    :param extra: the JSON object of the extra field; read key by key, never splatted into a client.
     """
 
     conn_id: str
@@ -62,7 +65,7 @@ def connections_from_file(path: Path) -> Connections:
     except (OSError, ValueError) as error:
         raise _unreadable(path, str(error)) from None
     if not isinstance(document, dict):
-        raise _unreadable(path, "the file holds no JSON object")
+        raise _unreadable(path, "the file does not hold a JSON object")
 
     def find(conn_id: str) -> ConnectionInfo:
         if conn_id not in document:
@@ -98,14 +101,14 @@ def from_document(conn_id: str, fields: object) -> ConnectionInfo:
 def parse_port(conn_id: str, port: object) -> int | None:
     """Read the port, which an export may hold as a number, as text or not at all.
 
-    :raises ConfigurationError: it is no number of a TCP port.
+    :raises ConfigurationError: it is not a TCP port number.
     """
     if port is None or port == "":
         return None
     text = str(port)
     if not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
         raise ConfigurationError(
-            f"port {text[:20]!r} is no number from 1 to 65535",
+            f"port {text[:20]!r} is not a number from 1 to 65535",
             where=f"connection {conn_id}",
             fix="Correct it under Admin > Connections.",
         )
@@ -115,7 +118,7 @@ def parse_port(conn_id: str, port: object) -> int | None:
 def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
     """Read the extra field, which Airflow keeps as JSON text.
 
-    :raises ConfigurationError: the text is no JSON object.
+    :raises ConfigurationError: the text is not a JSON object.
     """
     if not extra:
         return {}
@@ -127,7 +130,7 @@ def parse_extra(conn_id: str, extra: object) -> Mapping[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise ConfigurationError(
-            "the extra field is no JSON object",
+            "the extra field is not a JSON object",
             where=f"connection {conn_id}",
             fix="Correct it under Admin > Connections.",
         )

@@ -1,6 +1,6 @@
 """Modules that are imported when something of them is used for the first time.
 
-Each task of Airflow and each call of ``incorta-dr`` is a process that imports this package anew. paramiko, pyarrow,
+Each task of Airflow and each call of ``incorta-dr`` is a process that imports this package again. paramiko, pyarrow,
 httpx and fsspec take more time than all of ours, and most of those processes use none or one of them.
 
 Type checkers know nothing of this; there the module is imported as ever::

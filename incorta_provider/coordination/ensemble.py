@@ -57,7 +57,7 @@ def members(info: ConnectionInfo) -> list[tuple[str, int]]:
         found, folder = [], None
     if not found or folder:
         raise ConfigurationError(
-            f"{info.host!r} is no list of ZooKeeper members",
+            f"{info.host!r} is not a list of ZooKeeper members",
             where=f"connection {info.conn_id}",
             fix="Write host:port,host:port,host:port into its host field.",
         )
@@ -95,7 +95,7 @@ def _ask_member(host: str, port: int, timeout: float) -> Member:
     except OSError as error:
         return Member(host, port, "", error.strerror or str(error))
     except UnicodeError:
-        return Member(host, port, "", "is no name of a host")
+        return Member(host, port, "", "is not a host name")
     mode = next((line.removeprefix("Mode: ") for line in answer.splitlines() if line.startswith("Mode: ")), "")
     return Member(host, port, mode, "" if mode in _SERVING else _refusal(answer, mode))
 

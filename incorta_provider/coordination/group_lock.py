@@ -4,7 +4,7 @@ The lock is a lasting node, not one that dies with a session: a run consists of 
 that died keeps it, visibly, with its name and age, until somebody takes it over by naming that very owner.
 
 :raises TransientError: another run holds the lock; or see :mod:`incorta_provider.coordination.session`.
-:raises IntegrityError: what stands in ZooKeeper is no lock.
+:raises IntegrityError: what stands in ZooKeeper is not a lock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LockOwner(BaseModel):
     purpose: str
     taken_at: AwareDatetime
 
-    def told(self, now: datetime) -> str:
+    def in_words(self, now: datetime) -> str:
         """Return owner and age in words."""
         age = max(timedelta(0), timedelta(seconds=round((now - self.taken_at).total_seconds())))
         return f"run {self.run_id} of {self.dag_id} on {self.host} for {age} ({self.purpose})"
@@ -81,7 +81,7 @@ class GroupLock:
                 return holder
             if holder is not None and holder.run_id != expected:
                 raise PreconditionError(
-                    f"the lock is not held by run {expected} but by {holder.told(owner.taken_at)}",
+                    f"the lock is not held by run {expected} but by {holder.in_words(owner.taken_at)}",
                     where=self._path,
                     fix="Look at that run before you take its lock over.",
                 )
@@ -112,7 +112,7 @@ class GroupLock:
             raise IntegrityError(
                 "the lock's node does not say who holds it",
                 where=self._path,
-                fix="Find out who wrote it, then empty the node by hand.",
+                fix="Find out who wrote it, then empty that ZooKeeper node by hand.",
             ) from None
 
     def _write(self, text: str, version: int | None) -> bool:
@@ -122,10 +122,10 @@ class GroupLock:
 
     def _busy(self, holder: LockOwner, now: datetime) -> TransientError:
         return TransientError(
-            f"the lock is held by {holder.told(now)}",
+            f"the lock is held by {holder.in_words(now)}",
             where=self._path,
             fix=f"Wait for that run; if it is dead: `incorta-dr lock release --run {holder.run_id}`.",
         )
 
     def _unsettled(self) -> TransientError:
-        return TransientError("the lock changes hands all the time", where=self._path, fix="Try again.")
+        return TransientError("the lock keeps changing hands", where=self._path, fix="Try again.")

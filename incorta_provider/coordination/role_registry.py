@@ -3,7 +3,7 @@
 A change is a compare-and-set: it names what it read before, and of two writers one wins and the other is refused.
 
 :raises FencingError: the role changed meanwhile, or the change would turn the epoch back.
-:raises IntegrityError: what stands in ZooKeeper is no role of this group.
+:raises IntegrityError: what stands in ZooKeeper is not a role of this group.
 :raises TransientError: see :mod:`incorta_provider.coordination.session`.
 """
 
@@ -51,7 +51,7 @@ class RoleRegistry:
             raise self._changed("it was removed at the same moment")
         if not created and stored.role != role:
             raise PreconditionError(
-                f"the epoch registry exists: {_told(stored.role)}",
+                f"the epoch registry exists: {_in_words(stored.role)}",
                 where=self._path,
                 fix="Nothing was changed. `incorta-dr status` shows what it says.",
             )
@@ -74,7 +74,7 @@ class RoleRegistry:
         current = self.read()
         if current is not None and current.role == new:
             return current
-        raise self._changed(f"it now says: {_told(current.role)}" if current else "it is gone")
+        raise self._changed(f"it now says: {_in_words(current.role)}" if current else "it is gone")
 
     def _parse(self, value: bytes) -> Role:
         try:
@@ -91,7 +91,7 @@ class RoleRegistry:
 
     def _foreign(self, detail: str) -> IntegrityError:
         return IntegrityError(
-            f"this is no role of group {self._group}: {detail}",
+            f"this is not a role of group {self._group}: {detail}",
             where=self._path,
             fix="Find out who wrote it; the other site's registry and the ledger say what is right.",
         )
@@ -108,5 +108,5 @@ def _serialised(role: Role) -> bytes:
     return role.model_dump_json().encode()
 
 
-def _told(role: Role) -> str:
+def _in_words(role: Role) -> str:
     return f"{role.active} active, epoch {role.epoch}, {role.state}, by {role.changed_by} in run {role.run_id}"

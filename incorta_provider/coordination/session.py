@@ -1,6 +1,6 @@
 """A ZooKeeper session whose every call ends in time, and whose every write is conditional.
 
-kazoo queues a request while it reconnects and may wait for ever; here each call has a deadline. After a
+kazoo queues a request while it reconnects and may wait forever; here each call has a deadline. After a
 :class:`~incorta_provider.exceptions.TransientError` it is unknown whether a write was done. That is safe because every
 write names the version that it replaces: doing it again either does it once or is refused.
 

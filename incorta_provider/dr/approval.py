@@ -5,7 +5,7 @@ anyone who may edit a run. So the gate signs what was approved with a key that o
 that cannot be undone (fence, promote) verify the signature themselves.
 
 Airflow counts how often a run was cleared. An approval opens the fence in the round in which it was given: a task that
-is cleared before the fence took the role needs another answer, and one that is cleared behind it goes on under the use
+is cleared before the fence took the role needs another answer, and one that is cleared after it goes on under the use
 that the fence made of the approval.
 """
 
@@ -72,7 +72,7 @@ class Approval(BaseModel):
         if self.recovery_point != recovery_point:
             raise _refused(f"the approval is for point {self.recovery_point}, not for {recovery_point}", run_id)
         if same_person(self.requested_by, self.approved_by):
-            raise _refused(f"{self.approved_by} approved the own request", run_id)
+            raise _refused(f"{self.approved_by} approved their own request", run_id)
 
     def ensure_round(self, clear_number: int) -> None:
         """Refuse an approval that was given before the run was cleared.
@@ -83,7 +83,7 @@ class Approval(BaseModel):
             raise ApprovalError(
                 f"the run was cleared since it was approved (then {self.clear_number} times, now {clear_number})",
                 where=f"run {self.run_id}",
-                fix="Nothing was changed. Clear the task of the approval as well, and let it be answered again.",
+                fix="Nothing was changed. Clear the approval task as well, and have it answered again.",
             )
 
     def ensure_fresh(self, now: datetime) -> None:

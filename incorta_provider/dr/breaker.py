@@ -1,8 +1,8 @@
 """The change breaker: what a pass over the source found, held against limits, before anything is sealed.
 
-A source that was emptied, cut in half or written over looks like any other to a copy, and the copy would make the loss
+A source that was emptied, halved or overwritten looks like any other to a copy, and the copy would make the loss
 official. So a point that lacks too much of the one before it, or has too much of it changed, is held until a person has
-looked. Content counts: a file of which only the time or the mode changed is none that changed.
+looked. Content counts: a file counts as changed only if its content did.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDERS_SHOWN = 5
 EXAMPLES_SHOWN = 3
 
 _FOLDERS_COUNTED = 10_000
-"""Beyond so many folders the others count as one: a tally stays small whatever the source looks like."""
+"""Beyond this many folders the others count as one: a tally stays small whatever the source looks like."""
 
 
 class Limits(BaseModel):
@@ -31,10 +31,10 @@ class Limits(BaseModel):
 
     :ivar max_removed_percent: of the files of the point before.
     :ivar max_changed_percent: of the files of the point before.
-    :ivar allow_files: so many files may be removed or changed, whatever their share is.
+    :ivar allow_files: this many files may be removed or changed, whatever their share is.
     :ivar max_removed_files: however small their share is.
     :ivar max_changed_files: however small their share is.
-    :ivar min_files: a point must have at least so many.
+    :ivar min_files: a point must have at least this many.
     :ivar marker: a file that must be at the source, relative to the root of its storage.
     """
 
@@ -63,7 +63,7 @@ class Share:
     folders: tuple[tuple[bytes, int], ...] = ()
     examples: tuple[bytes, ...] = ()
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Return where they are, in words."""
         where = ", ".join(f"{count} in {shown(folder) or 'the root'}/" for folder, count in self.folders)
         names = ", ".join(shown(path) for path in self.examples)
@@ -98,7 +98,8 @@ def tripped(facts: Facts, limits: Limits) -> list[str]:
         if limit := _exceeded(share.files, facts.base_files, limits.allow_files, percent, number):
             part = _percent(share.files, facts.base_files)
             reasons.append(
-                f"{share.files} of {facts.base_files} files ({part}) were {verb}, allowed are {limit}: {share.told()}"
+                f"{share.files} of {facts.base_files} files ({part}) were {verb}, allowed are {limit}: "
+                f"{share.in_words()}"
             )
     return reasons
 

@@ -23,7 +23,7 @@ INVOKER = "invoker"
 
 _NAME = r"`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\""
 ACCOUNT = rf"({_NAME})(?:@({_NAME}))?"
-"""An account behind ``DEFINER=``, as servers print it: of a routine made under ANSI_QUOTES in double quotes."""
+"""An account after ``DEFINER=``, as servers print it: of a routine made under ANSI_QUOTES in double quotes."""
 
 _CLAUSE = re.compile(rf"\bDEFINER={ACCOUNT}")
 
@@ -39,7 +39,7 @@ def definer_of(definition: str) -> Account | None:
 
 
 def replace_definer(definition: str, rules: Mapping[str, str]) -> str:
-    """Return a definition with the account that the rules put in the place of its own.
+    """Return a definition with the account that the rules put in place of its own.
 
     :param rules: the new account by the old one, or by :data:`ANY`.
     """
@@ -109,12 +109,12 @@ def parse_account(text: str) -> Account:
     user, at, host = text.rpartition("@")
     account = (user, host) if at else (text, "")
     if not account[0]:
-        raise ValueError(f"{text!r} is no account: write user@host")
+        raise ValueError(f"{text!r} is not an account: write user@host")
     return account
 
 
 def printed(account: Account) -> str:
-    """Return an account as servers print it behind ``DEFINER=``."""
+    """Return an account as servers print it after ``DEFINER=``."""
     user, host = account
     return f"{quote(user)}@{quote(host)}" if host else quote(user)
 

@@ -23,18 +23,18 @@ def parse_duration(text: str) -> timedelta:
     >>> parse_duration("90 m") == parse_duration("90m") == timedelta(hours=1, minutes=30)
     True
 
-    :raises ValueError: the text is none, or none at all.
+    :raises ValueError: it is not a duration, or it is zero.
     """
     written = _WRITTEN.fullmatch(text.strip())
     if written is None or not int(written[1]):
-        raise ValueError(f"{text[:40]!r} is no duration; write a number and m, h, d or w, such as 2 h or 14 d")
+        raise ValueError(f"{text[:40]!r} is not a duration; write a number and m, h, d or w, such as 2 h or 14 d")
     return int(written[1]) * _UNITS[written[2]]
 
 
-def told(duration: timedelta) -> str:
+def in_words(duration: timedelta) -> str:
     """Return a duration in the largest unit that gives a whole number.
 
-    >>> told(timedelta(hours=48)), told(timedelta(minutes=90))
+    >>> in_words(timedelta(hours=48)), in_words(timedelta(minutes=90))
     ('2 d', '90 m')
     """
     unit = next(unit for unit in reversed(_UNITS) if not duration % _UNITS[unit] or unit == "m")

@@ -61,7 +61,7 @@ def promoting_role(current: Role, target: str, *, by: str, run_id: str, at: date
             raise PreconditionError(
                 f"{target} is the active site already (epoch {current.epoch})",
                 where=f"group {current.group}",
-                fix="Nothing is to be done; choose another target site if this was not meant.",
+                fix="Nothing to do; choose another target site if this was not meant.",
             )
         fenced: str | None = current.active
     elif current.active != target:
@@ -123,7 +123,7 @@ def abandoned_role(current: Role, *, by: str, run_id: str, at: datetime) -> Role
             f"run {run_id} is not promoting any site; {current.active} is {current.state} "
             f"by run {current.run_id} (epoch {current.epoch})",
             where=f"group {current.group}",
-            fix="Nothing was changed; a cutover that promoted its site is undone by another cutover only.",
+            fix="Nothing was changed; only another cutover undoes a promotion that is done.",
         )
     return _next_role(current, active=current.fenced, fenced=None, by=by, run_id=name, at=at)
 

@@ -16,7 +16,7 @@ class FenceMark(BaseModel):
     """The fence of one schema.
 
     :ivar run_id: the cutover that took the role from the site.
-    :ivar accounts: those that the fence locked; one that was locked before is none of them, and stays locked.
+    :ivar accounts: those that the fence locked; one that was already locked is not among them, and stays locked.
     :ivar events: those that the fence switched off.
     :ivar read_only: whether the fence made the server read-only, which it was not before.
     """

@@ -50,10 +50,10 @@ class Forecast(BaseModel):
         return round(sum(parts), 3)
 
     @property
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Return it in words.
 
-        >>> Forecast(airflow_seconds=2, stop_seconds=3, steps_seconds=7.5).told
+        >>> Forecast(airflow_seconds=2, stop_seconds=3, steps_seconds=7.5).in_words
         '12.5 s: Airflow 2 s, stop_target 3 s, the rest 7.5 s; without the fence, which no cutover has shown yet'
         """
         fence = "" if self.fence_seconds is None else f"fence {self.fence_seconds:g} s, "

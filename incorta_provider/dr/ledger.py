@@ -1,7 +1,7 @@
 """The ledger: append-only, hash-chained lines that say what was done, when and by whom.
 
 Each line carries the digest of the line before it and its own, so that a changed, removed or inserted line shows. There
-is no secret in the chain: whoever writes every line anew from some point on makes a whole one, and only a copy kept
+is no secret in the chain: whoever rewrites every line from some point on makes a whole one, and only a copy kept
 elsewhere tells them apart. The rules are here, the file is in :mod:`incorta_provider.storage.ledger_file`.
 """
 
@@ -59,16 +59,16 @@ def chained(last: LedgerEntry | None, **fields: Any) -> LedgerEntry:
     """Return the entry that follows ``last``.
 
     :param fields: ``at, event, key, group, run_id, actor, details``. Details may name files, whose names may be any
-        bytes: what is no UTF-8 is written as an escape, so that no strange name keeps an event from being recorded.
+        bytes: what is not UTF-8 is written as an escape, so that no strange name keeps an event from being recorded.
     """
     return _linked(last, last.digest if last else GENESIS, fields)
 
 
 def chained_to_damage(last: LedgerEntry | None, line: str, **fields: Any) -> LedgerEntry:
-    """Return the entry that follows a line which is none: it binds that line as it is, so that both stay visible.
+    """Return the entry that follows a damaged line: it binds that line as it is, so that both stay visible.
 
     :param last: the newest whole entry before the damage.
-    :param line: the damaged line; bytes that are no UTF-8 as surrogates.
+    :param line: the damaged line; bytes that are not UTF-8 as surrogates.
     :param fields: ``at, group, run_id, actor``.
     """
     digest = _raw_digest(line)
@@ -113,7 +113,7 @@ def _line_of(fields: Mapping[str, Any]) -> str:
 def parse_line(line: str) -> LedgerEntry:
     """Read one line back.
 
-    :raises ValueError: the line is no entry.
+    :raises ValueError: the line is not an entry.
     """
     return LedgerEntry.model_validate_json(line)
 

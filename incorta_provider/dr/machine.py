@@ -1,10 +1,7 @@
 """What may run when: the one place that says so, whatever an Airflow task's state or order is.
 
-Pure. The facts come from the cutover's journal in the catalog. No path leads to the promotion without a fence of the
-whole source or its recorded waiver, and none past the first step that touches a site without an approval.
-
-:raises PreconditionError: it is not a step's turn; names the first thing that is missing.
-:raises FencingError: a source that is not fenced stands before the promotion, and nobody accepted that.
+Pure. The facts come from the cutover's journal in the catalog. Nothing is promoted before the whole source is fenced,
+or a person's waiver of that is on record. No step touches a site before the cutover is approved.
 """
 
 from __future__ import annotations
@@ -37,8 +34,11 @@ class Progress:
 
 
 def ensure_turn(step: StepName, plan: Plan, progress: Progress) -> None:
-    """Refuse a step before all that it waits for is done.
+    """Refuse a step until everything that it waits for is done.
 
+    :raises PreconditionError: the cutover was aborted, or an earlier step is not done; names the first one.
+    :raises ApprovalError: the step needs an approval, and there is none.
+    :raises FencingError: the promotion's turn has come, the source is not fully fenced, and nobody accepted that.
     :raises NothingToDo: a person skipped this step.
     """
     before = plan.before(step)
@@ -53,12 +53,12 @@ def ensure_turn(step: StepName, plan: Plan, progress: Progress) -> None:
             fix="Answer the approval task; marking it as success is not an approval.",
         )
     for earlier in before:
-        if not _is_behind(earlier, progress):
+        if not _is_settled(earlier, progress):
             fix = f"Clear the task {earlier.name} and let it finish; marking it as success is not enough."
             raise _blocked(step, plan, f"{earlier.name} is not done", fix)
     if step is StepName.PROMOTE and progress.unfenced and not plan.accept_unfenced:
         raise FencingError(
-            f"{plan.source} is not fenced whole, and nobody accepted that",
+            f"{plan.source} is not fully fenced, and nobody accepted that",
             where=f"cutover {plan.run_id}",
             fix="Clear the task fence when the source can be reached, or trigger a cutover that accepts it.",
         )
@@ -66,22 +66,22 @@ def ensure_turn(step: StepName, plan: Plan, progress: Progress) -> None:
 
 def ready_steps(plan: Plan, progress: Progress) -> list[StepName]:
     """Return the steps that may be taken now; they may be taken at the same time."""
-    return [step.name for step in plan.steps if not _is_behind(step, progress) and _is_turn(step, plan, progress)]
+    return [step.name for step in plan.steps if not _is_settled(step, progress) and _is_turn(step, plan, progress)]
 
 
 def ensure_may_skip(step: StepName, plan: Plan, progress: Progress) -> None:
     """Refuse to skip a step that is critical, or done already.
 
-    :raises PreconditionError: says which.
+    :raises PreconditionError: it is critical, or done.
     """
     known = plan.step(step)
     if known is None or not known.optional:
-        raise _needed(step, plan, "it is not an optional step of this plan", "Mend the cause and clear its task.")
+        raise _needed(step, plan, "it is not an optional step of this plan", "Fix the cause and clear its task.")
     if step in progress.done:
-        raise _needed(step, plan, "it is done", "Nothing is to be skipped.")
+        raise _needed(step, plan, "it is done", "There is nothing to skip.")
 
 
-def _is_behind(step: PlanStep, progress: Progress) -> bool:
+def _is_settled(step: PlanStep, progress: Progress) -> bool:
     return step.name in progress.done or (step.optional and step.name in progress.skipped)
 
 

@@ -2,11 +2,11 @@
 
 The order is that of the bytes of the whole path. It is the order in which object stores list their keys, it needs no
 key to be computed, and whatever is sorted by path bytes can be merged with a manifest. It has one trap: ``/`` sorts
-behind characters such as ``-`` and ``.``, so what a folder holds does not come right behind the folder
+after characters such as ``-`` and ``.``, so what a folder holds does not come right after the folder
 (``a``, ``a-b``, ``a/x``). :func:`in_path_order` walks a tree in this order, :class:`OpenFolders` remembers the folders
 of a sorted stream until their last entry has passed.
 
-Paths are bytes: names on disk are no text. They are relative to the storage root, with ``/`` between the parts.
+Paths are bytes: names on disk are not text. They are relative to the storage root, with ``/`` between the parts.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ KINDS = (Kind.FILE, Kind.DIR, Kind.LINK)
 CODES = {kind: code for code, kind in enumerate(KINDS)}
 FILE_CODE, DIR_CODE, LINK_CODE = range(len(KINDS))
 
+AFTER_SLASH = b"0"
+"""The byte after ``/``: all paths below a folder sort from ``folder + b"/"`` up to, and without, ``folder + b"0"``."""
+
 Row = tuple[bytes, int, int, int, int, bytes | None, bytes | None]
-"""What a listing shows of an entry: path, code of the kind, size, time, mode, link target, version. It is no object of
-a class, because millions are compared with those of a manifest, and nearly all are equal."""
+"""What a listing shows of an entry: path, code of the kind, size, time, mode, link target, version. A tuple and
+not an object: millions are compared with those of a manifest, and nearly all are equal."""
 
 
 class Entry(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a table is in the words of no engine: as much of it as MariaDB and MySQL mean the same by.
+"""A table in terms of neither engine: only what means the same to MariaDB and MySQL.
 
 Made from the text of ``SHOW CREATE TABLE``. What is not known here to mean the same on both is refused, never guessed.
 """
@@ -22,7 +22,7 @@ DEFAULT_COLLATIONS = {
     "utf32": "utf32_general_ci",
     "binary": "binary",
 }
-"""What a server leaves out behind the character set. One whose default for utf8mb4 is another names it always."""
+"""What a server leaves out after the character set. One whose default for utf8mb4 is another names it always."""
 
 _NAME = r"`(?:[^`\n]|``)*`"
 _TEXT = r"'(?:[^'\\\n]|'')*'"
@@ -65,7 +65,7 @@ class PlainColumn:
 
     :ivar type: with its size, without the width in which a number is shown; but drivers take tinyint(1) for a truth.
     :ivar collation: of text, else empty.
-    :ivar default: as it is written behind ``DEFAULT``; empty when there is none, or NULL.
+    :ivar default: as it is written after ``DEFAULT``; empty when there is none, or NULL.
     """
 
     type: str
@@ -107,7 +107,7 @@ class PlainTable:
         return mine == others and list(self.columns) == list(other.columns)
 
     def with_collations(self, names: Mapping[str, str]) -> PlainTable:
-        """Return the table with other collations in the place of those that have one in ``names``."""
+        """Return the table with other collations in place of those that have one in ``names``."""
         columns = {
             name: replace(column, collation=names.get(column.collation, column.collation))
             for name, column in self.columns.items()

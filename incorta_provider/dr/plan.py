@@ -209,7 +209,7 @@ def ensure_plan_fresh(plan: Plan, now: datetime, timeout: timedelta) -> None:
     if not -MAX_SKEW <= age <= timeout + MAX_WAIT:
         raise PreconditionError(
             f"the plan was made {int(age.total_seconds() // 60)} minutes ago, at "
-            f"{plan.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and says no longer what would be lost",
+            f"{plan.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and no longer says what would be lost",
             where=f"cutover {plan.run_id}",
             fix="Nothing was changed; trigger a new cutover.",
         )

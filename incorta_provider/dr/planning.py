@@ -45,7 +45,7 @@ GROUPS: Mapping[Mode, Groups] = {
         (StepName.CLEAN_DRILL,),
     ),
 }
-"""The groups of steps of each mode, in their order. Files and metadata become the point's beside each other, and are
+"""The groups of steps of each mode, in their order. Files and metadata are brought to the point in parallel, and are
 compared before anything starts (docs/decisions/0003)."""
 
 AT_THE_SOURCE = frozenset({StepName.QUIESCE, StepName.FINAL_SYNC, StepName.FENCE})
@@ -142,7 +142,7 @@ def _is_asked_for(name: StepName, group: Group) -> bool:
 
 def _quiesce(setting: _Setting) -> list[str]:
     return [
-        f"wait until no load runs at {setting.source}, stop its Loaders, look again",
+        f"wait until no load runs at {setting.source}, stop its Loaders, check again",
         f"stop Incorta at {setting.source}, prove it by closed ports; its users have no service from here on",
     ]
 
@@ -152,7 +152,7 @@ def _final_sync(setting: _Setting) -> list[str]:
 
 
 def _fence(setting: _Setting) -> list[str]:
-    proof = [f"refuse if {setting.source} was written to behind the final sync"] if setting.mode.loses_nothing else []
+    proof = [f"refuse if {setting.source} was written to after the final sync"] if setting.mode.loses_nothing else []
     reach = "" if setting.mode.loses_nothing else " if it can be reached"
     return [
         *proof,
@@ -166,7 +166,9 @@ def _fence_database(setting: _Setting, reach: str) -> str:
     metadata = setting.old_site.metadata
     if metadata.fence_conn_id is None:
         return f"the database of {setting.source} is not fenced: the topology names no metadata.fence_conn_id"
-    return f"lock who may write schema {metadata.schema_name} of {setting.source}, make it read-only{reach}"
+    return (
+        f"lock the accounts that may write schema {metadata.schema_name} of {setting.source}, make it read-only{reach}"
+    )
 
 
 def _apply(setting: _Setting) -> list[str]:
@@ -198,7 +200,9 @@ def _rewrite(setting: _Setting) -> list[str]:
 
 
 def _traffic(setting: _Setting) -> list[str]:
-    return [f"{doer.told(setting.target)}{' (optional)' if doer.optional else ''}" for doer in setting.group.traffic]
+    return [
+        f"{doer.in_words(setting.target)}{' (optional)' if doer.optional else ''}" for doer in setting.group.traffic
+    ]
 
 
 def _window(setting: _Setting) -> list[str]:
@@ -209,7 +213,7 @@ def _window(setting: _Setting) -> list[str]:
 
 def _prepare_drill(setting: _Setting) -> list[str]:
     return [
-        f"clean up what a drill before left at {setting.target}",
+        f"clean up what an earlier drill left at {setting.target}",
         f"stop Incorta on {setting.nodes}, prove it by closed ports",
         f"bring {setting.point.files} files to {setting.site.storage}; the replica is only read",
     ]

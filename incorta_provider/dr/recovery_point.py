@@ -11,7 +11,20 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 class RecoveryPoint(BaseModel):
     """What ``point.json`` holds: written last, and its existence is the seal.
 
-    Sizes are bytes, durations seconds, digests SHA-256 in hex.
+    Sizes are bytes, durations seconds, times aware, digests SHA-256 in hex.
+
+    :ivar id: from :func:`point_id`; a name of folders and files in the catalog.
+    :ivar source: the site that was copied, active under ``epoch``; ``target`` holds the copy.
+    :ivar run_id: the Airflow run that made the point.
+    :ivar opened_at: when the run began: the point holds at least everything that was there then, so the RPO counts
+        from here. ``sealed_at`` is when the point became valid.
+    :ivar previous: the id of the newest point when the run began; None for the first.
+    :ivar files: all files of the point, ``bytes`` together; ``copied_files`` and ``copied_bytes`` are those that this
+        run brought over.
+    :ivar references: how many files the metadata name; None when the topology has no queries for them.
+    :ivar position: of the metadata's snapshot in the source's binary log, ``file:offset``; empty without a snapshot.
+    :ivar server_version: of the source's database server, and ``incorta_version`` of Incorta there.
+    :ivar exceptions: what the point lacks or a person should know about it, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

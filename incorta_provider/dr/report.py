@@ -126,7 +126,7 @@ def _in_words(database: object) -> object:
         return database
     told = {
         "locked": database.get("accounts"),
-        "not locked, for they may do everything": database.get("administrators"),
+        "not locked, because they may do everything": database.get("administrators"),
         "events off": database.get("events"),
     }
     parts = [f"{what}: {', '.join(map(str, names))}" for what, names in told.items() if names]
@@ -286,7 +286,7 @@ def _newest(reports: Iterable[Report], before: AwareDatetime) -> tuple[PastRun, 
 
 def fence_exceptions(source: str, fence: Fence) -> list[str]:
     """Return what the fence did not reach."""
-    return [f"{source} is not fenced whole: {part}: {reason}" for part, reason in fence.not_reached.items()]
+    return [f"{source} is not fully fenced: {part}: {reason}" for part, reason in fence.not_reached.items()]
 
 
 def told_exceptions(result: Mapping[str, Any]) -> list[str]:
@@ -296,7 +296,7 @@ def told_exceptions(result: Mapping[str, Any]) -> list[str]:
 
 def repair_exceptions(compared: Mapping[str, Any]) -> list[str]:
     """Return what the comparison found and mended."""
-    return [f"the replica was mended before the start: {fault}" for fault in compared.get("repaired") or ()]
+    return [f"the replica was repaired before the start: {fault}" for fault in compared.get("repaired") or ()]
 
 
 def node_exceptions(site: str, verified: Mapping[str, Any]) -> list[str]:

@@ -107,7 +107,7 @@ def _row(scale: _Scale, top: int, step: StepTime, reached: float, failed: list[F
     width = round(max(done - began, 2.0), 1)
     yield (
         f'<rect class="bar" x="{began}" y="{bar_top}" width="{width}" height="{BAR}" rx="2">'
-        f"<title>{escape(_told(step))}</title></rect>"
+        f"<title>{escape(_in_words(step))}</title></rect>"
     )
     label = began + width
     if step.usual_seconds is not None:
@@ -124,6 +124,6 @@ def _cross(x: float, y: float, failed: FailedTry) -> str:
     return f'<path class="failed" d="{lines}"><title>{escape(f"a try failed: {failed.reason}")}</title></path>'
 
 
-def _told(step: StepTime) -> str:
+def _in_words(step: StepTime) -> str:
     usual = "" if step.usual_seconds is None else f", usually {step.usual_seconds:.1f} s"
     return f"{step.name} at {step.site}: {step.seconds:.1f} s{usual}; done {step.done_after_seconds:.1f} s after"

@@ -84,7 +84,7 @@ def _faults_of_the_form(request: Request) -> Iterator[str]:
 
 def _faults_of_the_mode(request: Request) -> Iterator[str]:
     if not request.mode.is_cutover:
-        yield f"a {request.mode} is no cutover; trigger incorta_dr_drill__<group>"
+        yield f"a {request.mode} is not a cutover; trigger incorta_dr_drill__<group>"
     if not request.mode.loses_nothing:
         return
     if request.recovery_point:

@@ -18,7 +18,7 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from incorta_provider.dr.durations import Duration, told
+from incorta_provider.dr.durations import Duration, in_words
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,20 +50,20 @@ class Tier(BaseModel):
     @model_validator(mode="after")
     def _slots_fit(self) -> Self:
         if self.every != "all" and self.every > self.within:
-            raise ValueError(f"a tier that reaches back {told(self.within)} has no slot of {told(self.every)}")
+            raise ValueError(f"a tier that reaches back {in_words(self.within)} has no slot of {in_words(self.every)}")
         return self
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Return the tier in words."""
-        each = "every point" if self.every == "all" else f"one point each {told(self.every)}"
-        return f"{each} for {told(self.within)}"
+        each = "every point" if self.every == "all" else f"one point each {in_words(self.every)}"
+        return f"{each} for {in_words(self.within)}"
 
 
 class Retention(BaseModel):
     """What stays. The defaults keep generously: every point for two days, one an hour for two weeks, one a day for a
     quarter, and never fewer than ten.
 
-    :ivar count: so many of the newest stay, however old they are.
+    :ivar count: this many of the newest stay, however old they are.
     :ivar age: points younger than this stay.
     :ivar tiers: one point a slot stays, see :class:`Tier`.
     """
@@ -142,8 +142,8 @@ def _wanted_by_time(
 ) -> str | None:
     age = now - point.opened_at
     if policy.age is not None and age <= policy.age:
-        return f"younger than {told(policy.age)}"
-    return next((tier.told() for tier, kept in keepers if age <= tier.within and point.id in kept), None)
+        return f"younger than {in_words(policy.age)}"
+    return next((tier.in_words() for tier, kept in keepers if age <= tier.within and point.id in kept), None)
 
 
 def _oldest_of_slots(tier: Tier, ordered: Sequence[Datable]) -> Collection[str]:
@@ -158,9 +158,9 @@ def _oldest_of_slots(tier: Tier, ordered: Sequence[Datable]) -> Collection[str]:
 
 def _too_old(policy: Retention, point: Datable, now: datetime) -> str:
     rules = [f"the newest {policy.count}"]
-    rules += [f"younger than {told(policy.age)}"] if policy.age is not None else []
-    rules += [tier.told() for tier in policy.tiers]
-    return f"{told(_whole_minutes(now - point.opened_at))} old, and none of: {'; '.join(rules)}"
+    rules += [f"younger than {in_words(policy.age)}"] if policy.age is not None else []
+    rules += [tier.in_words() for tier in policy.tiers]
+    return f"{in_words(_whole_minutes(now - point.opened_at))} old, and none of: {'; '.join(rules)}"
 
 
 def _whole_minutes(age: timedelta) -> timedelta:

@@ -78,7 +78,7 @@ class Rewriting(_Part):
 
 
 def folded(changes: Iterable[CellChange]) -> Iterator[CellChange]:
-    """Make one change of those that follow each other in one cell; one that ends where it began is none.
+    """Merge changes that follow each other in one cell into one; a value that ends as it began did not change.
 
     :param changes: those of one column stand together.
     """

@@ -1,7 +1,7 @@
 """Which files a sampled compare reads today, so that all have been read within a number of days.
 
 A path's digest puts it into one of ``days`` slots; each day has one. Nothing is remembered of single files: the day of
-the last compare is enough, for the slots of the days since then are read together.
+the last compare is enough, because the slots of the days since then are read together.
 """
 
 from __future__ import annotations

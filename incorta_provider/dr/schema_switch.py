@@ -2,7 +2,7 @@
 
 Tables move by renames between three schemas: the *live* one, whose name Incorta knows; *next*, into which a recovery
 point is loaded beside it; and *previous*, which keeps what was live. Everything else that a schema holds is text, and
-is made anew from the record. Pure: carried out by :mod:`incorta_provider.metadata.switch`.
+is made again from the record. Pure: carried out by :mod:`incorta_provider.metadata.switch`.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class ZooKeeper(Part):
 class Node(Part):
     """One Incorta node, reached over SSH, with the services that it runs, in the order of their start.
 
-    :ivar spark: whether Incorta's own Spark runs there: its scripts start it behind the node agent, before any service,
+    :ivar spark: whether Incorta's own Spark runs there: its scripts start it after the node agent, before any service,
         and stop it last. A Spark that Incorta did not install is not touched.
     """
 
@@ -134,9 +134,7 @@ class Drill(Part):
 
     storage: Annotated[str, StringConstraints(pattern=r"^file://.+")]
     way: Literal["copy", "reflink"] = "copy"
-    schema_name: Annotated[str, StringConstraints(pattern=rf"^{DRILL_PREFIX}[a-z0-9_]{{1,40}}$")] = Field(
-        alias="schema"
-    )
+    schema_name: DrillSchema = Field(alias="schema")
     zookeeper: ZooKeeper
     nodes: tuple[Node, ...] = Field(min_length=1)
     cmc: Cmc
@@ -204,7 +202,7 @@ class Site(Part):
     def _dump_at_one_of_the_nodes(self) -> Self:
         known = [node.conn_id for node in self.nodes]
         if self.metadata.dump_node not in (None, *known):
-            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is none of the nodes {known}")
+            raise ValueError(f"metadata.dump_node {self.metadata.dump_node!r} is not one of the nodes {known}")
         return self
 
     @model_validator(mode="after")
@@ -271,4 +269,4 @@ class Site(Part):
 def _ensure_node_of(cmc: Cmc, nodes: tuple[Node, ...]) -> None:
     known = [node.conn_id for node in nodes]
     if cmc.node not in known:
-        raise ValueError(f"cmc.node {cmc.node!r} is none of the nodes {known}")
+        raise ValueError(f"cmc.node {cmc.node!r} is not one of the nodes {known}")

@@ -22,13 +22,13 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 def parse_size(text: str | int) -> int:
     """Return the bytes that ``text`` means: a number, with a unit of 1000 (kB, MB, GB, TB) or 1024 (KiB, MiB, …).
 
-    :raises ValueError: it is no size above zero; says what one looks like.
+    :raises ValueError: it is not a size above zero; says what one looks like.
     """
     found = _SIZE.fullmatch(str(text).strip().lower())
     factor = _UNITS.get(found[2]) if found else None
     size = int(float(found[1]) * factor) if found and factor else 0
     if size < 1:
-        raise ValueError(f"{text!r} is no size such as 20MB, 1.5 GiB or 500000")
+        raise ValueError(f"{text!r} is not a size such as 20MB, 1.5 GiB or 500000")
     return size
 
 

@@ -1,6 +1,6 @@
 """Whether a view or a routine runs with the rights of its definer, or of who uses it: ``SQL SECURITY``. Pure.
 
-Read and written is what servers print (MariaDB and MySQL, ``SHOW CREATE``). A view has the words behind its definer. A
+Read and written is what servers print (MariaDB and MySQL, ``SHOW CREATE``). A view has the words after its definer. A
 routine has them only when it is the invoker's, on a line of its own between what it reads and its comment. Triggers and
 events always run as their definer (MariaDB manual, *CREATE TRIGGER*, *CREATE EVENT*).
 """
@@ -53,7 +53,7 @@ def as_invoker(definition: str) -> str:
 
 
 def _place(definition: str) -> int | None:
-    """Return where a routine's words are to stand; None when it is no routine, or not printed as servers do."""
+    """Return where a routine's words are to stand; None when it is not a routine, or not printed as servers do."""
     if (head := _ROUTINE.match(definition)) is None:
         return None
     depth, at = 0, head.end()

@@ -30,12 +30,12 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 class Replication(Part):
     """When to make a recovery point, of which files, and how the copy goes on.
 
-    :ivar exclude: files that are none of its business; patterns on the relative path.
+    :ivar exclude: files that are left out; patterns on the relative path.
     :ivar immutable: folders whose files are added and removed, but never written over; patterns on the relative path.
         While such a folder keeps its time, its files are taken as unchanged. ``full_look_seconds`` after the last time
-        everything is looked at all the same.
+        everything is looked at anyway.
     :ivar bandwidth: how many bytes a second all copies of a run may move together; None for no limit.
-    :ivar stall_seconds: a copy that has moved no byte for so long is ended and tried again.
+    :ivar stall_seconds: a copy that has moved no byte for this long is ended and tried again.
     :ivar shard_bytes: a pre-copy of more is split into shards, each copied by a task of its own; so is one of more than
         ``shard_files``.
     """
@@ -61,8 +61,8 @@ class Verify(Part):
     """When the live replica is compared with its recovery point, and how much of it is read each time.
 
     :ivar schedule: of the maintenance DAG, which prunes and compares.
-    :ivar sample_days: names, sizes and times of all files are compared each time, and the content of so many that all
-        have been read within this number of days; 1 reads everything each time.
+    :ivar sample_days: names, sizes and times of all files are compared each time, and the content of a share of them,
+        so that each is read within this number of days; 1 reads everything each time.
     :ivar repair: bring back what differs, by itself; else it is reported, and a person decides.
     """
 
@@ -116,7 +116,7 @@ class Group(Part):
     @model_validator(mode="after")
     def _primary_is_a_site(self) -> Self:
         if self.primary not in self.sites:
-            raise ValueError(f"primary {self.primary!r} is none of the sites {sorted(self.sites)}")
+            raise ValueError(f"primary {self.primary!r} is not one of the sites {sorted(self.sites)}")
         return self
 
     @model_validator(mode="after")
@@ -178,7 +178,7 @@ class Group(Part):
         return self
 
     def _values(self) -> list[tuple[str, dict[str, str]]]:
-        """Return the values of each site, and of each drill behind its site's name."""
+        """Return the values of each site, and of each drill after its site's name."""
         sites = [(name, site.values) for name, site in self.sites.items()]
         return sites + [(f"{name} (drill)", site.drill.values) for name, site in self.sites.items() if site.drill]
 

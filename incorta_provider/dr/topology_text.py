@@ -3,7 +3,7 @@
 The text is plain YAML. Anchors, aliases, merge keys and tags are refused: a value stands where it is read, so an error
 names one line, and a short text cannot grow into a huge one.
 
-:raises ConfigurationError: the text is no plain YAML, a key is given twice, or a value does not fit. One error holds
+:raises ConfigurationError: the text is not plain YAML, a key is given twice, or a value does not fit. One error holds
     every fault of its kind that was found, so that a file is corrected in a few goes.
 """
 
@@ -52,11 +52,11 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Name the line of a value that looks like a date or a number and is none."""
+        """Name the line of a value that looks like a date or a number and is not."""
         try:
             return super().construct_object(node, deep)
         except ValueError as error:
-            raise _refusal(f"{node.value[:40]!r} is no valid value ({error}); put text in quotes", node) from None
+            raise _refusal(f"{node.value[:40]!r} is not a valid value ({error}); put text in quotes", node) from None
 
 
 def _refusal(problem: str, at: Any) -> yaml.MarkedYAMLError:
@@ -114,10 +114,10 @@ def _reason(fault: Any) -> str:
 def _yaml_fault(error: yaml.YAMLError, text: str, source: str) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return f"{source}:{line}: no valid YAML: the character U+{int(error.character):04X} is not allowed"
+        return f"{source}:{line}: not valid YAML: the character U+{int(error.character):04X} is not allowed"
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark else 1
-    return f"{source}:{line}: no valid YAML: {getattr(error, 'problem', None) or error}"
+    return f"{source}:{line}: not valid YAML: {getattr(error, 'problem', None) or error}"
 
 
 def _children(node: yaml.Node, path: Path) -> Iterator[tuple[Path, yaml.Node, int]]:
@@ -136,13 +136,13 @@ def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _key_faults(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int, str]]:
-    """Yield the keys that are given twice, and those that are no text (numbers, ``yes``, ``<<``, whole lists)."""
+    """Yield the keys that are given twice, and those that are not text (numbers, ``yes``, ``<<``, whole lists)."""
     seen: set[Path] = set()
     if isinstance(node, yaml.MappingNode):
         for key, _ in node.value:
             if key.tag != TEXT_TAG:
                 name = repr(key.value[:40]) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-                yield path, key.start_mark.line + 1, f"key {name} is no text; put it in quotes if it is meant"
+                yield path, key.start_mark.line + 1, f"key {name} is not text; put it in quotes if it is meant"
     for child_path, child, line in _children(node, path):
         if child_path in seen:
             yield child_path, line, "key given twice"

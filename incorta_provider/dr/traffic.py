@@ -72,7 +72,7 @@ class Route53Record(_Doer):
         """Return what must be set while a site is active."""
         return {"ttl": self.ttl, "values": sorted(self.values[site])}
 
-    def told(self, site: str) -> str:
+    def in_words(self, site: str) -> str:
         """Return what setting it means, for the plan."""
         return f"Route 53 record {self.full_name} {self.type} = {', '.join(sorted(self.values[site]))}"
 
@@ -93,7 +93,7 @@ class SshCommand(_Doer):
         """Return what must be set while a site is active."""
         return {"value": self.values[site]}
 
-    def told(self, site: str) -> str:
+    def in_words(self, site: str) -> str:
         """Return what setting it means, for the plan."""
         return f"at {self.conn_id}: {' '.join(self.words(self.values[site]))}"
 
@@ -129,7 +129,7 @@ class HttpCall(_Doer):
         """Return what must be set while a site is active."""
         return {"value": self.values[site]}
 
-    def told(self, site: str) -> str:
+    def in_words(self, site: str) -> str:
         """Return what setting it means, for the plan."""
         return f"{self.set.method} {self.set.path} at {self.conn_id} with {self.values[site]}"
 
@@ -142,7 +142,7 @@ TrafficDoer = Annotated[Route53Record | SshCommand | HttpCall, Field(discriminat
 
 
 def site_of(values: Mapping[str, str], value: str) -> str:
-    """Return the site that a value stands for; empty for one that was found and is no site's."""
+    """Return the site that a value stands for; empty for one that was found and is not a site's."""
     return next((site for site, known in values.items() if known == value), "")
 
 
@@ -171,7 +171,7 @@ def doer_faults(doers: tuple[TrafficDoer, ...], sites: list[str]) -> list[str]:
         if lacking:
             faults.append(f"traffic doer {doer.name} has no value for {', '.join(lacking)}")
         if unknown:
-            faults.append(f"traffic doer {doer.name} has a value for {', '.join(unknown)}, which is no site")
+            faults.append(f"traffic doer {doer.name} has a value for {', '.join(unknown)}, which is not a site")
         if not lacking and len({str(doer.state_for(site)) for site in sites}) < len(sites):
             faults.append(f"traffic doer {doer.name} has the same value for two sites, so nothing would be switched")
     return faults

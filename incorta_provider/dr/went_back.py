@@ -1,4 +1,4 @@
-"""Whether a database is behind a state that it was in before: restored from a backup, or with a log that begins anew.
+"""Whether a database is behind a state that it was in before: restored from a backup, or with a log that begins again.
 
 Pure. Two positions are compared as :class:`~incorta_provider.dr.inventory.Inventory` has them: by GTID where both have
 one, otherwise by the names and offsets of binary logs, which a server numbers upwards (MariaDB manual, *Binary Log*;

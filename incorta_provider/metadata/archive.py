@@ -79,7 +79,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         _sync_folder(path.parent)
     except OSError as error:
         raise TransientError(
-            f"the file cannot be written: {error.strerror}", where=str(path), fix="Make room, then try again."
+            f"the file cannot be written: {error.strerror}",
+            where=str(path),
+            fix="Make room, or give the worker's account the right to write there; then try again.",
         ) from error
     finally:
         draft.unlink(missing_ok=True)

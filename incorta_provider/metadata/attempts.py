@@ -1,6 +1,6 @@
-"""Reads a schema in one state: again and again until no definition changed meanwhile.
+"""Reads a schema in one state: tries until no definition changed meanwhile.
 
-A snapshot covers rows and no definitions, so these are read before and after.
+A snapshot covers rows but not definitions, so the definitions are read before and after.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def until_proven(source: Source, take: Callable[[Definitions], Taken]) -> tuple[
     raise TransientError(
         f"no dump could be proven in {ATTEMPTS} attempts; the last one: {reason}",
         where=source.endpoint.label,
-        fix="Let running migrations end, then try again.",
+        fix="Wait for running migrations to end, then try again.",
     )
 
 

@@ -1,8 +1,8 @@
 """Carries a recovery point over to another engine, as far as both mean the same by it.
 
-What the inventory says is put into the words of no engine, given the collations that the topology names, made at the
-target's server as empty tables in a scratch schema, and read back. Only if that means the same, the inventory in the
-target's own words is what the restored schema is compared with, as with any other.
+The inventory is put into terms of neither engine, with the collations that the topology names. From that, empty
+tables are made at the target's server in a scratch schema, and read back. If they mean the same, the restored schema is
+compared with the inventory in the target's own terms, as with any other.
 
 :raises ConfigurationError: lists everything that has no exact counterpart; nothing was restored.
 """

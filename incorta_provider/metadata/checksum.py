@@ -2,7 +2,7 @@
 
 The checksum of a table is the sum, over its rows, of the first 60 bits of a SHA-256 of the row. A sum does not depend
 on the order of the rows and counts duplicates. A row becomes bytes in one way only: first which columns are NULL, then
-the values, each text behind its length. Text is taken as the bytes of its own character set.
+the values, each text after its length. Text is taken as the bytes of its own character set.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def steady(columns: Sequence[Column]) -> list[Column]:
     """Return the columns that have one value everywhere.
 
     A generated column that asks for the time or the session has another value at each look, and so may those which
-    build on it: then no generated column of the table counts. Their definitions are compared all the same.
+    build on it: then no generated column of the table counts. Their definitions are compared anyway.
     """
     if any(_UNSTEADY.search(column.expression) for column in columns):
         return [column for column in columns if not column.expression]

@@ -90,7 +90,7 @@ def drop_code(session: Session, schema: str, *kinds: str, but: Collection[str] =
 def unchanged(endpoint: Endpoint, holdings: Holdings) -> set[str]:
     """Return the views and routines that the endpoint's schema has already as it is to have them.
 
-    They name their tables, and need not be made anew when these are others.
+    They name their tables, and need not be made again when these are others.
 
     :returns: by kind and name, as in ``VIEW v``.
     """

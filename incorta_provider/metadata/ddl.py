@@ -45,7 +45,7 @@ class TableText:
 def split_table(create: str) -> TableText:
     """Split what ``SHOW CREATE TABLE`` printed.
 
-    The counter of ``AUTO_INCREMENT`` is left out: it is no part of a snapshot, and it moves while a dump runs.
+    The counter of ``AUTO_INCREMENT`` is left out: it is not part of a snapshot, and it moves while a dump runs.
     """
     parts = TableText()
     head = _HEAD.match(create)
@@ -77,7 +77,7 @@ def _unquoted(name: str) -> str:
 def switched_off(create_event: str, name: str) -> str:
     """Return a ``CREATE EVENT`` that makes the event switched off, whatever it said before.
 
-    The status stands behind the schedule; the event's own name, in front of it, could look like one.
+    The status stands after the schedule; the event's own name, in front of it, could look like one.
     """
     head, mark, rest = create_event.partition(f"EVENT {quote(name)} ")
     return head + mark + _EVENT_STATUS.sub(r"\1 DISABLE", rest, count=1)
@@ -99,7 +99,9 @@ def trigger_body(create: str) -> str:
             order = _TRIGGER_ORDER.match(create, at)
             return create[order.end() if order else at :].strip()
     raise ConfigurationError(
-        "a trigger's definition is not understood", where=create[:80], fix="Create it anew in plain form."
+        "a trigger's definition is not understood",
+        where=create[:80],
+        fix="Drop it, and create it again with a plain CREATE TRIGGER statement.",
     )
 
 
@@ -134,7 +136,7 @@ def encoded(code: Code, statement: str) -> bytes:
         raise ConfigurationError(
             f"a definition cannot be carried in its character set {name}: {error}",
             where=statement.partition("\n")[0],
-            fix="Create the object anew in a session of utf8mb4.",
+            fix="Create the object again in a session that uses utf8mb4.",
         ) from None
 
 

@@ -4,7 +4,7 @@ The dump client writes one at the beginning of a line in three ways: of a routin
 definer is a role. A line of data begins otherwise: line ends inside of data are escaped. Should a routine's own text
 have such a line, it is replaced as well, the inventory says that it is not, and the proof refuses the dump.
 
-``SQL SECURITY`` stands behind a view's definer. A routine has it somewhere behind its parameters, so the whole routine
+``SQL SECURITY`` stands after a view's definer. A routine has it somewhere after its parameters, so the whole routine
 is replaced, as it was read from the server; one that is not found as it was read, the proof refuses as well.
 """
 
@@ -23,11 +23,11 @@ _LONGEST_HEAD = 2048
 """More bytes than a line has up to the end of its definer: names have up to 128 and 255 characters."""
 _ROUTINE_END = rb"(?=[ \n];;\n)"
 _END_BYTES = 4
-"""Of what stands behind a routine, whose delimiter one client writes on the last line and the other below."""
+"""Of what stands after a routine, whose delimiter one client writes on the last line and the other below."""
 
 
 def with_definers(pieces: Iterator[bytes], rules: Mapping[str, str], secured: Mapping[bytes, bytes]) -> Iterator[bytes]:
-    """Yield a dump in which the rules' accounts stand in the place of those that they name.
+    """Yield a dump in which the rules' accounts stand in place of those that they name.
 
     :param secured: routines that take the place of others, as :meth:`Definitions.secured` returns them.
     """

@@ -32,7 +32,7 @@ class Definitions:
     """All definitions of one schema; equal when nothing was redefined in between.
 
     :ivar columns: what a checksum reads, by table; the largest table first.
-    :ivar marks: ids and times which change when an object is made anew as it was.
+    :ivar marks: ids and times which change when an object is made again as it was.
     """
 
     server: Server
@@ -195,7 +195,7 @@ class _Reader:
         )
         if not rows:
             raise ConfigurationError(
-                "the schema was dropped meanwhile", where="metadata schema", fix="Find out by whom."
+                "the schema was dropped while it was read", where="metadata schema", fix="Find out who dropped it."
             )
         return rows[0]
 
@@ -300,7 +300,7 @@ class _Reader:
     def marks(self) -> frozenset[tuple[str, str, str]]:
         """Return what tells an object from another of the same name and definition.
 
-        InnoDB gives a table another id whenever it is truncated, rebuilt or made anew. The time of creation is that of
+        InnoDB gives a table another id whenever it is truncated, rebuilt or made again. The time of creation is that of
         the definition file, which every other ALTER writes too.
         """
         rows = self.rows(self.engine.table_marks) + self.rows(

@@ -155,7 +155,7 @@ def dump(
 
 
 def forget(folder: Path) -> None:
-    """Remove what a dump wrote, the inventory first: without it, the rest is no dump."""
+    """Remove what a dump wrote, the inventory first: without it, the rest is not a dump."""
     for name in (INVENTORY_FILE, REFERENCES_FILE, DUMP_FILE):
         (folder / name).unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """The dump client's output: a complete dump of one schema as SQL text.
 
 Triggers are not the client's: it repeats them as they were typed, with the schema's name if that was typed. They are
-appended here, without it, behind the data. Events are left out: an event of a restored copy would run.
+appended here, without it, after the data. Events are left out: an event of a restored copy would run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DumpStream:
         self.client.finish()
         if END not in tail:
             raise IntegrityError(
-                f"{self.client.name} wrote no end of its dump", where=self.client.endpoint.label, fix="Try again."
+                f"{self.client.name} did not finish its dump", where=self.client.endpoint.label, fix="Try again."
             )
 
     def stop(self) -> None:

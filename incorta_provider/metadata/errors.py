@@ -31,9 +31,18 @@ _UNSAFE = re.compile(r"certificate|no TLS|required|verif", re.IGNORECASE)
 """What TLS errors that no repetition cures are worded with; another one is a connection that was cut."""
 
 _NO_RIGHT = (1044, 1142, 1143, 1227, 1370, 1410, 1419)
+_UNFENCE = "If a fence did this, a cutover to this site undoes it, and so does `incorta-dr unfence`."
 _FORBIDDEN = (
-    ((4151, 3118), "the account is locked", "Unfence the site first."),
-    ((1290, 1836), "the server is read-only", "Unfence the site first."),
+    (
+        (4151, 3118),
+        "the account is locked",
+        _UNFENCE,
+    ),
+    (
+        (1290, 1836),
+        "the server is read-only",
+        _UNFENCE,
+    ),
     (
         (3, 1021, 1026, 1114),
         "the server has no room left",
@@ -88,7 +97,7 @@ def _lasting(number: int, said: str, where: str) -> DrError:
         fix = "Correct the schema of the connection or the topology."
         return ConfigurationError(f"there is no such schema: {said}", where=where, fix=fix)
     if number in _NO_RIGHT:
-        fix = "Grant the rights that incorta_provider/metadata/rights.py lists."
+        fix = "`incorta-dr metadata readiness` prints the GRANT statements that are missing."
         return ConfigurationError(f"the account lacks a right: {said}", where=where, fix=fix)
     for numbers, what, remedy in _FORBIDDEN:
         if number in numbers:

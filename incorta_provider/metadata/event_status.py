@@ -27,7 +27,7 @@ def events_on(endpoint: Endpoint) -> list[str]:
 
 
 def switch_events(endpoint: Endpoint, names: Collection[str], status: str) -> None:
-    """Give events a status; those that are gone are none of it.
+    """Give events a status; those that no longer exist are passed over.
 
     :raises TransientError: some are switched on again and again.
     """

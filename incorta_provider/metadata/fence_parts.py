@@ -30,7 +30,7 @@ def other_schemas(session: Session, schema: str) -> list[str]:
 
 
 def lock(session: Session, accounts: Iterable[Account], action: str) -> None:
-    """``LOCK`` or ``UNLOCK`` accounts; those that are gone are none of it."""
+    """``LOCK`` or ``UNLOCK`` accounts; those that no longer exist are passed over."""
     with session.cursor() as cursor:
         for account in accounts:
             cursor.execute(f"ALTER USER IF EXISTS {printed(account)} ACCOUNT {action}")
@@ -44,13 +44,18 @@ def sessions_of(session: Session, names: set[str]) -> list[int]:
 
 
 def end_sessions(session: Session, names: set[str]) -> None:
-    """End the sessions of accounts, also one whose login came in while they were locked."""
+    """End the sessions of accounts, also one that was opened just before they were locked.
+
+    :raises TransientError: some are still there after ``END_SECONDS``.
+    """
     deadline = time.monotonic() + END_SECONDS
     while found := sessions_of(session, names):
         for number in found:
             _kill(session, number)
         if time.monotonic() > deadline:
-            raise TransientError(f"{len(found)} did not end within {END_SECONDS:.0f} s, they may be rolling back")
+            raise TransientError(
+                f"{len(found)} session(s) did not end within {END_SECONDS:.0f} s; they may be rolling back"
+            )
         time.sleep(0.05)
 
 

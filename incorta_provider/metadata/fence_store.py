@@ -40,14 +40,14 @@ def read_mark(session: Session, schema: str) -> FenceMark | None:
         return FenceMark.model_validate_json(row[0]) if row else None
     except ValidationError:
         raise IntegrityError(
-            "what stands there is no mark of a fence",
+            "this is not the mark of a fence",
             where=f"{_PLACE}, schema {schema}",
-            fix="Find out who wrote it; accounts, events and read_only of this server have to be looked at by hand.",
+            fix="Find out who wrote it; accounts, events and read_only of this server must be checked by hand.",
         ) from None
 
 
 def write_mark(session: Session, schema: str, mark: FenceMark) -> None:
-    """Keep the mark of a schema, in the place of a former one."""
+    """Keep the mark of a schema, in place of a former one."""
     with session.cursor() as cursor:
         for statement in _MAKE:
             cursor.execute(statement)

@@ -2,9 +2,9 @@
 
 What lasts is that the accounts which may write are locked, and that no event is left switched on; on MySQL
 ``read_only`` lasts as well, a MariaDB server forgets it with a restart (MariaDB manual, *read_only*; it has no ``SET
-PERSIST``). Open sessions are ended, for a lock concerns logins only. Each part is tried whatever became of the others,
-is a pass where it is done already, and is read back. Nothing of it goes to the binary log: a replica of this server is
-not fenced with it.
+PERSIST``). Open sessions are ended, because a lock concerns logins only. Each part is tried whatever became of the
+others, is a pass where it is done already, and is read back. Nothing of it goes to the binary log: a replica of this
+server is not fenced with it.
 
 ``read_only`` concerns the whole server, so it stays as it is where other schemas are on it.
 
@@ -113,7 +113,7 @@ def fence_schema(endpoint: Endpoint, mark: FenceMark, *, login: str) -> Fenced:
         raise TransientError(
             "not fenced: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
             where=there.label,
-            fix="Mend what is named and try again; what is fenced stays so.",
+            fix="Fix what is named and try again; what is fenced stays fenced.",
         )
     return Fenced(
         accounts=[_shown(account) for account in writers.own],
@@ -147,7 +147,7 @@ def unfence_schema(endpoint: Endpoint, *, events: bool) -> FenceMark | None:
             raise TransientError(
                 f"still fenced: {', '.join(map(_shown, sorted(locked))) or 'read_only'}",
                 where=there.label,
-                fix="Repeat it; `SELECT User, Host FROM mysql.user` and @@read_only show how it stands.",
+                fix="Try again; `SELECT User, Host FROM mysql.user` and @@read_only show the current state.",
             )
         remove_mark(session, there.schema)
     return mark

@@ -33,7 +33,7 @@ OPTIONS = (
     "--local-infile=0",
 )
 """Without ``--binary-mode`` the client turns the line ends of routines from CR LF into LF, without ``--comments`` it
-drops their comments. A client that connects anew would go on without the settings of the dump."""
+drops their comments. A client that connects again would go on without the settings of the dump."""
 
 _NAMING = re.compile(rb"\n(?:/\*!50001 VIEW .*? \*/;|ALTER DATABASE `[^\n]* ;)(?=\n|\Z)", re.DOTALL)
 """The statements of a dump that may name its own schema, each on lines of its own; a line of data begins otherwise."""
@@ -91,9 +91,9 @@ def _feed(endpoint: Endpoint, pieces: Iterator[bytes]) -> None:
 def _stalled(endpoint: Endpoint) -> TransientError:
     """A server whose disk is full while it writes its binary log waits for room, and says so in its own log only."""
     return TransientError(
-        f"the server took nothing for {STATEMENT_SECONDS} s",
+        f"the server accepted no data for {STATEMENT_SECONDS} s",
         where=endpoint.label,
-        fix="Read its error log: it waits for room on its disk, for example. Then try again.",
+        fix="Read its error log: it may be waiting for room on its disk, for example. Then try again.",
     )
 
 

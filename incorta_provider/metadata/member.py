@@ -1,7 +1,7 @@
-"""A member of the database cluster that takes no writes, where dumps are made so that the primary has no work of them.
+"""A member of the database cluster that takes no writes: dumps are made there, to spare the primary.
 
-What is dumped there must not be older than the files that were copied before: so the member gets as far first as the
-primary is. From then on it is read like any other server; its own binary log tells its states apart.
+A dump must not be older than the files that were copied before it, so the member first has to get as far as the
+primary. From then on it is read like any other server; its own binary log tells its states apart.
 
 :raises ConfigurationError: the member takes writes, or its log does not hold what it replicates.
 :raises TransientError: it does not get there in time.
@@ -36,9 +36,9 @@ def catch_up(primary: Endpoint, member: Endpoint, seconds: float = WAIT_SECONDS)
         cursor.execute(engine_of(session).gtid_wait, (position, seconds))
         if cursor.fetchone() != (0,):
             raise TransientError(
-                f"the member does not get to {position} within {seconds:g} s",
+                f"the member did not get to {position} within {seconds:g} s",
                 where=member.label,
-                fix="Look at its replication; without dump_conn_id the primary itself is dumped.",
+                fix="Check its replication, or remove dump_conn_id: then the primary itself is dumped.",
             )
     log.info("%s is at %s after %.2f s", member.label, position, time.monotonic() - started)
 

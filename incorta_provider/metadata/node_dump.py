@@ -89,7 +89,7 @@ class NodeDump:
                 tail = (tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         self._ensure_ended_well()
         if END not in tail:
-            raise IntegrityError(f"{self.program} wrote no end of its dump", where=self.place, fix="Try again.")
+            raise IntegrityError(f"{self.program} did not finish its dump", where=self.place, fix="Try again.")
 
     def _ensure_ended_well(self) -> None:
         with self._translated():
@@ -117,13 +117,14 @@ def waiting_at_node(endpoint: Endpoint, node: ConnectionInfo, engine: Engine) ->
     """Log in and make a dump of the endpoint's schema ready, to be begun."""
     if endpoint.tls is not None:
         raise ConfigurationError(
-            "a client program at a node is not trusted with TLS: it goes on in plain text when the server offers none",
+            "a client program at a node is not trusted with TLS: "
+            "it silently falls back to plain text when the server offers none",
             where=endpoint.label,
-            fix="Remove dump_node from the site, or let the node reach the database on a safe way without TLS.",
+            fix="Remove dump_node from the site, or give the node a safe path to the database that needs no TLS.",
         )
     if not engine.node_dump_options:
         raise ConfigurationError(
-            f"a dump of {engine.name} names no position, so that it cannot be shown to be of our snapshot",
+            f"a dump of {engine.name} names no position, so nothing proves that it is of our snapshot",
             where=endpoint.label,
             fix="Remove dump_node from the site.",
         )

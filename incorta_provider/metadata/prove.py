@@ -78,7 +78,7 @@ def restored_apart(endpoint: Endpoint, dump: Path, inventory: Inventory, *, scra
 def read_inventory(path: Path) -> Inventory:
     """Read what a dump wrote.
 
-    :raises IntegrityError: it is no inventory.
+    :raises IntegrityError: it is not an inventory.
     """
     try:
         return Inventory.model_validate_json(path.read_bytes())

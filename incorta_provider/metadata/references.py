@@ -35,7 +35,7 @@ def find_references(session: Session, queries: Sequence[str]) -> list[Reference]
 
 
 def write_references(path: Path, references: Iterable[Reference]) -> None:
-    """Write one JSON object a line, in the given order; bytes that are no UTF-8 become lone surrogates (PEP 383)."""
+    """Write one JSON object a line, in the given order; bytes that are not UTF-8 become lone surrogates (PEP 383)."""
     with replacing(path) as file:
         for reference in references:
             fields = {

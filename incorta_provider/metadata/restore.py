@@ -174,7 +174,7 @@ def _load_beside(
 def _switch(
     endpoint: Endpoint, session: Session, switch: Switch, inventory: Inventory, folder: Path
 ) -> list[Difference]:
-    """Go through the window. What fails in it, or is not equal behind it, puts the schema before in its place again."""
+    """Go through the window. What fails in it, or is not equal after it, puts the old schema back."""
     holdings = Holdings.of(inventory, endpoint.schema)
     try:
         window = make_live(endpoint, session, holdings, source=switch.next, aside=switch.previous)
@@ -193,7 +193,7 @@ def _switch(
 
 
 def _back_to(stage: Stage, endpoint: Endpoint, session: Session, switch: Switch, folder: Path) -> Switch:
-    """Make the schema before live again, so that the restore may begin anew at a stage."""
+    """Make the old schema live again, so that the restore may start over at a stage."""
     _bring_back(endpoint, session, switch)
     return write_switch(folder, switch.at(stage, before=None))
 

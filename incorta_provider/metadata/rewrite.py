@@ -171,16 +171,16 @@ def _not_taken(column: StoredColumn, why: str, endpoint: Endpoint) -> IntegrityE
 
 def _not_seen(done: Rewriting, seen: str, endpoint: Endpoint) -> PreconditionError:
     return PreconditionError(
-        f"the diff has digest {done.sha256} now, and {seen} was given: it is not the one that was looked at",
+        f"the diff has digest {done.sha256} now, and {seen} was given: it is not the one that was reviewed",
         where=endpoint.label,
-        fix="Nothing was rewritten. Look at it again with --dry-run.",
+        fix="Nothing was rewritten. Review it again with --dry-run.",
     )
 
 
 def _no_column(rule: Rule, endpoint: Endpoint) -> ConfigurationError:
     kind = "text column" if isinstance(rule, Replace) else "stored column"
     return ConfigurationError(
-        f"a rewrite rule names {rule.table}.{rule.column}, which is no {kind} of the schema",
+        f"a rewrite rule names {rule.table}.{rule.column}, which is not a {kind} of the schema",
         where=endpoint.label,
         fix="Correct the metadata rules in the topology.",
     )

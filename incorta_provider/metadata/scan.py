@@ -45,7 +45,7 @@ def scan(
     """Search every text and binary column, and every definition, for the values of the other site.
 
     :param needles: value by name.
-    :param own: this site's values. One that holds a needle, as ``/mnt/data`` holds ``/data``, is no finding.
+    :param own: this site's values. One that holds a needle, as ``/mnt/data`` holds ``/data``, is not a finding.
     :param allowed: columns, by table and name, that may hold them.
     """
     searches = [Search(name, value, own) for name, value in needles.items() if value]

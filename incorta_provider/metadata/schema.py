@@ -44,7 +44,7 @@ def lock_name(schema: str) -> str:
 
 
 def recreate(session: Session, schema: str, inventory: Inventory) -> None:
-    """Make a schema anew and empty, with the character set of the one that was dumped.
+    """Make an empty schema, in place of an older one, with the character set of the one that was dumped.
 
     :raises ConfigurationError: the server is of another engine; nothing was dropped.
     """

@@ -2,7 +2,7 @@
 
 Tables go by one RENAME TABLE, which the server does as a whole or not at all. It refuses to take a table with a trigger
 to another schema, and moves neither views nor routines nor events (MariaDB manual, *RENAME TABLE*; MySQL manual,
-*RENAME TABLE Statement*): these are removed before or behind it, and made anew. Foreign keys follow their tables.
+*RENAME TABLE Statement*): these are removed before or after it, and made again. Foreign keys follow their tables.
 
 Each step looks at what is there, so that the same call goes on wherever one was killed.
 """

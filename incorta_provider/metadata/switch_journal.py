@@ -29,7 +29,7 @@ def read_switch(folder: Path) -> Switch | None:
         raise IntegrityError(
             f"the record of a switch cannot be read: {error}",
             where=str(path),
-            fix=f"Nothing was changed. Mend the file: what it names are the schemas that begin with {BESIDE_PREFIX}.",
+            fix=f"Nothing was changed. Repair the file: it lists the schemas that begin with {BESIDE_PREFIX}.",
         ) from None
 
 

@@ -1,9 +1,9 @@
 """TLS to a metadata database, as the connection's extra asks for it, in the form of Airflow's own MySQL hook.
 
 The extra ``ssl`` holds paths at the worker (``ca``, ``cert``, ``key``), ``ssl_mode`` one of MySQL's names of how much
-is checked. Client programs are no part of this: the MariaDB client goes on in plain text without a word when the server
-offers no TLS, whatever is asked of it short of the server's identity (tried with 10.11.19). So they are lent a session
-of ours (:mod:`incorta_provider.metadata.relay`), and one place decides what is safe.
+is checked. Client programs get none of this. The MariaDB client silently continues in plain text when the server offers
+no TLS, unless it was told to verify the server's identity (tried with 10.11.19). So they are lent a session of ours
+(:mod:`incorta_provider.metadata.relay`), and one place decides what is safe.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Tls:
     def context(self) -> ssl.SSLContext:
         """Return what the driver makes a session with.
 
-        :raises ConfigurationError: a file cannot be read, or is no certificate or key.
+        :raises ConfigurationError: a file cannot be read, or is not a certificate or key.
         """
         context = _trusting(self.ca)
         context.check_hostname = self.mode is Mode.VERIFY_IDENTITY
@@ -107,7 +107,7 @@ def _files(info: ConnectionInfo) -> dict[str, str]:
         except ValueError:
             asked = None
     if not isinstance(asked, Mapping):
-        raise _wrong(info, "ssl is no JSON object")
+        raise _wrong(info, "ssl is not a JSON object")
     unknown = [str(name) for name in asked if name not in _FILES]
     if unknown:
         raise _wrong(info, f"ssl has {', '.join(unknown)}, and only {', '.join(_FILES)} are known")

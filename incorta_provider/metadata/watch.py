@@ -1,4 +1,4 @@
-"""Ends a program that does not go on: a pipe to it would otherwise be waited for without an end."""
+"""Ends a program that makes no progress: otherwise we would wait for its pipe forever."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Watch:
 
 @contextmanager
 def watched(process: subprocess.Popen[bytes], seconds: float) -> Iterator[Watch]:
-    """Watch a program as long as the block lasts, and end it when it has not gone on for so many seconds."""
+    """Watch a program as long as the block lasts, and end it when it has made no progress for that many seconds."""
     watch = Watch(process, seconds)
     thread = threading.Thread(target=watch.look, daemon=True)
     thread.start()

@@ -52,6 +52,7 @@ class WebhookNotifier(BaseNotifier):
             with WebClient(info, HTTPS_PORT) as client:
                 status = client.post(f"/{path}", document={"text": self.text}).status
         except TransientError as error:
-            raise TransientError(error.what.replace(path, "***"), where=error.where, fix=error.fix) from None
+            what = error.what.replace(path, "***") if path else error.what
+            raise TransientError(what, where=error.where, fix=error.fix) from None
         if status not in ACCEPTED:
             log.error("nobody was told: the webhook of %s answered HTTP %d", self.notify_conn_id, status)

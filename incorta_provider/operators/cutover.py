@@ -254,7 +254,7 @@ class PromoteOperator(CutoverOperator):
 
 
 class CommitOperator(CutoverOperator):
-    """Drop the metadata that the promoted site had before: behind a commit window, which was the time to go back."""
+    """Drop the metadata that the promoted site had before: after a commit window, which was the time to go back."""
 
     def take(self, run: CutoverRun, context: Context) -> None:
         """Commit."""

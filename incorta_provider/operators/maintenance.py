@@ -80,7 +80,7 @@ class VerifyReplicaOperator(MaintenanceOperator):
         outcome = verify(access, site, by=by, run_id=run_id, sample_days=rules.sample_days, repair=rules.repair)
         if outcome.left.total:
             raise IntegrityError(
-                f"the live replica {outcome.told()}\n  " + "\n  ".join(outcome.left.names),
+                f"the live replica {outcome.in_words()}\n  " + "\n  ".join(outcome.left.names),
                 where=f"site {site.name}",
                 fix="Find out what writes there; this brings the replica back: "
                 f"`incorta-dr verify --group {access.name} --site {site.name} --repair`",

@@ -134,7 +134,7 @@ class DumpMetadataOperator(ReplicationOperator):
 
 
 class FinalCopyOperator(ReplicationOperator):
-    """Copy what changed behind the dump, and write the manifest."""
+    """Copy what changed after the dump, and write the manifest."""
 
     def take(self, run: ReplicationRun) -> dict[str, int]:
         """Copy and return what was done."""

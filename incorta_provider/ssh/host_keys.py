@@ -87,7 +87,7 @@ def _one_key(info: ConnectionInfo, name: str, text: str) -> paramiko.HostKeys:
         key = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split(" ")[0], validate=True))
     except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, binascii.Error, ValueError) as error:
         raise ConfigurationError(
-            f"host_key is no public key: {error}",
+            f"host_key is not a public key: {error}",
             where=f"connection {info.conn_id}",
             fix="Write type and base64 into it, as ssh-keyscan prints them after the host's name.",
         ) from None

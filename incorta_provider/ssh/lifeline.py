@@ -1,8 +1,8 @@
 """Programs that the kernel ends when who started them is gone, whatever ended that.
 
 The kernel looks at the *thread* that started a program. What is to live as long as the process is therefore started by
-one that does nothing else, see :func:`start_for_process`. The standard library is all that this module needs, for it is
-used at nodes too.
+one that does nothing else, see :func:`start_for_process`. This module needs only the standard library, because it also
+runs at nodes.
 """
 
 from __future__ import annotations

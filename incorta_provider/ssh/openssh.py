@@ -1,7 +1,7 @@
 """The options with which the OpenSSH client logs in for copies: a file of our own, and none of the account's.
 
-Nothing is asked, nothing is learned, and only the pinned host keys and the one key are used. The standard library is
-all that this module needs, for it is used at nodes too.
+Nothing is asked, nothing is learned, and only the pinned host keys and the one key are used. This module needs only the
+standard library, because it also runs at nodes.
 
 :raises ConfigurationError: a value cannot be written into such a file.
 """
@@ -129,5 +129,5 @@ def _quoted(value: str, where: str) -> str:
 
 def _unwritable(value: str, where: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the OpenSSH client cannot be told {value!r}", where=where, fix="Use a name of plain letters there."
+        f"cannot pass {value!r} to the OpenSSH client", where=where, fix="Use a name of plain letters there."
     )

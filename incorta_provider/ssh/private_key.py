@@ -1,7 +1,7 @@
 """The private key of a connection: a file that its extra ``key_file`` names, or the text in its extra ``private_key``.
 
 A passphrase stands in the connection's password. The OpenSSH client asks people for passphrases and takes keys from
-files only, so a key that is no plain file already is written to one, in a private folder, for as long as it is needed.
+files only. So a key that is not yet a plain file is written to one, in a private folder, for as long as it is needed.
 
 :raises ConfigurationError: the key cannot be read.
 """
@@ -39,7 +39,7 @@ def private_key(info: ConnectionInfo) -> paramiko.PKey | None:
 def key_file(info: ConnectionInfo, folder: Path) -> Path:
     """Return a file with the key for the OpenSSH client.
 
-    :param folder: private; a key that is no plain file is written there.
+    :param folder: private; a key that is not a plain file is written there.
     :raises ConfigurationError: also when there is no key: this client cannot be given a password.
     """
     file, text = info.extra.get("key_file"), info.extra.get("private_key")

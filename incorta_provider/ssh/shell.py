@@ -40,7 +40,7 @@ MAX_OUTPUT = 4 * 1024 * 1024
 
 _LINGER = 0.5
 """Seconds without output, after the exit status, until a command's output counts as whole: a start script leaves a
-service behind that keeps the output open for ever."""
+service behind that keeps the output open forever."""
 _PAUSE = 0.01
 _PARAMIKO_LOG = f"{__name__}.paramiko"
 logging.getLogger(_PARAMIKO_LOG).setLevel(logging.CRITICAL)
@@ -86,7 +86,7 @@ class NodeShell:
     def run(self, argv: Sequence[str], timeout: float = COMMAND_TIMEOUT) -> Completed:
         """Run a command to its end.
 
-        :param argv: its words; never a secret, for they stand in the node's process list.
+        :param argv: its words; never a secret, because they stand in the node's process list.
         :param timeout: seconds for the whole command, however much it prints.
         """
         command = shlex.join(argv)
@@ -114,7 +114,7 @@ class NodeShell:
 
         It gets no time limit, and ends by its own will when its input does: when the channel is closed, or this login.
 
-        :param argv: its words; never a secret, for they stand in the node's process list.
+        :param argv: its words; never a secret, because they stand in the node's process list.
         """
         try:
             return self._open(shlex.join(argv), talk=True)

@@ -29,12 +29,12 @@ def connect_error(error: Exception, place: str) -> DrError:
     if isinstance(error, OSError):
         return _network_error(error, place)
     if isinstance(error, UnicodeError):
-        return ConfigurationError("the host is no name of a host", where=place, fix=_CORRECT_HOST)
+        return ConfigurationError("the host field is not a host name", where=place, fix=_CORRECT_HOST)
     if isinstance(error, paramiko.BadHostKeyException):
         return ConfigurationError(
             f"the host key CHANGED: it shows {_fingerprint(error.key)}, pinned is {_fingerprint(error.expected_key)}",
             where=place,
-            fix="Do not go on before you know why: the node was set up anew, or somebody stands in between.",
+            fix="Do not continue before you know why: the node was reinstalled, or somebody intercepts the connection.",
         )
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return ConfigurationError(
@@ -46,17 +46,17 @@ def connect_error(error: Exception, place: str) -> DrError:
         return ConfigurationError(
             f"the node refuses the login: {error}",
             where=place,
-            fix="Correct account, key file or password in the connection; authorized_keys at the node lists the key.",
+            fix="Correct login, key file or password in the connection; the node's authorized_keys must hold the key.",
         )
     return TransientError(
-        f"no SSH conversation: {_told(error)}", where=place, fix="Is this the port of an sshd that is well?"
+        f"SSH failed: {_in_words(error)}", where=place, fix="Check that this is the port of a running sshd."
     )
 
 
 def command_error(error: Exception, what: str, place: str) -> TransientError:
     """Return the error for a connection that was lost under a command."""
     return TransientError(
-        f"the connection was lost while {what}: {_told(error)}",
+        f"the connection was lost while {what}: {_in_words(error)}",
         where=place,
         fix="It is not known whether the command ended; trying again is safe.",
     )
@@ -74,5 +74,5 @@ def _fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.fingerprint}"
 
 
-def _told(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__

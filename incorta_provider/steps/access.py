@@ -141,7 +141,7 @@ class GroupAccess:
             raise ConfigurationError(
                 f"group {self.name} has no site {name!r}, only {', '.join(self.config.sites)}",
                 where="topology",
-                fix="Choose one of these.",
+                fix="Use one of these names.",
             )
         return SiteAccess(name, self.config.sites[name], self.connections)
 
@@ -163,6 +163,6 @@ def group_access(topology: Topology, name: str, connections: Connections, clock:
         raise ConfigurationError(
             f"there is no protection group {name!r}, only {', '.join(topology.groups)}",
             where="topology",
-            fix="Choose one of these.",
+            fix="Use one of these names.",
         )
     return GroupAccess(name, topology.groups[name], connections, clock)

@@ -30,17 +30,17 @@ def clear_bandwidth(access: GroupAccess, site: SiteAccess, *, by: str) -> str:
 
 def told_bandwidth(access: GroupAccess, site: SiteAccess) -> str:
     """Return in words how fast copies to a site may be, and by whose word."""
-    return override_told(site) or f"{_told(access.config.replication.bandwidth)}, by the topology"
+    return override_in_words(site) or f"{_in_words(access.config.replication.bandwidth)}, by the topology"
 
 
-def override_told(site: SiteAccess) -> str | None:
+def override_in_words(site: SiteAccess) -> str | None:
     """Return the limit that a person set, in words; None when there is none."""
     if (override := read_override(site.catalog.root)) is None:
         return None
-    return f"{_told(override.bytes_per_second)}, set by {override.by} at {override.at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{_in_words(override.bytes_per_second)}, set by {override.by} at {override.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _told(rate: int | None) -> str:
+def _in_words(rate: int | None) -> str:
     return "no bandwidth limit" if rate is None else f"at most {shown_size(rate)}/s"
 
 

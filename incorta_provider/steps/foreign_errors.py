@@ -1,4 +1,4 @@
-"""The last line of defence against errors that are none of ours, before a task or a command ends.
+"""The last line of defence against errors that are not ours, before a task or a command ends.
 
 A disk that is full or a file that somebody edited can show up at any read or write. Whoever runs the task needs to know
 what, where and what next, and whether trying again can help.
@@ -54,5 +54,5 @@ def own_errors() -> Iterator[None]:
 def _from_system(error: OSError) -> DrError:
     what, where = error.strerror or str(error) or type(error).__name__, str(error.filename or "")
     if error.errno in _FOR_A_PERSON:
-        return PreconditionError(what, where=where, fix="Mend that, then clear the task.")
+        return PreconditionError(what, where=where, fix="Fix that, then clear the task.")
     return TransientError(what, where=where, fix="Check the mount and the network; trying again may help.")

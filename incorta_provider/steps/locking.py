@@ -1,6 +1,6 @@
 """Hold the group's lock at the target site, and take it over from work that cannot go on.
 
-A lock never blocks for ever. A replication DAG has one active run at a time, so a lock of an older run of the same DAG
+A lock never blocks forever. A replication DAG has one active run at a time, so a lock of an older run of the same DAG
 is a dead run's. A cutover takes over from anyone, because the new epoch stops all other work. Every take-over stands in
 the ledger, by name.
 
@@ -68,7 +68,7 @@ def release_dead(access: GroupAccess, site: SiteAccess, run_id: str, *, by: str)
         lock = GroupLock(session, access.name)
         holder = lock.holder()
         if holder is None or holder.run_id != run_id or not lock.release(run_id):
-            found = "nobody" if holder is None else holder.told(access.clock())
+            found = "nobody" if holder is None else holder.in_words(access.clock())
             raise PreconditionError(
                 f"run {run_id} does not hold the lock; it is held by {found}",
                 where=f"ZooKeeper of site {site.name}",

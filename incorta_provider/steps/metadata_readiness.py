@@ -103,5 +103,5 @@ def ensure_restorable(access: GroupAccess, target: SiteAccess, inventory: Invent
         raise PreconditionError(
             f"the metadata cannot be restored:\n  {listed}",
             where=f"database of {target.name}",
-            fix="Nothing was changed. Mend what is named, then clear the task; `incorta-dr metadata readiness`.",
+            fix="Nothing was changed. Fix that (`incorta-dr metadata readiness` lists it), then clear the task.",
         )

@@ -40,7 +40,7 @@ class Looked:
 
 
 def count_faults(access: GroupAccess, references: Path, manifest: Path, *, shown: int) -> Counted:
-    """Hold one against the other; only so many lines about orphans are kept, of which there may be millions."""
+    """Compare the two. There may be millions of orphans, so only some lines about them are kept."""
     unmet: list[str] = []
     first_orphans: list[str] = []
     orphans = 0

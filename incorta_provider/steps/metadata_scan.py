@@ -29,7 +29,7 @@ class Scanned:
 
 
 def scan_site(access: GroupAccess, site: SiteAccess, other: SiteAccess) -> Scanned:
-    """Search everything for the values of the other site. One that both sites share is none of the other's."""
+    """Search everything for the values of the other site. A value that both share does not count as the other's."""
     needles = _needles(site, other)
     allowed = {(column.table, column.column) for column in access.config.metadata.scan.allowed_columns}
     found = scan(site.database, needles, own=site.config.values.values(), allowed=allowed)

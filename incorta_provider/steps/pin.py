@@ -14,7 +14,7 @@ from incorta_provider.storage.pins import Pin, Pins
 
 def pin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by: str, run_id: str = "") -> Pin:
     """Pin a point and return the pin that holds: one that it has already stays as it is."""
-    _ensure_reason(reason)
+    ensure_reason(reason)
     made = Pins(site.catalog).pin(point_id, reason=reason, by=by, at=access.clock())
     _note(access, site, "point.pinned", made, by=by, run_id=run_id, details={"reason": made.reason})
     return made
@@ -22,7 +22,7 @@ def pin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by
 
 def unpin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by: str, run_id: str = "") -> Pin:
     """Remove the pin of a point and return it."""
-    _ensure_reason(reason)
+    ensure_reason(reason)
     pins = Pins(site.catalog)
     if (known := pins.of(point_id)) is None:
         raise PreconditionError(
@@ -37,7 +37,8 @@ def unpin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, 
     return known
 
 
-def _ensure_reason(reason: str) -> None:
+def ensure_reason(reason: str) -> None:
+    """Refuse a command of a person that comes without a reason."""
     if not reason.strip():
         raise PreconditionError("a reason is needed, for the ledger", where="--reason", fix="Say why in a few words.")
 

@@ -5,7 +5,7 @@ The catalog is asked first, then the source of the point, then the other sites.
 The caller holds the catalog's lock ``apply``, and compared the replica under it.
 
 :raises PreconditionError: the site is active, or Incorta runs there: nothing is moved under services.
-:raises IntegrityError: the bytes of a file are nowhere; files whose bytes were found are repaired all the same.
+:raises IntegrityError: the bytes of a file are nowhere; files whose bytes were found are repaired anyway.
 :raises TransientError: nobody can tell whether the site is active.
 """
 

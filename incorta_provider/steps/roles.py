@@ -136,7 +136,7 @@ def initialise_roles(access: GroupAccess, *, active: str, by: str) -> dict[str, 
             raise PreconditionError(
                 f"the epoch registry says that {role.active} is active (epoch {role.epoch})",
                 where=f"ZooKeeper of site {name}",
-                fix="Nothing was changed. Roles change by a cutover only.",
+                fix="Nothing was changed. Only a cutover changes roles.",
             )
     for name in access.config.sites:
         _make_stores(access, access.site(name))
@@ -158,7 +158,7 @@ def adopt_role(access: GroupAccess, site: SiteAccess, *, confirmation: str, by: 
         raise PreconditionError(
             f"the registry has a role: {own.active} is active (epoch {own.epoch})",
             where=f"ZooKeeper of site {site.name}",
-            fix="Nothing was changed. Roles change by a cutover only.",
+            fix="Nothing was changed. Only a cutover changes roles.",
         )
     known = roles_that_answer(access).values()
     role = max(known, key=lambda each: each.epoch, default=None) or _role_of_point(access, site, confirmation, by)

@@ -67,7 +67,7 @@ def wait_until_ready(site: SiteAccess, part: Part, seconds: float = READY_SECOND
             raise TransientError(
                 f"{part} is not ready after {seconds:g} s: {problem}{log_tails(site, part)}",
                 where=f"site {site.name}",
-                fix="Look at its logs at the node, mend the cause, and repeat this.",
+                fix="Look at its logs at the node, fix the cause, and repeat this.",
             )
         time.sleep(min(MAX_PAUSE, max(MIN_PAUSE, waited / 20)))
     log.info("%s of %s is ready", part, site.name)

@@ -64,7 +64,7 @@ def stop_services(site: SiteAccess, config: Node, run_id: str) -> None:
 
     An agent whose port refuses knows of nothing, and its script runs beside the others. "Stopped already" is a pass.
 
-    :raises TransientError: says which parts are not stopped, and why; each of the others was stopped all the same.
+    :raises TransientError: says which parts are not stopped, and why; each of the others was stopped anyway.
     """
     with site.node(config, run_id) as node:
         parts: dict[str, Callable[[], None]] = {

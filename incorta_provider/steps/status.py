@@ -58,7 +58,7 @@ def _quorum_problem(site: SiteAccess) -> str | None:
     try:
         problem = not_ready(site, Part.ZOOKEEPER)
     except DrError as error:
-        problem = _told(error)
+        problem = _in_words(error)
     return problem and f"unknown: {problem}"
 
 
@@ -66,7 +66,7 @@ def _asked(question: Callable[[], str]) -> str:
     try:
         return question()
     except DrError as error:
-        return f"unknown: {_told(error)}"
+        return f"unknown: {_in_words(error)}"
 
 
 def _part(title: str, lines: Callable[[], Iterable[str]]) -> list[str]:
@@ -74,10 +74,10 @@ def _part(title: str, lines: Callable[[], Iterable[str]]) -> list[str]:
     try:
         return [f"    {line}" for line in lines()]
     except (DrError, OSError) as error:
-        return [f"    {title}: unknown: {_told(error)}"]
+        return [f"    {title}: unknown: {_in_words(error)}"]
 
 
-def _told(error: DrError | OSError) -> str:
+def _in_words(error: DrError | OSError) -> str:
     what, where = (error.what, error.where) if isinstance(error, DrError) else (error.strerror, error.filename)
     return f"{what} [{where}]" if where else str(what)
 
@@ -91,7 +91,7 @@ def _role(access: GroupAccess, site: SiteAccess) -> str:
 
 def _lock(access: GroupAccess, site: SiteAccess) -> str:
     holder = lock_holder(access, site)
-    return "free" if holder is None else f"held by {holder.told(access.clock())}"
+    return "free" if holder is None else f"held by {holder.in_words(access.clock())}"
 
 
 def _points(site: SiteAccess, now: datetime, rpo_seconds: int) -> Iterator[str]:

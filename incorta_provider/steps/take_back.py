@@ -2,7 +2,8 @@
 
 A cutover that can be given up is given up by :mod:`incorta_provider.steps.cutover.abort`, which needs the target. This
 is for the day on which the target died in the middle: the old site is whole, fenced, and nobody has a service. Whoever
-types the word knows that the other site is off; when it comes back, the abort of its cutover stops what it started.
+types the confirmation knows that the other site is off; when it comes back, the abort of its cutover stops what it
+started.
 
 :raises PreconditionError: the site was not fenced by a promotion that is under way, the target's registry answers, or
     the word is not typed out; nothing was changed.

@@ -35,4 +35,4 @@ def upkeep_lines(site: SiteAccess) -> Iterator[str]:
     for bundle in Bundles(catalog).all():
         yield f"divergence {summary(bundle)}"
     if (last := last_verified(catalog)) is not None:
-        yield f"replica compared at {last.at:%Y-%m-%d %H:%M:%S} UTC: {last.told()}"
+        yield f"replica compared at {last.at:%Y-%m-%d %H:%M:%S} UTC: {last.in_words()}"

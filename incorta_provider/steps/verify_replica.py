@@ -3,7 +3,7 @@
 It runs beside replication: reading everything takes longer than the pause between two applies. What looks different is
 looked at again with the catalog's lock held, against the point that the replica is by then; only that counts.
 
-:raises NothingToDo: nothing was applied yet, or services ran on the replica, so that it is no point any more.
+:raises NothingToDo: nothing was applied yet, or services ran on the replica, so that it is not a point any more.
 :raises IntegrityError: the point's manifest is damaged, the replica holds what no point can (a special file, a link out
     of it), or a file could not be repaired.
 :raises PreconditionError: a repair of a site that is active, or where Incorta runs.
@@ -49,7 +49,7 @@ def verify(
 ) -> Verified:
     """Compare names, sizes, times and the digests that are due, and return the outcome.
 
-    :param sample_days: read so many files that all have been read within this number of days; 1 reads all, None none.
+    :param sample_days: read enough files that all have been read within this number of days; 1 reads all, None none.
     :param repair: bring back what differs.
     """
     started = time.monotonic()
@@ -117,7 +117,7 @@ def _live(catalog: Catalog) -> str:
     if live is None:
         raise NothingToDo("no recovery point was applied yet: there is nothing to compare")
     if is_diverged(catalog):
-        raise NothingToDo(f"services ran on the replica since it was {live}: it is no recovery point any more")
+        raise NothingToDo(f"services ran on the replica since it was {live}: it is not a recovery point any more")
     return live
 
 
@@ -175,4 +175,4 @@ def _note(access: GroupAccess, site: SiteAccess, outcome: Verified, *, by: str, 
     )
     for name in outcome.found.names:
         log.warning("%s", name)
-    log.info("%s", outcome.told())
+    log.info("%s", outcome.in_words())

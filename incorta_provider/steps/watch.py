@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Unfenced:
-    """A site that is not fenced whole.
+    """A site that is not fully fenced.
 
     :ivar run: the cutover that took the role from it.
     :ivar known: what the fence of that cutover has reached so far.
@@ -67,7 +67,7 @@ def _fenced_again(each: Unfenced, role: Role) -> Result | None:
 
 
 def unfenced_sites(access: GroupAccess, role: Role, *, by: str = "") -> Iterator[Unfenced]:
-    """Yield the sites that gave their role up and are not fenced whole, unless a person opened them since."""
+    """Yield the sites that gave their role up and are not fully fenced, unless a person opened them since."""
     newest: dict[str, tuple[Plan, CutoverFolder, SiteAccess]] = {}
     for folder, plan, target in _fenced_cutovers(access):
         for site in (plan.source, plan.target):

@@ -1,9 +1,9 @@
 """Roll the live replica to a recovery point: renames on one file system, no transfer, and no look at what stays.
 
-The way leads from the point that the replica is, forward or back, to any other point of the catalog. What leaves the
-replica is kept in the history, so that the way back is as short. Plan first: when a single file cannot be found,
-nothing is changed. Then a redo journal, and from then on only forward. A replica on which services ran, or that was
-found different, is listed before: then the way leads from what was found.
+The replica can be moved from the point that it is, forward or back, to any other point of the catalog. What leaves it
+is kept in the history, so that the way back is as short. The plan comes first: if a single file cannot be found,
+nothing is changed. Then comes a redo journal, and from there it goes only forward. If services ran on the replica, or
+it was found different, it is listed first, and the plan starts from what was found.
 """
 
 from __future__ import annotations

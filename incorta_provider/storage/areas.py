@@ -24,7 +24,7 @@ class Areas(Protocol):
         """Return the area of a run before its seal."""
 
     def of_point(self, point: RecoveryPoint) -> bytes:
-        """Return the same area behind the seal."""
+        """Return the same area after the seal."""
 
 
 class CatalogAreas:
@@ -37,5 +37,5 @@ class CatalogAreas:
         return os.fsencode(workspace.files.relative_to(workspace.root.parent.parent))
 
     def of_point(self, point: RecoveryPoint) -> bytes:
-        """Return the same area behind the seal."""
+        """Return the same area after the seal."""
         return b"points/%s/files" % os.fsencode(point.id)

@@ -23,7 +23,7 @@ else:
     pq = late("pyarrow.parquet")
 
 _FEW = 32
-"""Up to one row in so many is taken out by itself."""
+"""Up to one row in this many is read by itself."""
 
 _COMPARED = ["path", "kind", "size", "mtime_ns", "mode"]
 _REST = [name for name in NAMES if name not in _COMPARED]
@@ -53,7 +53,7 @@ class BaseRows:
             self._opening.__exit__(kind, error, trace)
 
     def cuts(self, groups: int) -> Sequence[bytes]:
-        """Return the first path of each run of so many groups of rows, but of the first one."""
+        """Return the first path of each run of that many groups of rows, but of the first one."""
         return self._firsts[groups::groups]
 
     def between(self, begin: bytes, end: bytes | None) -> SomeRows:

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 POINT = "point.json"
 DROPPED = "dropped.json"
-"""What the record of a point is called from the moment on that it is no point any more."""
+"""What the record of a point is called from the moment on that it is not a point any more."""
 
 _STAGED = "files"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -129,7 +129,7 @@ class Catalog:
         return [Workspace(folder) for folder in sorted(self._workspaces.glob("*"))]
 
     def discard(self, run_key: str, staged: Callable[[Workspace], None] = lambda _: None) -> None:
-        """Remove a run's workspace; none is fine.
+        """Remove a run's workspace, if there is one.
 
         :param staged: drops what the run staged outside of the workspace: the target's ``discard``.
         :raises TransientError: a task is at work in it; nothing was removed.
@@ -348,7 +348,7 @@ class Catalog:
             raise target_fault(error, str(workspace)) from None
 
     def _empty_bin(self, staged: Callable[[Workspace], None]) -> None:
-        """Remove what was thrown away; what was staged elsewhere first, for the names of the runs are only here."""
+        """Remove what was thrown away; what was staged elsewhere first, because the names of the runs are only here."""
         for thrown in self._bin.glob("*/*"):
             if not (self._workspaces / thrown.name).exists():
                 staged(Workspace(thrown))

@@ -31,7 +31,7 @@ class StagedReport:
 
     :param files: how many were read, ``size`` bytes in all.
     :param damaged: do not hold what was copied; the point must not be sealed.
-    :param framing_faults: Parquet files that are not whole yet, and files that changed under every copy. They must not
+    :param framing_faults: Parquet files that are not whole yet, and files that changed during every copy. They must not
         be in the manifest.
     """
 

@@ -5,8 +5,6 @@ A file that is decided once is never written over: the plan of a run stays the o
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from incorta_provider.dr.traffic import State
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_json, read_model, write_json, write_text
+from incorta_provider.storage.names import folder_name
 
 FOUND_BEFORE = ("traffic.json", "fence-mark.json", "source-events.json")
 """What a cutover finds at both sites and writes down before it changes it."""
@@ -30,7 +29,7 @@ class CutoverFolder:
     def __init__(self, catalog_root: Path, run_id: str) -> None:
         self.run_id = run_id
         self._catalog = Catalog(catalog_root)
-        self.root = catalog_root / "cutovers" / _slug(run_id)
+        self.root = catalog_root / "cutovers" / folder_name(run_id)
 
     @classmethod
     def all(cls, catalog_root: Path) -> list[tuple[CutoverFolder, Plan]]:
@@ -226,10 +225,4 @@ class CutoverFolder:
 
 
 def _approval_name(nonce: str) -> str:
-    return f"approvals/{_slug(nonce)}.json"
-
-
-def _slug(run_id: str) -> str:
-    """Return a file name for a run id, which may hold any character: readable, and unique by its digest."""
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", run_id)[:80].strip("._") or "run"
-    return f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+    return f"approvals/{folder_name(nonce)}.json"

@@ -4,7 +4,7 @@ The rows are those of a manifest, in path order, each with a side: what a path w
 the folders that did not change themselves but hold a path that did: who changes names in a folder has to set its time
 again. Read the other way round a delta leads back.
 
-:raises IntegrityError: the file is no delta of this format.
+:raises IntegrityError: the file is not a delta of this format.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class DeltaWriter(ParquetDraft):
         return {_BASE_KEY: self._base, _GAIN_KEY: self._gain}
 
     def add(self, change: Change) -> None:
-        """Write one change; each path must sort behind the one before."""
+        """Write one change; each path must sort after the one before."""
         if change.old is not None:
             self._add(change.old, _Side.OLD)
             self._count(change.old, -1)
@@ -96,7 +96,7 @@ class DeltaWriter(ParquetDraft):
             self.add(change)
 
     def add_folders(self, folders: Iterable[Entry]) -> None:
-        """Write the folders that hold a changed path, behind all changes."""
+        """Write the folders that hold a changed path, after all changes."""
         for folder in folders:
             self._add(folder, _Side.FOLDER)
 
@@ -260,7 +260,7 @@ def path_of(change: Change) -> bytes:
 
 
 def delta_cuts(path: Path, groups: int) -> list[bytes]:
-    """Return the first path of each run of so many groups of changes, but of the first one."""
+    """Return the first path of each run of that many groups of changes, but of the first one."""
     with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:
         return first_paths(file)[groups::groups]
 

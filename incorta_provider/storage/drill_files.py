@@ -28,7 +28,7 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Prec
 from incorta_provider.storage.areas import CatalogAreas
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.content import Content
-from incorta_provider.storage.faults import GONE, told
+from incorta_provider.storage.faults import GONE, translated
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.free_space import ensure_room, room
 from incorta_provider.storage.local_copy import copy_file
@@ -56,7 +56,7 @@ def place_files(catalog: Catalog, replica: Path, point_id: str, folder: Path, wa
     :param folder: absent or empty.
     """
     point = catalog.get(point_id)
-    with told(str(folder)):
+    with translated(str(folder)):
         folder.mkdir(mode=_OPEN, exist_ok=True)
         if way == "copy":
             ensure_room(room(folder), str(folder), size=point.bytes, files=point.files)
@@ -73,7 +73,7 @@ def place_files(catalog: Catalog, replica: Path, point_id: str, folder: Path, wa
 
 def empty_folder(folder: Path) -> None:
     """Remove a folder with all that a drill wrote there; an absent one is fine."""
-    with told(str(folder)):
+    with translated(str(folder)):
         remove_tree(os.fsencode(folder))
 
 
@@ -82,14 +82,14 @@ def ensure_empty(folder: Path) -> None:
 
     :raises PreconditionError: it holds something, or there is nothing that it could be made in.
     """
-    with told(str(folder)):
+    with translated(str(folder)):
         if not folder.parent.is_dir():
             raise PreconditionError(
                 "there is no folder for the drill's files", where=str(folder.parent), fix="Mount it, or make it."
             )
         if folder.exists() and any(folder.iterdir()):
             raise PreconditionError(
-                "the folder of the drill is not empty, and no drill before left it so",
+                "the folder of the drill is not empty, and no earlier drill left it that way",
                 where=str(folder),
                 fix="Name another folder in the topology, drill.storage; a drill empties its own.",
             )
@@ -120,7 +120,7 @@ class Placer:
             raise IntegrityError(
                 f"the bytes of {shown(left[0].path)} are nowhere",
                 where=os.fsdecode(self.replica),
-                fix="The point cannot be promoted so: `incorta-dr verify --deep --repair`, or choose another one.",
+                fix="This point cannot be promoted. Run `incorta-dr verify --deep --repair`, or choose another one.",
             )
 
     def _is_kept(self, content: Content, entry: Entry) -> bool:

@@ -75,7 +75,7 @@ class Proofs:
         self._files = PointFiles(catalog, "proven", Proof)
 
     def save(self, proof: Proof) -> None:
-        """Keep a proof, in the place of an older one, and forget those of points that are gone."""
+        """Keep a proof, in place of an older one, and forget those of points that are gone."""
         points = {point.id for point in self._catalog.points()}
         self._files.save(proof.point, proof)
         for point_id in set(self._files.known()) - points:

@@ -1,7 +1,7 @@
-"""Which paths are none of our business.
+"""Which paths are left out.
 
 A pattern is matched against the whole relative path, ``*`` crosses ``/``, and case matters. A folder is left out, with
-all that it holds, when its path or its path with ``/`` behind it matches: ``*/.tmp/*`` leaves out each ``.tmp`` folder
+all that it holds, when its path or its path with ``/`` after it matches: ``*/.tmp/*`` leaves out each ``.tmp`` folder
 that is not at the top.
 """
 
@@ -23,7 +23,7 @@ class Exclude:
         return self._regex is not None
 
     def matches(self, path: bytes, *, is_folder: bool) -> bool:
-        """Tell whether the path is left out. Names that are no UTF-8 match through their undecodable bytes."""
+        """Tell whether the path is left out. Names that are not UTF-8 match through their undecodable bytes."""
         if self._regex is None:
             return False
         text = path.decode("utf-8", "surrogateescape")

@@ -66,7 +66,7 @@ def target_fault(error: OSError, where: str) -> DrError:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def translated(where: str) -> Iterator[None]:
     """Turn what the operating system refuses at the target, in the block, into the error that says what to do."""
     try:
         yield

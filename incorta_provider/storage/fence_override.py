@@ -25,7 +25,7 @@ class FenceOverride(BaseModel):
 
 
 def save_override(catalog_root: Path, override: FenceOverride) -> None:
-    """Keep it, in the place of a former one about the same site."""
+    """Keep it, in place of a former one about the same site."""
     folder = catalog_root / "fence-overrides"
     folder.mkdir(mode=0o700, exist_ok=True)
     write_json(folder / f"{override.site}.json", override.model_dump(mode="json"))

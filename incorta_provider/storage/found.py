@@ -36,7 +36,7 @@ def write_found(path: Path, volume: Volume, wanted: Path, suspects: Collection[b
 
 
 def mark_diverged(catalog: Catalog) -> None:
-    """Write down that services run on the replica from now on, so that it is no point any more."""
+    """Write down that services run on the replica from now on, so that it is not a point any more."""
     write_json(_mark(catalog), {"left": catalog.live_point_id()})
 
 

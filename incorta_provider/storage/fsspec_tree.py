@@ -42,7 +42,7 @@ _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 
 
 class FsspecTree:
-    """A tree behind fsspec; can be pickled, and connects anew in another process.
+    """A tree behind fsspec; can be pickled, and connects again in another process.
 
     Modes and times are the storage's, where it tells them. Folders have no time.
 
@@ -156,7 +156,7 @@ class FsspecTree:
             ) from None
         except UnicodeDecodeError:
             raise IntegrityError(
-                f"a name in {shown(folder) or 'the root'} is no UTF-8, and such names cannot be carried from here",
+                f"a name in {shown(folder) or 'the root'} is not UTF-8, and such names cannot be carried from here",
                 where=self.label,
                 fix="Rename the file at the source; `exclude` cannot leave it out.",
             ) from None

@@ -11,17 +11,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 
-from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, Row
+from incorta_provider.dr.manifest import AFTER_SLASH, DIR_CODE, FILE_CODE, Row
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.stretch import Block, Columns, Counts, Stretch
 from incorta_provider.storage.tree import GlimpsedTree
 
 _TRIES = 4
-"""Behind so many stretches that did change, and more of them than of others, glimpses cost more than they save."""
+"""After this many stretches that did change, if they are the majority, glimpses cost more than they save."""
 
 _SLASH = ord("/")
-_BEHIND = b"0"
-"""What follows ``/`` in the order of bytes."""
 
 
 class Glimpse:
@@ -103,7 +101,7 @@ class _Rows:
                 yield at
                 at += 1
             else:
-                at = bisect_left(self._paths, path[:slash] + _BEHIND, at, self._last)
+                at = bisect_left(self._paths, path[:slash] + AFTER_SLASH, at, self._last)
 
     def block(self) -> Block:
         """Return the block of a stretch in which all is as it was."""

@@ -33,7 +33,7 @@ def main() -> None:
     except (EOFError, OSError):
         return
     work = _unpacked(packed)
-    gc.freeze()  # modules are no garbage: to look through them would cost each helper time, and a copy of their pages
+    gc.freeze()  # modules are not garbage: to look through them would cost each helper time, and a copy of their pages
     children = [_forked(pipe, pipes, packed) for pipe in others]
     for pipe in others:
         pipe.close()

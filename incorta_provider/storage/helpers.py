@@ -3,7 +3,7 @@
 The first is started with a fresh interpreter and not forked, because a task of Airflow has threads. The others it forks
 from itself, once it has imported what the work needs and while it has no thread: an import that takes a quarter of a
 second is paid once and its memory is shared. The kernel kills them when the process that started them dies, so none
-goes on writing behind a run that was killed.
+goes on writing after a run was killed.
 
 :raises TransientError: a helper ended by itself; the operating system may have killed it for its memory.
 """

@@ -11,7 +11,7 @@ from incorta_provider.storage.json_file import read_json
 from incorta_provider.storage.redo_journal import RedoJournal
 
 UNANSWERED = timedelta(days=7)
-"""A plan that nobody acted on for so long is no open cutover: no gate waits for its answer any more."""
+"""A plan that nobody acted on for this long is not an open cutover: no gate waits for its answer any more."""
 
 
 def points_in_use(catalog: Catalog, now: datetime) -> dict[str, str]:

@@ -63,7 +63,7 @@ def read_json(path: Path) -> Any | None:
         return None
     except ValueError as error:
         raise IntegrityError(
-            f"the file holds no JSON: {error}", where=str(path), fix="Restore it from a backup of the catalog."
+            f"the file is not valid JSON: {error}", where=str(path), fix="Restore it from a backup of the catalog."
         ) from None
 
 
@@ -81,7 +81,7 @@ def read_model(path: Path, model: type[Record]) -> Record | None:
     except ValidationError as error:
         places = ", ".join(".".join(map(str, fault["loc"])) or "the whole" for fault in error.errors())
         raise IntegrityError(
-            f"the file holds no {model.__name__}: wrong in {places}",
+            f"the file is not a valid {model.__name__}: wrong in {places}",
             where=str(path),
             fix="Restore it from a backup of the catalog.",
         ) from None

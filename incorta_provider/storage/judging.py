@@ -5,8 +5,8 @@ differs, so that a million equal files cost a million comparisons and nothing el
 sides:
 
 - the *base*, the point before: its bytes are at the target;
-- what this run *held* behind its last complete pass, where that differs from the base;
-- what passes of this run *staged* behind that, before they were cut off.
+- what this run *held* after its last complete pass, where that differs from the base;
+- what passes of this run *staged* after that, before they were cut off.
 
 What this run held or staged stays when the source loses it, with the folders that it needs; whether these are there is
 told at the end, where all stretches come together.
@@ -20,7 +20,17 @@ from itertools import repeat
 from operator import itemgetter, ne
 
 from incorta_provider.dr.diff import looks_unchanged
-from incorta_provider.dr.manifest import DIR_CODE, FILE_CODE, KINDS, Entry, Kind, OpenFolders, Row, from_row
+from incorta_provider.dr.manifest import (
+    AFTER_SLASH,
+    DIR_CODE,
+    FILE_CODE,
+    KINDS,
+    Entry,
+    Kind,
+    OpenFolders,
+    Row,
+    from_row,
+)
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.flow.throttle import alive, inherited, lent
 from incorta_provider.storage.stretch import Block, Columns, Finding, Lost, Result, Stretch
@@ -28,9 +38,6 @@ from incorta_provider.storage.tree import RangedTree, Runs, runs_of
 
 BLOCK_FINDINGS = 20_000
 """So many end a block: bounds memory, and what goes through a pipe at once."""
-
-_BEHIND = b"0"
-"""What follows ``/`` in the order of bytes."""
 
 
 class _Base:
@@ -48,7 +55,9 @@ class _Base:
         self.last = len(self.paths) if end is None else bisect_left(self.paths, end)
 
     def rows(self, first: int, count: int) -> list[Row]:
-        """Return rows as a listing would, up to the last one; a link's is never equal, for its target is not there."""
+        """Return rows as a listing would, up to the last one; a link's is never equal, because its target is not
+        there.
+        """
         kept = slice(first, min(first + count, self.last))
         facts = (self.codes[kept], self.sizes[kept], self.times[kept], self.modes[kept])
         return list(zip(self.paths[kept], *facts, repeat(None), repeat(None), strict=False))
@@ -59,11 +68,11 @@ class _Base:
         return Entry(self.paths[row], KINDS[self.codes[row]], *facts, link_target=self.links.get(row))
 
     def below(self, folder: bytes) -> tuple[int, int]:
-        """Return the first row of a folder's content, and the one behind its last."""
-        return bisect_left(self.paths, folder + b"/"), bisect_left(self.paths, folder + _BEHIND, hi=self.last)
+        """Return the first row of a folder's content, and the one after its last."""
+        return bisect_left(self.paths, folder + b"/"), bisect_left(self.paths, folder + AFTER_SLASH, hi=self.last)
 
     def subfolders(self, first: int, last: int, skip: int) -> list[bytes]:
-        """Return the names of the folders among some rows whose paths have no ``/`` behind ``skip`` bytes."""
+        """Return the names of the folders among some rows whose paths have no ``/`` after ``skip`` bytes."""
         found = []
         while (first := self.codes.find(DIR_CODE, first, last)) >= 0:
             name = self.paths[first][skip:]
@@ -88,7 +97,7 @@ class Listing:
         return run[: bisect_left(run, end, key=itemgetter(0))]
 
     def advance(self, behind: Sequence[Row], only: Sequence[bytes] | None) -> None:
-        """Go on behind a part of the run; see :class:`RangedTree` for the answer ``only``."""
+        """Continue after a part of the run; see :class:`RangedTree` for the answer ``only``."""
         if self.run is not None and len(behind) < len(self.run):
             self.run = self.run[len(behind) :]
             return
@@ -119,7 +128,7 @@ class Judge:
 
 
 def judged(stretch: Stretch, listing: Listing, immutable: Sequence[str] = ()) -> Iterator[Block]:
-    """Yield what is found in a stretch, in blocks; the listing is left at the first row behind it."""
+    """Yield what is found in a stretch, in blocks; the listing is left at the first row after it."""
     return _Judgement(stretch, listing, Exclude(immutable)).blocks()
 
 
@@ -203,7 +212,7 @@ class _Judgement:
         return bool(self._own) and self._own[-1] <= path
 
     def _take(self, count: int) -> None:
-        """Count rows of the base as listed, and go on behind them."""
+        """Count rows of the base as listed, and continue after them."""
         kept = slice(self._at, self._at + count)
         counts = self._block.counts
         counts.listed += count
@@ -223,7 +232,7 @@ class _Judgement:
         prefix = folder + b"/"
         if folder in self._stretch.young or not self._immutable.matches(folder, is_folder=True):
             return None
-        if bisect_left(self._all_own, prefix) < bisect_left(self._all_own, folder + _BEHIND):
+        if bisect_left(self._all_own, prefix) < bisect_left(self._all_own, folder + AFTER_SLASH):
             return None
         first, last = self._base.below(folder)
         names = self._base.subfolders(first, last, len(prefix))

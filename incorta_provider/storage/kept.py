@@ -1,4 +1,4 @@
-"""List the files that an area of the vault keeps, whatever else lies there: what was moved out may be of any kind."""
+"""List the files that an area of the vault keeps. Other things may be there too: anything may have been moved out."""
 # Names are bytes, which pathlib does not take.
 # ruff: noqa: PTH208
 

@@ -1,4 +1,4 @@
-"""What a pass starts from: the point before, and what this run has behind it."""
+"""What a pass starts from: the previous point, and what earlier passes of this run did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Known:
 
     :ivar base: manifest of the newest sealed point, whose bytes are all at the target; None when there is none.
     :ivar held: result of the last complete pass of this run, as a delta from the base; None before the first.
-    :ivar indexes: of what passes behind that one staged before they were cut off, oldest first.
+    :ivar indexes: of what passes after that one staged before they were cut off, oldest first.
     """
 
     base: Path | None
@@ -55,7 +55,7 @@ class Known:
         return before + (delta_gain(self.held).entries if self.held else 0)
 
     def held_cuts(self, groups: int) -> Sequence[bytes]:
-        """Return where each run of so many groups of what this run held begins, but the first one."""
+        """Return where each run of that many groups of what this run held begins, but the first one."""
         return delta_cuts(self.held, groups) if self.held else ()
 
     def held_edits(self) -> Iterator[Edit]:
@@ -64,7 +64,7 @@ class Known:
             yield path_of(change), change.new
 
     def staged(self) -> Iterator[Entry]:
-        """Yield what was staged behind that."""
+        """Yield what was staged after that."""
         return newest(self.indexes)
 
     def young(self) -> frozenset[bytes] | None:

@@ -5,7 +5,7 @@ acknowledged: the next append removes it. One writer at a time, by a lock on the
 
 A damaged line holds up no step: the next entries are chained to its bytes as they are, and `verify` keeps telling it.
 
-:raises IntegrityError: a line that is to be read back is no ledger entry.
+:raises IntegrityError: a line that is to be read back is not a ledger entry.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class LedgerFile:
             return parse_line(line)
         except ValueError:
             raise IntegrityError(
-                f"a line of the ledger is no entry: {line[:60]!r}",
+                f"a line of the ledger is not an entry: {line[:60]!r}",
                 where=str(self.path),
                 fix="Run `incorta-dr ledger verify`; restore the ledger from its copy before any new run.",
             ) from None
@@ -132,7 +132,7 @@ def _with_key(lines: Sequence[bytes], key: str) -> LedgerEntry | None:
 
 
 def _following(lines: Sequence[bytes], by: Mapping[str, Any], event: Mapping[str, Any]) -> list[LedgerEntry]:
-    """Return what to write behind the lines: the entry, and before it one that binds a damaged end."""
+    """Return what to write after the lines: the entry, and before it one that binds a damaged end."""
     last, damage = _newest_whole(lines), []
     if lines and not _is_whole(lines[-1]):
         last = chained_to_damage(last, _text(lines[-1]), **by)
@@ -153,5 +153,5 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _text(line: bytes) -> str:
-    """Bytes that are no UTF-8 become surrogates, which no line of ours holds: they never pass as what was written."""
+    """Bytes that are not UTF-8 become surrogates, which no line of ours holds: they never pass as what was written."""
     return line.decode(errors="surrogateescape")

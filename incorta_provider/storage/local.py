@@ -76,14 +76,14 @@ class LocalTree:
         except FileNotFoundError:
             raise self._unfit("does not exist") from None
         except NotADirectoryError:
-            raise self._unfit("is no folder") from None
+            raise self._unfit("is not a folder") from None
         except OSError as error:
             raise self._unfit(f"cannot be read: {error.strerror}") from None
         if not any(self._look(b"", [name]) for name in names):
             raise self._unfit("is empty")
 
     def pinned(self) -> LocalTree:
-        """Return the same tree, whose listings refuse any other folder in the place of the root that is there now."""
+        """Return the same tree, whose listings refuse any other folder in place of the root that is there now."""
         return LocalTree(self.root, self._patterns, identity=self._identity())
 
     def cuts(self, wanted: int) -> Sequence[bytes]:
@@ -127,7 +127,7 @@ class LocalTree:
         self._ensure_same(before)
 
     def folder_rows(self, folders: Sequence[bytes]) -> Sequence[Row | None]:
-        """Return the rows of folders; None for what is no folder any more, or is left out."""
+        """Return the rows of folders; None for what is not a folder any more, or is left out."""
         before = self._expected or self._identity()
         with self._opened(b"") as root:
             rows = [self._folder_row(root, path) for path in folders]

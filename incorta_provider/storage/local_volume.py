@@ -17,7 +17,7 @@ from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.content import Content
 from incorta_provider.storage.digests import Reader
 from incorta_provider.storage.durable import sync_filesystem
-from incorta_provider.storage.faults import GONE, told
+from incorta_provider.storage.faults import GONE, translated
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.free_space import Room, room
@@ -59,7 +59,7 @@ class LocalVolume:
 
     def live_root(self) -> LiveRoot:
         """Look at the live root."""
-        with told(self.label):
+        with translated(self.label):
             there, makeable = self._root.is_dir(), self._root.parent.is_dir()
             nearest = self._root if there else self._root.parent
             same = (there or makeable) and nearest.stat().st_dev == self._vault.stat().st_dev
@@ -68,17 +68,17 @@ class LocalVolume:
 
     def make_live_root(self) -> None:
         """Make the live root, in a folder that is there."""
-        with told(self.label):
+        with translated(self.label):
             self._root.mkdir(exist_ok=True)
 
     def room(self) -> Room:
         """Ask how much fits on the vault's file system."""
-        with told(self.label):
+        with translated(self.label):
             return room(self._vault)
 
     def areas(self, pattern: str) -> list[bytes]:
         """Return the folders in the vault whose names match, sorted."""
-        with told(self.label):
+        with translated(self.label):
             vault = os.fsencode(self._vault)
             found = glob.glob(os.fsencode(pattern), root_dir=vault)
             return sorted(name for name in found if os.path.isdir(vault + b"/" + name))
@@ -89,20 +89,20 @@ class LocalVolume:
 
     def touched(self, area: bytes, batch: list[Entry], changed_ns: Sequence[int] = (), /) -> list[bytes]:
         """Return which files of an area are not as they are recorded, by size and time alone."""
-        with told(self.label):
+        with translated(self.label):
             root = self._path(area) + b"/"
             stamped = zip(batch, changed_ns or repeat(None), strict=False)
             return [entry.path for entry, changed in stamped if not _is_as_recorded(root + entry.path, entry, changed)]
 
     def find(self, own: bytes, others: Sequence[bytes], batch: list[Entry]) -> list[bytes | None]:
         """Return where the bytes of each file lie, relative to the vault; None when nowhere."""
-        with told(self.label):
+        with translated(self.label):
             content = Content(os.fsencode(self._vault), own, others)
             return [content.find(entry) for entry in batch]
 
     def do(self, steps: list[Step], history: bytes) -> list[bytes]:
         """Do steps of an apply, and return which folders of the replica they made, opened or changed."""
-        with told(self.label):
+        with translated(self.label):
             vault = os.fsencode(self._vault)
             replica = Replica(os.fsencode(self._root), vault, vault + b"/" + history)
             for step in steps:
@@ -112,7 +112,7 @@ class LocalVolume:
 
     def finish(self, folders: list[Entry]) -> None:
         """Set time and mode of folders of the replica."""
-        with told(self.label):
+        with translated(self.label):
             root = os.fsencode(self._root) + b"/"
             for entry in folders:
                 os.chmod(root + entry.path, entry.mode)  # noqa: PTH101
@@ -120,17 +120,17 @@ class LocalVolume:
 
     def sync(self) -> None:
         """Bring everything that was written to disk; both parts are on one file system."""
-        with told(self.label):
+        with translated(self.label):
             sync_filesystem(self._vault)
 
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield the regular files of an area in the vault, in path order, without digests."""
-        with told(self.vault_label):
+        with translated(self.vault_label):
             yield from kept_files(self._path(area))
 
     def forget(self, places: list[bytes]) -> None:
         """Delete files of the vault, and folders that get empty by it."""
-        with told(self.label):
+        with translated(self.label):
             vault = os.fsencode(self._vault) + b"/"
             for place in places:
                 with suppress(FileNotFoundError):
@@ -139,7 +139,7 @@ class LocalVolume:
 
     def remove(self, area: bytes) -> None:
         """Remove an area of the vault with all that it holds."""
-        with told(self.label):
+        with translated(self.label):
             remove_tree(os.fsencode(self._vault) + b"/" + area)
 
     def _remove_empty(self, folder: bytes) -> None:

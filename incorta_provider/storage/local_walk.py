@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from incorta_provider.dr.manifest import DIR_CODE, Row
+from incorta_provider.dr.manifest import AFTER_SLASH, DIR_CODE, Row
 from incorta_provider.storage.tree import Runs
 
 _AT_ONCE = 1_024
-"""Of so many names of a folder the facts are held."""
-
-_BEHIND = b"0"
-"""What follows ``/`` in the order of bytes: all that a folder holds sorts before its path with this behind it."""
+"""The facts of at most this many names of a folder are held."""
 
 
 @dataclass(slots=True)
@@ -94,8 +91,8 @@ class Walk:
         if self._end is not None and path + b"\xff" > self._end:
             names = names[: bisect_left(names, self._end, key=lambda name: path + name)]
         if path < self._begin:
-            names = [name for name in names if path + name + _BEHIND > self._begin]
+            names = [name for name in names if path + name + AFTER_SLASH > self._begin]
         return names
 
     def _has_part_of(self, path: bytes) -> bool:
-        return path + _BEHIND > self._begin and (self._end is None or path + b"/" < self._end)
+        return path + AFTER_SLASH > self._begin and (self._end is None or path + b"/" < self._end)

@@ -2,7 +2,7 @@
 
 In a folder whose files are only ever added and removed, a time that did not change says that nothing did. A topology
 can say so of folders; it cannot be held against the source without looking, so that at set intervals a run looks at
-everything all the same. When that was stands in the run's workspace and later in its point, so that it lives and dies
+everything anyway. When that was stands in the run's workspace and later in its point, so that it lives and dies
 with what was seen.
 """
 

@@ -3,7 +3,7 @@
 A group is what is held in memory at once. Groups that an edit does not touch are passed on as they are, without one
 Python object a row. About 35 bytes an entry on disk.
 
-:raises IntegrityError: the file is no manifest of this format, or entries are not in path order.
+:raises IntegrityError: the file is not a manifest of this format, or entries are not in path order.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FORMAT = "2"
 GROUP_ROWS = 16_384
 
 _FEW = 32
-"""Up to one row in so many is looked up by itself; for more the whole group is taken apart."""
+"""Up to one row in this many is looked up by itself; for more the whole group is taken apart."""
 
 _FORMAT_KEY = b"incorta_dr.manifest"
 _TOTALS_KEY = b"incorta_dr.totals"
@@ -85,7 +85,7 @@ class ManifestWriter(ParquetDraft):
         return {_TOTALS_KEY: asdict(self.totals)}
 
     def add(self, entry: Entry) -> None:
-        """Write one entry; each path must sort behind the one before."""
+        """Write one entry; each path must sort after the one before."""
         if entry.path <= self._last:
             raise self._out_of_order(entry.path)
         self._last = entry.path
@@ -137,7 +137,7 @@ class ManifestWriter(ParquetDraft):
 
     def _out_of_order(self, path: bytes) -> IntegrityError:
         return IntegrityError(
-            f"{shown(path)} does not sort behind {shown(self._last)}",
+            f"{shown(path)} does not sort after {shown(self._last)}",
             where=str(self.path),
             fix="The list that was given is not in path order.",
         )
@@ -146,7 +146,7 @@ class ManifestWriter(ParquetDraft):
 def read_manifest(path: Path) -> Iterator[Entry]:
     """Yield the entries in path order."""
     for group in _groups(path):
-        yield from _entries(group)
+        yield from to_entries(group)
 
 
 def read_totals(path: Path) -> Totals:
@@ -207,20 +207,20 @@ def edit(source: Path | None, target: Path, edits: Iterable[Edit]) -> Totals:
 def _chosen(group: pa.Table, wanted: Sequence[bytes]) -> Iterator[Entry]:
     if len(wanted) > group.num_rows // _FEW:
         names = frozenset(wanted)
-        yield from (entry for entry in _entries(group) if entry.path in names)
+        yield from (entry for entry in to_entries(group) if entry.path in names)
         return
     paths = group["path"]
     row = 0
     for name in wanted:
         row = _row_at(paths, name, row)
         if row < group.num_rows and paths[row].as_py() == name:
-            yield from _entries(group.slice(row, 1))
+            yield from to_entries(group.slice(row, 1))
 
 
 def _edited(group: pa.Table, edits: Sequence[Edit]) -> Iterator[pa.Table]:
     """Yield a group with edits, in parts: rows that stay, and rows that are new."""
     if len(edits) > group.num_rows // _FEW:
-        yield _group(list(_merged(_entries(group), iter(edits))))
+        yield _group(list(_merged(to_entries(group), iter(edits))))
         return
     paths = group["path"]
     new: list[Entry] = []
@@ -261,13 +261,9 @@ def _group(entries: list[Entry]) -> pa.Table:
     return pa.Table.from_arrays(to_columns(entries), schema=_schema())
 
 
-def _entries(group: pa.Table) -> Iterator[Entry]:
-    return to_entries(group)
-
-
 def _without(path: Path, left_out: Collection[int]) -> Iterator[Entry]:
     for group in _groups(path, left_out):
-        yield from _entries(group)
+        yield from to_entries(group)
 
 
 def _groups(path: Path, left_out: Collection[int] = ()) -> Iterator[pa.Table]:

@@ -5,7 +5,7 @@ decides. What does not belong there is moved to the history, never deleted.
 
 The caller holds the catalog's lock ``apply``, and compared the replica under it.
 
-:raises IntegrityError: the bytes of a file are nowhere; files whose bytes were found are brought back all the same.
+:raises IntegrityError: the bytes of a file are nowhere; files whose bytes were found are brought back anyway.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class PointFiles(Generic[Record]):
         self._model = model
 
     def save(self, point_id: str, record: Record) -> None:
-        """Keep a point's record, in the place of an older one."""
+        """Keep a point's record, in place of an older one."""
         self._catalog.ensure_there()
         self._root.mkdir(mode=0o700, exist_ok=True)
         write_json(self._path(point_id), record.model_dump(mode="json"))

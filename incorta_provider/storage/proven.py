@@ -12,7 +12,7 @@ class Proven(NamedTuple):
     """One staged file and the proof of it, which holds as long as the file has the change time that it had then.
 
     :ivar entry: what was copied.
-    :ivar changed_ns: the change time of the staged file right behind the proof.
+    :ivar changed_ns: the change time of the staged file right after the proof.
     :ivar framing: what is wrong with the frame of a Parquet file; empty when nothing is.
     """
 

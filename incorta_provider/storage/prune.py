@@ -1,6 +1,6 @@
 """Drop recovery points: first the record, by one rename, then the bytes that no other point needs, then the rest.
 
-A point that has no ``point.json`` is none, so there is never half a point. Its manifest stays until its bytes are
+A folder without ``point.json`` is not a point, so there is never half a point. Its manifest stays until its bytes are
 gone: a prune that was killed finds it by ``dropped.json`` and goes on. Files that it brought stay where they are while
 another point needs them, and its old record with them; the folder goes with the last of them.
 

@@ -1,4 +1,4 @@
-"""List and judge a source in stretches of paths: beside each other where that pays, always in path order.
+"""List and judge a source in stretches of paths: in parallel where that pays, always in path order.
 
 Small trees are judged where they are asked for: to start helper processes takes longer than to list a few thousand
 files. So are sources that cannot be listed in ranges.
@@ -27,7 +27,7 @@ from incorta_provider.storage.stretch import Block, Stretch
 from incorta_provider.storage.tree import GlimpsedTree, RangedTree, Rows, Runs, Tree, in_runs, runs_of
 
 MANY_ROWS = 100_000
-"""From so many on, other processes are started: each costs as much as to list some twenty thousand files."""
+"""From this many files on, other processes are started: each costs as much as to list some twenty thousand files."""
 
 GROUPS = 2
 """So many groups of the base's rows make a stretch: some megabytes in each process, and many more than processes."""
@@ -36,7 +36,7 @@ LISTERS = min(max(2, os.cpu_count() or 1) + 1, 8)
 """One more than processors: with a network file system there is some waiting, but each takes a moment to start."""
 
 _PARTS = 64
-"""In so many parts a tree is cut whose folders nothing tells beforehand."""
+"""A tree whose folders are not known beforehand is cut into this many parts."""
 
 
 class Found(NamedTuple):
@@ -131,7 +131,7 @@ class _Search:
 
 
 class _Judges:
-    """Those who judge stretches beside each other; they begin when the first one is submitted."""
+    """The workers that judge stretches in parallel; they start with the first stretch."""
 
     def __init__(self, tree: RangedTree, immutable: Sequence[str]) -> None:
         self._in_processes = tree.parallel == "processes"

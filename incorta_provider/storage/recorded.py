@@ -1,4 +1,4 @@
-"""Copy a batch and write down what came of it, where the copy is made: who waits for it has enough to do.
+"""Copy a batch and write the results down in the process that copies: the one that waits for it has enough to do.
 
 What it writes to the index of staged files and counts is all that the rest of a pass wants to know of a copy.
 """

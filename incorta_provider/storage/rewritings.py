@@ -35,7 +35,7 @@ class Rewritings:
         """Remove the records that are older; return how many.
 
         :param moment: aware.
-        :param needed: digests of those that stay all the same.
+        :param needed: digests of those that stay anyway.
         """
         old = [
             path

@@ -30,7 +30,7 @@ from incorta_provider.storage.workspace import Shard, Workspace
 class ShardReport:
     """What came of one shard.
 
-    :ivar copied_files: by this try, ``copied_bytes`` in all; ``reused``: tries before it were done with so many.
+    :ivar copied_files: by this try, ``copied_bytes`` in all; ``reused``: this many were copied by earlier tries.
     :ivar missed: vanished, or changed under every try; the pass that follows sees to them.
     """
 
@@ -44,7 +44,7 @@ class ShardReport:
 def copy_shard(source: Tree, target: Target, workspace: Workspace, number: int, controls: Controls) -> ShardReport:
     """Copy one shard of the pass that was split, or what is left of it.
 
-    :raises PreconditionError: no pass was split into so many shards, or a later one took its place; or the target lacks
+    :raises PreconditionError: no pass was split into that many shards, a later one took its place, or the target lacks
         room.
     :raises TransientError: a pass or another task holds the workspace or the shard; or what a pass raises.
     :raises IntegrityError: a file cannot be read.
@@ -76,7 +76,7 @@ def _copy(
 
 
 def _left(pending: Path, last: bytes) -> tuple[Total, int]:
-    """Return what of a shard is behind the path ``last``, and how many files are not."""
+    """Return what of a shard comes after the path ``last``, and how many files are not."""
     before = files = size = 0
     for entry in read_manifest(pending):
         if entry.path <= last:

@@ -1,7 +1,7 @@
 """What a run has staged, one line a file, appended as the copies are done.
 
 Each pass over the source writes a file of its own, in path order; of several, the newest line of a path counts. So an
-index of millions of files is merged as a stream. A line is written behind its file: a process that is killed in between
+index of millions of files is merged as a stream. A line is written after its file: a process that is killed in between
 copies that file again. Reading ends at the first line that is not whole, which is what a crash leaves at the end.
 """
 
@@ -24,7 +24,7 @@ _proven_of: Callable[[Iterable[object]], Proven] = partial(tuple.__new__, Proven
 
 
 def to_text(path: bytes) -> str:
-    """Return a path as text for JSON; bytes that are no UTF-8 become lone surrogates."""
+    """Return a path as text for JSON; bytes that are not UTF-8 become lone surrogates."""
     return path.decode("utf-8", "surrogateescape")
 
 

@@ -1,7 +1,7 @@
 """How long a file must rest before it is read, so that no later write can hide behind the time that it is stamped with.
 
-A write of the same size within the tick in which we read would leave no trace, neither now nor in any later pass. The
-standard library is all that this module needs, for it is used at nodes too.
+A write of the same size within the tick in which we read would leave no trace, neither now nor in any later pass. It
+needs only the standard library, because it also runs at nodes.
 """
 
 from __future__ import annotations

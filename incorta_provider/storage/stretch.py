@@ -1,4 +1,4 @@
-"""What goes to those who judge a stretch of paths, and what they answer: plain values, for pipes between processes."""
+"""The question and the answer of judging one stretch of paths: plain values, because they go through pipes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Stretch:
 
     :ivar base: may hold paths outside; findings refer to its row numbers.
     :ivar held: what this run held where that differs from the base; None where it held nothing.
-    :ivar staged: what was staged behind that.
+    :ivar staged: what was staged after that.
     :ivar carry: this run has completed a pass: it held all of the base but what it did not find.
     :ivar young: folders that the point before found changed: one time may stand for two states of them, of which that
         point saw the first.

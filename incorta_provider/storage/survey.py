@@ -4,7 +4,7 @@ The listing is held against the point before, and against what earlier passes of
 time that it had when its bytes came here keeps its digest. Only what differs is written down: nothing of a pass grows
 with the tree.
 
-The paths are cut into stretches along the base's groups of rows; the stretches are listed and judged beside each other
+The paths are cut into stretches along the base's groups of rows; the stretches are listed and judged in parallel
 (:mod:`~incorta_provider.storage.judging`), in helper processes where listing takes a processor's time. Here the
 findings come together, in path order.
 

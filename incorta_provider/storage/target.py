@@ -1,4 +1,4 @@
-"""What the protocol asks of a target, one class per kind of storage.
+"""What the protocol needs of a target, one class per kind of storage.
 
 A target holds the live replica and the bytes of its recovery points: what a run stages, and what an apply displaced.
 Records of points, manifests, journals and the ledger are in the catalog
@@ -160,7 +160,7 @@ class Target(Protocol):
 
         The loss of the catalog is not the loss of the points then. May be repeated.
 
-        :raises DrError: there is no copy; the point is sealed all the same.
+        :raises DrError: there is no copy; the point is sealed anyway.
         """
 
     def drop_records(self, point_id: str) -> None:

@@ -47,7 +47,7 @@ class CopyReport:
     :param listed: files, folders and links at the source; of these ``listed_files`` are files.
     :param base_files: how many files the point before has; 0 when there is none.
     :param added: files that the point before does not have; ``changed``: that it has with another size or time;
-        ``removed``: that only it has. ``removed_folders``: in so many top folders, the root counts as one.
+        ``removed``: that only it has. ``removed_folders``: in how many top folders they are; the root counts as one.
     :param reused: files whose bytes were at the target already.
     :param carried: files kept that the source lost since an earlier pass of this run.
     :param vanished: gone between listing and copy, and never copied by this run.
@@ -87,8 +87,8 @@ def copy_delta(
 ) -> CopyReport:
     """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
 
-    A file that cannot be copied because it vanished or keeps changing is no error here. When an earlier pass of this
-    run has it, that version stays; otherwise it is not in the result, and the check of the metadata's references
+    A file that cannot be copied because it vanished or keeps changing is not an error here. If an earlier pass of this
+    run copied it, that version stays. Otherwise it is not in the result, and the check of the metadata's references
     decides whether anything needs it.
 
     Any pass withdraws the manifest of a final one before it, with the check and the proof that rest on it.
@@ -190,7 +190,7 @@ class Done:
 
 
 def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight) -> Done:
-    """Copy files in the order of their paths; a batch's lines are written to the index behind its files.
+    """Copy files in the order of their paths; a batch's lines are written to the index after its files.
 
     :param total: how much is pending.
     """

@@ -1,4 +1,4 @@
-"""What the transfer engine asks of a source, one class per kind of storage.
+"""What the transfer engine needs of a source, one class per kind of storage.
 
 A new kind of source is one module with a class that fits :class:`Tree`, and one line in
 :mod:`incorta_provider.storage.url`.
@@ -49,10 +49,10 @@ class Tree(Protocol):
     def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:
         """Yield what is below the root in path order, without digests.
 
-        Ranges of paths can be listed beside each other; put together they are the whole.
+        Ranges of paths can be listed in parallel; put together they are the whole.
 
         :param begin: the first path that may be yielded.
-        :param end: the first one behind ``begin`` that may not; None for none.
+        :param end: the first one after ``begin`` that may not; None for none.
         :raises IntegrityError: a folder cannot be read, a link leads out of the root, or there is a special file.
         """
 
@@ -67,7 +67,7 @@ class Tree(Protocol):
 
 @runtime_checkable
 class RangedTree(Tree, Protocol):
-    """A source whose ranges are listed beside each other.
+    """A source whose ranges are listed in parallel.
 
     :ivar parallel: ``processes``: it can be pickled, and listing takes a processor's time; ``threads``: it waits.
     """
@@ -107,7 +107,7 @@ class GlimpsedTree(RangedTree, Protocol):
     """One whose folders can be looked at by themselves, at once."""
 
     def folder_rows(self, folders: Sequence[bytes]) -> Sequence[Row | None]:
-        """Return what ``rows`` would yield for each folder; None for what is no folder any more, or is left out."""
+        """Return what ``rows`` would yield for each folder; None for what is not a folder any more, or is left out."""
 
     def children(self, folder: bytes, begin: bytes, end: bytes | None) -> Sequence[Row]:
         """Return what ``rows`` would yield for what is directly in a folder, of the paths in a range."""

@@ -26,7 +26,7 @@ from incorta_provider.storage.tree import Tree
 def open_tree(url: str, connections: Connections, exclude: Sequence[str] = ()) -> Tree:
     """Return the tree at ``url``; nothing is read yet.
 
-    :param connections: finds the connection that a URL names in the place of a host.
+    :param connections: finds the connection that a URL names in place of a host.
     """
     if _scheme(url) == "ssh":
         return open_ssh_tree(url, connections, exclude)

@@ -34,7 +34,7 @@ class Findings(BaseModel):
         """How many places differ."""
         return self.missing + self.unexpected + self.different
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Return the numbers in words."""
         return f"{self.missing} missing, {self.different} different, {self.unexpected} unexpected"
 
@@ -44,7 +44,7 @@ class Verified(BaseModel):
 
     :ivar point: what the replica was compared with.
     :ivar files: of the point, ``bytes`` in all; of these ``read_files`` were read and their digests compared.
-    :ivar found: how it differed, and ``left`` how it differs still, behind a repair.
+    :ivar found: how it differed, and ``left`` how it still differs after a repair.
     :ivar day: the day, since 1970, up to which samples were read; None when the last compares read none.
     :ivar sample_days: what the samples were made for; 1 for a compare of every digest.
     """
@@ -64,15 +64,15 @@ class Verified(BaseModel):
     day: int | None
     sample_days: int | None
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Return the outcome in one line."""
         scope = f"{self.files} file(s), {self.read_files} of them read ({self.read_bytes} bytes)"
         if not self.found.total:
             return f"equal to {self.point}: {scope}"
-        drift = f"differed from {self.point} in {self.found.total} place(s) ({self.found.told()}): {scope}"
+        drift = f"differed from {self.point} in {self.found.total} place(s) ({self.found.in_words()}): {scope}"
         if not self.repaired:
             return drift
-        return f"{drift}; repaired" if not self.left.total else f"{drift}; after the repair {self.left.told()}"
+        return f"{drift}; repaired" if not self.left.total else f"{drift}; after the repair {self.left.in_words()}"
 
 
 def last_verified(catalog: Catalog) -> Verified | None:

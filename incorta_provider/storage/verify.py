@@ -54,7 +54,7 @@ def verify_replica(
 ) -> VerifyReport:
     """Compare the live replica with a manifest; both without what ``exclude`` leaves out.
 
-    :param deep: read every file and compare digests, in the place of times.
+    :param deep: read every file and compare digests, in place of times.
     :param chosen: beside sizes and times, compare the digests of these files; asked once for each that looks alike.
     :raises IntegrityError: the tree holds what no recovery point can: a special file, or a link out of it.
     """

@@ -102,7 +102,7 @@ class Volume(Protocol):
     def find(self, own: bytes, others: Sequence[bytes], batch: list[Entry]) -> list[bytes | None]:
         """Return where the bytes of each file lie, relative to the vault; None when nowhere.
 
-        Always under the file's own path. In the area ``own`` the recorded size and time are proof, for it was read
+        Always under the file's own path. In the area ``own`` the recorded size and time are proof, because it was read
         right before the seal; anywhere else the digest is.
 
         :param others: looked through in this order.
@@ -129,4 +129,4 @@ class Volume(Protocol):
         """Delete files of the vault, and folders that get empty by it; what is gone is fine."""
 
     def remove(self, area: bytes) -> None:
-        """Remove an area of the vault with all that it holds; none is fine."""
+        """Remove an area of the vault with all that it holds, if there is one."""

@@ -1,4 +1,4 @@
-"""What leads from what the live replica is to a recovery point.
+"""The changes that lead from the state of the live replica to a recovery point.
 
 The delta of a point does, when the replica is the point before it, and read the other way round it leads back; it is as
 long as what changed. Between other points, and from a replica that was found to be something else, two manifests are
@@ -29,7 +29,7 @@ class Way(Protocol):
     def folders(self, wanted: Sequence[bytes]) -> list[Entry]:
         """Return folders of the point as it has them, in path order.
 
-        :param wanted: sorted; paths that are no folders there are fine.
+        :param wanted: sorted; paths that are not folders there are fine.
         """
 
 

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from incorta_provider.dr.diff import Change
-from incorta_provider.dr.manifest import Entry, Kind, OpenFolders, parent_of
+from incorta_provider.dr.manifest import AFTER_SLASH, Entry, Kind, OpenFolders, parent_of
 from incorta_provider.exceptions import DrError
 from incorta_provider.storage.tree import Tree
 
@@ -42,7 +42,7 @@ class _Listing:
 
     def __init__(self, staged: Tree, prefix: bytes) -> None:
         self.prefix = prefix
-        self._entries = staged.list(prefix, prefix[:-1] + b"0")  # 0 follows the slash
+        self._entries = staged.list(prefix, prefix[:-1] + AFTER_SLASH)
         self._next = next(self._entries, None)
 
     def before(self, path: bytes | None) -> Iterator[Entry]:
@@ -96,7 +96,7 @@ class _Search:
             self._waiting.append(entry.path + b"/")
 
     def end(self) -> None:
-        """Take what is staged behind the last change."""
+        """Take what is staged after the last change."""
         if self._listing is not None:
             for found in self._listing.before(None):
                 self._spoil(found.path)
@@ -141,7 +141,7 @@ class _Search:
         for folder in names:
             if folder in self._spoilt or outer.contains(folder):
                 continue
-            below = names[bisect_left(names, folder + b"/") : bisect_left(names, folder + b"0")]
+            below = names[bisect_left(names, folder + b"/") : bisect_left(names, folder + AFTER_SLASH)]
             if files := sum(map(self._files.__getitem__, (folder, *below))):
                 outer.enter(folder)
                 found[folder] = files

@@ -29,7 +29,7 @@ WORKERS = min(max(4, os.cpu_count() or 1), 8)
 """More than processors: on a network file system most of the time is waiting."""
 
 MANY_FILES = 1_000
-"""Behind so many, starting helper processes (about 0.1 s) pays."""
+"""From this many files on, starting helper processes (about 0.1 s) pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Limits:
     """How one kind of work is handed out.
 
     :param workers: how many calls at once pay.
-    :param batch_files: a batch has at most so many files, and ends with the file that fills ``batch_bytes``.
+    :param batch_files: a batch has at most this many files, and ends with the file that fills ``batch_bytes``.
     :param least_files: in smaller batches, handing one over costs more than it saves; ``least_bytes``: the same.
     :param helpers: many files go faster in processes than in threads, and the work can be pickled.
     """

@@ -166,7 +166,7 @@ class Workspace:
     def indexes(self, after: Path | None = None) -> list[Path]:
         """Return the indexes of staged files, oldest first.
 
-        :param after: only of the passes behind the one with this result.
+        :param after: only of the passes after the one with this result.
         """
         found = sorted(self._passes.glob("*.copied*.jsonl"))
         return [path for path in found if after is None or path.name[:_DIGITS] > after.name[:_DIGITS]]
@@ -215,7 +215,7 @@ class Workspace:
         return shared(self._lock, "the workspace")
 
     def remove_lock(self) -> None:
-        """Remove the lock's file from a folder that is no workspace any more."""
+        """Remove the lock's file from a folder that is not a workspace any more."""
         self._lock.unlink(missing_ok=True)
 
     def clear_passes(self) -> None:

@@ -63,10 +63,10 @@ def _wait_until(doer: Doer, state: State | None) -> None:
     while (found := doer.read()) != state:
         if time.monotonic() + pause > deadline:
             raise TransientError(
-                f"traffic {doer.name} was told, and after {doer.seconds:g} s it is still {shown(found)} "
+                f"traffic {doer.name} was set, but after {doer.seconds:g} s it is still {shown(found)} "
                 f"instead of {shown(state)}",
                 where=doer.place,
-                fix="Look there what keeps it from being set, then clear this task.",
+                fix="Find out there what keeps the old value, then clear this task.",
             )
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_POLL)

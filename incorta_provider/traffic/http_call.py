@@ -47,9 +47,9 @@ class RequestToService(Doer):
         """Send the request that sets the value."""
         if state is None:
             raise ConfigurationError(
-                f"traffic {self.name} had no value before, and there is no request that takes one away",
+                f"traffic {self.name} had no value before, and there is no request that removes one",
                 where=self.place,
-                fix="Take it away by hand.",
+                fix="Remove it by hand.",
             )
         wanted = self._call.set
         with self._client() as client:

@@ -92,7 +92,7 @@ class Route53(Doer):
         while change["Status"] != "INSYNC":
             if time.monotonic() + POLL > deadline:
                 raise TransientError(
-                    f"Route 53 has taken the change {change['Id']}, but it is not at all its servers yet",
+                    f"Route 53 accepted the change {change['Id']}, but not all its servers have it yet",
                     where=self.place,
                     fix="Clear this task: it looks again.",
                 )
@@ -108,7 +108,7 @@ class Route53(Doer):
             raise self._refused(error.response["Error"]) from None
         except BotoCoreError as error:
             raise TransientError(
-                f"Route 53 does not answer: {error}", where=self.place, fix="Let the worker reach it."
+                f"Route 53 does not answer: {error}", where=self.place, fix="Check that the worker can reach it."
             ) from None
 
     def _refused(self, error: Mapping[str, str]) -> DrError:

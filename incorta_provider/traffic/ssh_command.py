@@ -48,9 +48,9 @@ class CommandAtHost(Doer):
         """Run the command that sets the value."""
         if state is None:
             raise ConfigurationError(
-                f"traffic {self.name} had no value before, and there is no command that takes one away",
+                f"traffic {self.name} had no value before, and there is no command that removes one",
                 where=self.place,
-                fix="Take it away by hand.",
+                fix="Remove it by hand.",
             )
         words = self._command.words(state["value"])
         key = f"{self._run_id} {hashlib.sha256(state['value'].encode()).hexdigest()}"
@@ -65,5 +65,5 @@ class CommandAtHost(Doer):
         raise kind(
             f"{words[0]} ended with exit status {done.status}: {(done.stderr or done.stdout).strip()[-300:]}",
             where=self.place,
-            fix="Look at it at the host; the words of the command stand in the topology, under traffic.",
+            fix="Check it at the host; the command is in the topology, under traffic.",
         )

@@ -32,5 +32,5 @@ def try_out(lab: Lab, requester: AirflowClient, progress: Progress) -> Report:
             f"the drill proved nothing: {'; '.join(report.exceptions)}", where=run_id, fix="See the log of its tasks."
         )
     progress(f"{proof.point} is proven, by a service that answered {proof.rto_seconds:g} s after its files were there")
-    progress(f"forecast of a cutover: {report.forecast.told}")
+    progress(f"forecast of a cutover: {report.forecast.in_words}")
     return report

@@ -25,7 +25,7 @@ def size() -> Size:
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """An empty folder below TMPDIR, which must be on a disk: what lies in memory is no benchmark of files."""
+    """An empty folder below TMPDIR, which must be on a disk: what lies in memory is not a benchmark of files."""
     yield from _folder()
 
 

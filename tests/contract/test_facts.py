@@ -59,7 +59,7 @@ def test_times_to_the_nanosecond(world: World) -> None:
 
 @pytest.mark.parametrize("unit", [10**9, 10**6, 10**3])
 def test_times_that_one_side_keeps_coarser(world: World, unit: int) -> None:
-    """B46: a time that is shown in whole seconds, ms or µs by now is no change: nothing is copied again."""
+    """B46: a time that is shown in whole seconds, ms or µs by now is not a change: nothing is copied again."""
     if not isinstance(world.source, Folder):
         world.say("not applicable: a bucket sets its own times")
         return

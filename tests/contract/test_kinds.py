@@ -1,4 +1,4 @@
-"""What is no plain file: folders, links, devices; and files that share or save their blocks."""
+"""What is not a plain file: folders, links, devices; and files that share or save their blocks."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_special_files(world: World, what: str) -> None:
 def test_zero_byte_directory_keys(world: World) -> None:
     """B02: a key that ends in a slash is a folder's marker; it neither hides nor doubles what is below it."""
     if isinstance(world.source, Folder):
-        world.say("not applicable: a folder is no key")
+        world.say("not applicable: a folder is not a key")
         return
     world.source.put(b"t/", b"")
     world.source.put(b"t/x", b"1")

@@ -182,7 +182,7 @@ def test_a_wrong_topology_is_a_clear_import_error_and_leaves_other_dags_alone(
     assert list(found["dags"]) == ["other"]
     assert len(found["errors"]) == len(OURS)
     for error in found["errors"].values():
-        assert f"{path}:2: groups.acme: primary 'berlim' is none of the sites ['berlin', 'newyork']" in error
+        assert f"{path}:2: groups.acme: primary 'berlim' is not one of the sites ['berlin', 'newyork']" in error
         assert "incorta-dr topology check" in error
 
 

@@ -1,4 +1,4 @@
-"""A primary that comes back is fenced whole, a cutover that is given up leaves it as it was; on two real sites."""
+"""A primary that comes back is fully fenced, a cutover that is given up leaves it as it was; on two real sites."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_primary_that_answers_is_fenced_whole_and_an_abort_opens_it_again(stag
 
 def test_a_primary_that_is_gone_stops_the_cutover_unless_that_was_accepted(dead_primary) -> None:
     run = approved(dead_primary, accept_unfenced=False)
-    with pytest.raises(FencingError, match=r"berlin is not fenced whole: .*services of berlin_node1"):
+    with pytest.raises(FencingError, match=r"berlin is not fully fenced: .*services of berlin_node1"):
         fence(run)
     assert run.folder.done() == set()
 

@@ -93,7 +93,7 @@ def test_what_is_written_behind_the_final_sync_stops_the_cutover_before_the_fenc
     quiesce(run)
     final_sync(run)
     stage.workload().step()
-    with pytest.raises(PreconditionError, match="berlin was written to behind the final sync"):
+    with pytest.raises(PreconditionError, match="berlin was written to after the final sync"):
         fence(run)
     assert role(stage).epoch == 1
 

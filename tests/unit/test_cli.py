@@ -191,7 +191,7 @@ class TestTyping:
         said = run(*argv)
         assert said.status == 1
         assert said.err == (
-            "incorta-dr: there is no protection group 'acne', only acme [topology]. Next: Choose one of these.\n"
+            "incorta-dr: there is no protection group 'acne', only acme [topology]. Next: Use one of these names.\n"
         )
 
     @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ class TestTopology:
         spoil(bench, lambda group: group.update(primary="berlim"))
         said = run("topology", "check")
         assert (said.status, said.out) == (1, [])
-        assert f"{bench.root}/incorta_dr.yaml:2: groups.acme: primary 'berlim' is none of the sites" in said.err
+        assert f"{bench.root}/incorta_dr.yaml:2: groups.acme: primary 'berlim' is not one of the sites" in said.err
 
     def test_a_file_that_is_no_topology_is_told(self, bench: Bench, run: Callable[..., Said]) -> None:
         path = bench.root / "incorta_dr.yaml"
@@ -426,7 +426,7 @@ class TestEpoch:
         assert (said.status, said.out) == (1, [])
         assert said.err == (
             "incorta-dr: the epoch registry says that newyork is active (epoch 2) [ZooKeeper of site newyork]. "
-            "Next: Nothing was changed. Roles change by a cutover only.\n"
+            "Next: Nothing was changed. Only a cutover changes roles.\n"
         )
 
     def test_a_site_that_is_down_is_told(self, bench: Bench, run: Callable[..., Said]) -> None:

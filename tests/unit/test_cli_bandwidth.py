@@ -54,5 +54,5 @@ def test_what_is_no_limit_is_refused_and_changes_nothing(bench: Bench, capsys: p
     with pytest.raises(SystemExit) as caught:
         main(["bandwidth", "set", *PLACE, "fast"])
     assert caught.value.code == 2
-    assert "'fast' is no size such as 20MB, 1.5 GiB or 500000, or unlimited" in capsys.readouterr().err
+    assert "'fast' is not a size such as 20MB, 1.5 GiB or 500000, or unlimited" in capsys.readouterr().err
     assert share(bench) == 2_000_000

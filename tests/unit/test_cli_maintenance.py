@@ -204,7 +204,7 @@ class TestVerify:
         status, out, _ = run("verify", *PLACE, "--repair")
         assert (status, out) == (
             0,
-            [f"services ran on the replica since it was {point.id}: it is no recovery point any more"],
+            [f"services ran on the replica since it was {point.id}: it is not a recovery point any more"],
         )
 
     @pytest.mark.parametrize("argv", [["--deep", "--sample-days", "3"], ["--sample-days", "0"], ["--sample-days", "x"]])

@@ -120,7 +120,7 @@ def test_nothing_is_switched_off_at_the_active_site(bench: Bench, run: Run, aske
 def test_a_site_is_not_rewritten_from_itself(run: Run, asked: dict[str, Any]) -> None:
     status, _, error = run("rewrite", "--dry-run", "--from", "newyork")
     assert (status, asked) == (1, {})
-    assert "Name another site than --site with --from." in error
+    assert "Name the other site with --from." in error
 
 
 @pytest.mark.parametrize("findings", [[], [Finding("`T`.`C`", "smtp_host", 2)]])

@@ -102,7 +102,7 @@ def test_a_port_is_a_number_or_absent(port: object, expected: int | None) -> Non
 
 @pytest.mark.parametrize("port", [0, -1, 65536, "0", "-1", "33o6", "3306 ", "3306.0", 3306.0, True, "٣٣", "9" * 5000])
 def test_a_port_that_is_none_is_refused(port: object) -> None:
-    with pytest.raises(ConfigurationError, match="is no number from 1 to 65535") as refused:
+    with pytest.raises(ConfigurationError, match="is not a number from 1 to 65535") as refused:
         parse_port("a", port)
     assert refused.value.where == "connection a"
     assert len(refused.value.what) < 100
@@ -118,7 +118,7 @@ def test_the_extra_field_is_text_or_an_object(extra: object, expected: dict[str,
 
 @pytest.mark.parametrize("extra", ["s3cret", "[]", '["s3cret"]', "null", "5", '{"a": s3cret}', ["s3cret"], 5])
 def test_an_extra_field_that_is_no_object_is_refused_without_showing_it(extra: object) -> None:
-    with pytest.raises(ConfigurationError, match="the extra field is no JSON object") as refused:
+    with pytest.raises(ConfigurationError, match="the extra field is not a JSON object") as refused:
         parse_extra("a", extra)
     assert refused.value.where == "connection a"
     assert "s3cret" not in str(refused.value)

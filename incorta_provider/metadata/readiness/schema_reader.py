@@ -102,7 +102,9 @@ class _Reader:
         )
         if not found:
             raise ConfigurationError(
-                f"there is no schema {self._schema}", where="metadata database", fix="Correct the schema."
+                f"there is no schema {self._schema}",
+                where="metadata database",
+                fix="Correct it in the topology.",
             )
         self._use(found[0]["charset"], found[0]["collation"], "the schema itself")
 

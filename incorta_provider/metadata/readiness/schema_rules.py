@@ -68,7 +68,7 @@ def _plugin_types(types: Places) -> Places:
 
 
 def _encryption(schema: SchemaFacts, target: ServerFacts) -> Iterator[Finding]:
-    """MySQL's keys may come from a component, which is no plugin: only MariaDB is judged."""
+    """MySQL's keys may come from a component, which is not a plugin: only MariaDB is judged."""
     if target.family != "MariaDB" or target.plugins is None or "encryption" in target.plugins.values():
         return
     if schema.encrypted:
@@ -89,7 +89,7 @@ def _names(schema: SchemaFacts, source: ServerFacts, target: ServerFacts) -> Ite
     if there is None or here is None or there == here:
         return
     reason = f"{there} at {source.site}, {here} at {target.site}"
-    fix = "It can be set only when a data folder is made: set up the DR server anew with the source's value."
+    fix = "It can be set only when a data folder is made: set up the DR server again with the source's value."
     if here == 1 and schema.folded:
         reason += f": the DR server would change the names of {some(schema.folded)}"
         yield Finding(Severity.BLOCKER, "lower_case_table_names", target.site, reason, fix)

@@ -56,7 +56,7 @@ def _readiness_of_target(target: ServerFacts) -> Iterator[Finding]:
             continue
         fix = f"SET GLOBAL {variable} = OFF"
         if variable == "read_only" and target.writes_when_read_only:
-            reason = "the server is read-only: our account may write all the same, Incorta's could not"
+            reason = "the server is read-only: our account may write anyway, Incorta's could not"
             yield Finding(Severity.WARNING, variable, target.site, reason, f"Before a cutover: {fix}")
         else:
             yield Finding(Severity.BLOCKER, variable, target.site, "the server is read-only", fix)

@@ -110,7 +110,7 @@ def _ensure_accepted(plan: Plan, not_reached: dict[str, str]) -> None:
     """Stop when a part of the source may go on writing, unless a person accepted that before the approval."""
     if not_reached and not plan.accept_unfenced:
         raise FencingError(
-            f"{plan.source} is not fenced whole: "
+            f"{plan.source} is not fully fenced: "
             + "; ".join(f"{part}: {reason}" for part, reason in not_reached.items()),
             where=f"cutover {plan.run_id}",
             fix="Clear this task when it can be reached. If it is lost, give this cutover up and trigger one that "

@@ -65,7 +65,7 @@ def _with_events(inventory: Inventory, names: Collection[str], status: str) -> I
 
 
 def ensure_nothing_written(run: CutoverRun, source: SiteAccess) -> None:
-    """Refuse to go on when the source is not the point that is promoted: it was written to behind the final sync.
+    """Refuse to go on when the source is not the point that is promoted: it was written to after the final sync.
 
     :raises PreconditionError: names what runs there, or the first files and objects that differ.
     """
@@ -73,7 +73,7 @@ def ensure_nothing_written(run: CutoverRun, source: SiteAccess) -> None:
     found = [*(f"{part} runs" for part in running(source)), *_files(run, source, point), *_metadata(run, source, point)]
     if found:
         raise PreconditionError(
-            f"{source.name} was written to behind the final sync, in {len(found)} place(s):\n  "
+            f"{source.name} was written to after the final sync, in {len(found)} place(s):\n  "
             + "\n  ".join(found[:SHOWN]),
             where=f"cutover {run.run_id}",
             fix="Nothing was fenced. Stop what writes there, give this cutover up, and trigger another one.",

@@ -1,1 +1,1 @@
-"""The plan tried out in isolation beside the replica, then cleaned up: what it takes, and proof that it works."""
+"""Drills: the plan is tried out beside the replica, in isolation, and cleaned up; it shows what a cutover takes."""

@@ -50,9 +50,9 @@ def clean_drill(run: DrillRun) -> Result:
         }
         if failed := {part: reason for part, remove in parts.items() if (reason := _attempt(remove))}:
             raise TransientError(
-                "left of the drill: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
+                "the drill left behind: " + "; ".join(f"{part}: {reason}" for part, reason in failed.items()),
                 where=f"site {run.site.name}",
-                fix=f"`incorta-dr drill clean --group {run.access.name} --site {run.site.name}` when that is mended.",
+                fix=f"`incorta-dr drill clean --group {run.access.name} --site {run.site.name}` when that is fixed.",
             )
         run.place.give_back()
         return {"removed": list(parts)}
@@ -69,8 +69,8 @@ def clean_drill(run: DrillRun) -> Result:
 def clean_site(access: GroupAccess, site: str, *, by: str) -> str | None:
     """Take the drill away that is at a site, and return its id; None when there is none.
 
-    One whose clean-up was cut off behind its last part, so that only its report is missing, is such a drill, too: its
-    point would stay for ever.
+    One whose clean-up was cut off after its last part, so that only its report is missing, is such a drill, too: its
+    point would stay forever.
     """
     taken = drill_run(access, site, "", by).place.taken()
     run_id = taken.run_id if taken else _unreported(access.site(site).catalog)

@@ -75,7 +75,7 @@ def _ensure_no_schema(run: DrillRun) -> None:
     with database.connect_to(None) as session, translated(database.label):
         if holds_anything(session, database.schema):
             raise PreconditionError(
-                f"schema {database.schema} holds something, and no drill before left it so",
+                f"schema {database.schema} is not empty, and no earlier drill left it that way",
                 where=database.label,
                 fix="Name another schema in the topology, drill.schema, or drop it by hand.",
             )

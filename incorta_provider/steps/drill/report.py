@@ -20,7 +20,7 @@ Results = Mapping[StepName, Mapping[str, Any]]
 def rto_seconds(prepared: Mapping[str, Any] | None, verified: Mapping[str, Any] | None) -> float | None:
     """Return the seconds from files in place to the verified service; None when it did not come so far.
 
-    A replica is in place at a cutover, so bringing a copy of it is no part of what a cutover takes.
+    A replica is in place at a cutover, so bringing a copy of it is not part of what a cutover takes.
     """
     if not prepared or not verified:
         return None
@@ -83,7 +83,7 @@ def _exceptions(not_done: list[str], forecast: Forecast | None, objective: float
     if not_done:
         yield f"not done: {', '.join(not_done)}"
     if forecast is not None and forecast.seconds > objective:
-        yield f"a cutover is forecast to take longer than the objective of {objective:g} s: {forecast.told}"
+        yield f"a cutover is forecast to take longer than the objective of {objective:g} s: {forecast.in_words}"
 
 
 def _timeline(plan: Plan, results: Results) -> list[Report]:

@@ -7,7 +7,7 @@ point from being pruned.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from incorta_provider.dr.plan import Plan, StepName
@@ -26,7 +26,7 @@ class DrillRun(CutoverRun):
     :ivar site: the site that it is at.
     """
 
-    site: SiteAccess = field(kw_only=True)
+    site: SiteAccess
 
     @property
     def place(self) -> DrillPlace:
@@ -42,9 +42,9 @@ class DrillRun(CutoverRun):
         if role is None or role.active == self.site.name:
             state = "nobody is active" if role is None else f"{role.active} is active or being promoted"
             raise PreconditionError(
-                f"by its registry, {state}: no drill at {self.site.name}",
+                f"no drill at {self.site.name}: its registry says that {state}",
                 where=f"drill {self.run_id}",
-                fix="A drill is for a DR site, and gives way to a cutover; `incorta-dr status`.",
+                fix="Drills are for DR sites, and give way to cutovers; see `incorta-dr status`.",
             )
         return role.epoch
 
@@ -67,7 +67,7 @@ class DrillRun(CutoverRun):
 
     def _not_now(self, why: str) -> PreconditionError:
         return PreconditionError(
-            f"this drill does not go on: {why}", where=f"drill {self.run_id}", fix="Trigger a new drill."
+            f"this drill cannot continue: {why}", where=f"drill {self.run_id}", fix="Trigger a new drill."
         )
 
 

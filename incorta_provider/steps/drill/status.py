@@ -39,5 +39,5 @@ def _outcome(folder: CutoverFolder) -> str:
     report = Report.model_validate(document)
     if report.outcome != "proven":
         return f"failed; {'; '.join(report.exceptions)}"
-    forecast = f"; forecast of a cutover {report.forecast.told}" if report.forecast else ""
+    forecast = f"; forecast of a cutover {report.forecast.in_words}" if report.forecast else ""
     return f"proven, verified {report.rto_seconds:g} s after its files were in place{forecast}"

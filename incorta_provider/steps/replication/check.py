@@ -1,10 +1,10 @@
 """Check what was copied, before anything is published.
 
-First the change breaker: what the point to be lacks and changed is within limits, or a person let it through.
-Every staged byte is read back and compared, every Parquet file is whole, and every file that the metadata name is in
-the manifest. A file that could not be copied whole is left out, and stands among the point's exceptions; where the
-topology has no queries for what the metadata name, nobody can tell whether it is needed, and the run is void. Files
-that they ought to name and do not are counted and told.
+First the change breaker: what the new point would lose and change is within limits, or a person let it through. Every
+staged file is still as its copy proved it, or is read back and compared; every Parquet file is whole; and every file
+that the metadata name is in the manifest. A file that could not be copied whole is left out, and is listed among the
+point's exceptions. Where the topology has no queries for what the metadata name, nobody can tell whether it is needed,
+and the run is void. Files that they ought to name and do not are counted and logged.
 
 :raises PreconditionError: there is no dump whose references could be looked up, or the change breaker tripped.
 :raises IntegrityError: names the first files at fault; the last sealed point stays good.

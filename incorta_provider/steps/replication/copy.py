@@ -1,4 +1,4 @@
-"""Copy files into the run's staging area: first while the source keeps writing, then once more behind the dump.
+"""Copy files into the run's staging area: first while the source keeps writing, then once more after the dump.
 
 A pre-copy of more than the topology's shard size is left to tasks of their own, a shard each, on whichever worker; the
 final copy takes what they copied, and copies what they did not.

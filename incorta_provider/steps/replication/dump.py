@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def dump_metadata(run: ReplicationRun) -> DumpReport:
     """Write dump, inventory and references into the workspace, in place of what a former try left.
 
-    The manifest of a former try goes too: only a final copy behind the dump has every file that the dump names.
+    The manifest of a former try goes too: only a final copy after the dump has every file that the dump names.
     """
     with run.alone("dump"):
         run.workspace.withdraw()

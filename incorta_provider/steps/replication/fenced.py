@@ -1,4 +1,4 @@
-"""Whether a site that was active may be replicated to: it is fenced whole, and nobody opened it again.
+"""Whether a site that was active may be replicated to: it is fully fenced, and nobody opened it again.
 
 :raises FencingError: it is not; says what still writes there, or who wants it to.
 """
@@ -36,5 +36,5 @@ def ensure_fenced(access: GroupAccess, target: SiteAccess) -> None:
             + "; ".join(f"{part}: {why}" for part, why in faults.items()),
             where=f"site {target.name}",
             fix="Nothing was changed. Clear the task `fence` of the cutover, or let the watcher do it; "
-            "what has no fence is stopped by hand.",
+            "stop by hand what cannot be fenced.",
         )

@@ -19,7 +19,7 @@ from incorta_provider.dr.diff import Change, diff
 from incorta_provider.dr.manifest import Kind
 from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
-from incorta_provider.steps.pin import pin
+from incorta_provider.steps.pin import ensure_reason, pin
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.breaker_file import WAITS, BreakerFile, Counts, Held, Override
 from incorta_provider.storage.delta_file import delta_base, read_delta
@@ -84,10 +84,9 @@ def override(access: GroupAccess, site: SiteAccess, run_id: str, *, reason: str,
     :raises PreconditionError: no reason was given, the breaker does not hold this run, or the source itself is at
         fault.
     """
+    ensure_reason(reason)
     breaker = BreakerFile(site.catalog)
     held = breaker.held()
-    if not reason.strip():
-        raise PreconditionError("a reason is needed, for the ledger", where="--reason", fix="Say why in a few words.")
     if held is None or held.run_id != run_id:
         found = "no run" if held is None else f"run {held.run_id}"
         raise PreconditionError(
@@ -99,7 +98,7 @@ def override(access: GroupAccess, site: SiteAccess, run_id: str, *, reason: str,
         raise PreconditionError(
             f"what stopped run {run_id} cannot be overridden: {'; '.join(held.reasons)}",
             where=f"catalog of {site.name}",
-            fix="Mend the source, or correct the topology.",
+            fix="Fix the source, or correct the topology.",
         )
     breaker.save(Override(run_id=run_id, reason=reason, by=by, at=access.clock(), counts=held.counts))
     site.ledger.append(
@@ -178,7 +177,7 @@ def _trip(run: ReplicationRun, reasons: list[str], counts: Counts | None) -> Pre
 
 def _way_on(run: ReplicationRun, held: Held) -> str:
     if held.counts is None:
-        return "Mend the source; the next run goes on by itself."
+        return "Fix the source; the next run goes on by itself."
     return (
         f"If the change is meant: `incorta-dr breaker override --group {run.access.name} --site {run.target.name} "
         f"--run-id {held.run_id} --reason TEXT`, then clear the task that failed in that run."

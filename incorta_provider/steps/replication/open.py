@@ -96,7 +96,7 @@ def _resumed(run: ReplicationRun, epoch: int) -> RunRecord | None:
 
 
 def _opened(run: ReplicationRun, source: SiteAccess, epoch: int, release: str) -> RunRecord:
-    adopted = reprotect(run, source, epoch)  # before the clock of the RPO starts, for it may take hours
+    adopted = reprotect(run, source, epoch)  # before the clock of the RPO starts, because it may take hours
     opened_at = run.access.clock()
     newest = run.catalog.newest()
     _ensure_clock_moves_on(newest, opened_at)
@@ -124,7 +124,7 @@ def _ensure_clock_moves_on(newest: RecoveryPoint | None, now: datetime) -> None:
             f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and recovery point {newest.id} was sealed at "
             f"{newest.sealed_at:%Y-%m-%d %H:%M:%S} UTC",
             where="clock of this worker",
-            fix="Set the workers' clocks right. If the point's time is wrong, replication goes on when it has come.",
+            fix="Set the worker's clock. If the point's time is wrong, replication continues once it has passed.",
         )
 
 

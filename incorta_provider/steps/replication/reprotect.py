@@ -1,15 +1,15 @@
 """Reprotect: make a site that was active one that can be replicated to, before its first run.
 
-Such a site was never a replica, or is none any more: services wrote to it. It holds most of what the site that took its
-place holds, and what it wrote after the last common recovery point, which exists nowhere else. So its files are read
-where they lie. What the common point names counts as copied; what it does not is moved to a divergence bundle, with a
-dump of the metadata. Nothing is deleted, and nothing is done to a site where Incorta may still run.
+Such a site was never a replica, or is not one any more, because services wrote to it. It holds most of what the site
+that took its place holds, and what it wrote after the last common recovery point, which exists nowhere else. So its
+files are read where they are. What the common point names counts as copied; what it does not is moved to a divergence
+bundle, with a dump of the metadata. Nothing is deleted, and nothing is done to a site where Incorta may still run.
 
 A bucket keeps every version of each object, so nothing needs to be moved out of the way there, and nothing is adopted.
 
 Each part can be done again: a run that dies in between is followed by one that goes on from what was read.
 
-:raises FencingError: the site is not fenced whole; nothing was changed.
+:raises FencingError: the site is not fully fenced; nothing was changed.
 :raises PreconditionError: the storage should be a mount and is not mounted.
 :raises IntegrityError: the storage holds what no recovery point can.
 """
@@ -67,7 +67,7 @@ def reprotect(run: ReplicationRun, source: SiteAccess, epoch: int) -> bool:
 
 
 def _was_active(run: ReplicationRun, epoch: int) -> bool:
-    """Tell whether the target may hold what no replica does: it is no recovery point now, and has none of the epoch."""
+    """Tell whether the target may hold work of its own: it is not a recovery point now, and has none of this epoch."""
     if run.catalog.live_point_id() is not None and not is_diverged(run.catalog):
         return False
     newest = run.catalog.newest()
@@ -158,7 +158,7 @@ def _set_aside(target: VolumeTarget, adoption: Adoption, common: Common, planned
 
 
 def _keep(run: ReplicationRun, bundles: Bundles, bundle: Bundle) -> None:
-    """Let a bundle count; one of a site that wrote nothing of its own, as behind a planned cutover, is no bundle."""
+    """Let a bundle count; one of a site that wrote nothing of its own, as after a planned cutover, is not a bundle."""
     if bundle.is_empty:
         remove_tree(os.fsencode(bundles.folder(bundle.id)))
         return

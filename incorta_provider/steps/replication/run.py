@@ -128,13 +128,13 @@ class ReplicationRun:
 
         :raises PreconditionError: it never opened, or a later run collected its workspace.
         """
-        if (known := read_json(self._record_path)) is None:
+        if (record := self.recorded()) is None:
             raise PreconditionError(
                 f"run {self.run_id} is not open",
                 where=str(self.catalog.root),
                 fix="Clear the whole run, from its first task on, or let the next run make the point.",
             )
-        return RunRecord.model_validate(known)
+        return record
 
     def recorded(self) -> RunRecord | None:
         """Return the record; None before the run opened."""

@@ -106,7 +106,7 @@ def _source_went_back(run: ReplicationRun, record: RunRecord, inventory: Invento
     if not told:
         return []
     log.warning("the database of %s is behind recovery point %s: %s", record.source, before.id, told)
-    return [f"the database of {record.source} is behind the recovery point before, {before.id}: {told}"]
+    return [f"the database of {record.source} is behind the previous recovery point, {before.id}: {told}"]
 
 
 def _evidence(point: RecoveryPoint) -> dict[str, object]:

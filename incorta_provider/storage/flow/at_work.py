@@ -12,7 +12,7 @@ from pathlib import Path
 from incorta_provider.storage.flow.progress import NEXT_SECONDS
 
 FRESH_SECONDS = 3 * NEXT_SECONDS
-"""A copy that has not written for so long is dead, or hangs."""
+"""A copy that has not written for this long is dead, or hangs."""
 
 
 def records_at_work(workspace: Path) -> list[Path]:

@@ -32,7 +32,7 @@ class Counts:
     :ivar size: bytes that were moved.
     :ivar files: files that were done with, copied or not.
     :ivar beats: signs of life without a byte: a wait that is meant, such as for the bandwidth limit.
-    :ivar retries: tries behind the first.
+    :ivar retries: tries after the first.
     """
 
     size: int = 0
@@ -56,7 +56,7 @@ class Board:
         return self._path
 
     def __setstate__(self, path: str) -> None:
-        self._open(path, os.open(path, os.O_RDWR | os.O_CLOEXEC))  # opened anew: its lock excludes other processes
+        self._open(path, os.open(path, os.O_RDWR | os.O_CLOEXEC))  # opened again: its lock excludes other processes
 
     def _open(self, path: str, handle: int) -> None:
         self._path = path

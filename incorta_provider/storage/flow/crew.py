@@ -1,7 +1,6 @@
 """Threads that can be left behind: daemons, because a thread in a call that never returns cannot be joined.
 
-Python's own pool joins its threads when the process ends, and so would never end behind a network file system that
-hangs.
+Python's own pool joins its threads when the process ends, and so would never end while a network file system hangs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many bytes a second the copies to a site may move: what the topology says, unless a person says otherwise.
 
 The word of a person lies in the catalog, so that every worker sees it within a second or two, on whichever machine a
-copy runs. Copies of one run that run beside each other, on several machines perhaps, share the limit: each of them
+copy runs. Copies of one run that run in parallel, on several machines perhaps, share the limit: each of them
 shows that it is at work by its record of progress (:mod:`incorta_provider.storage.flow.record`).
 
 Helper processes read this, so it is kept free of what takes long to import.
@@ -57,7 +57,9 @@ class Limit:
         return self._share
 
     def _read(self) -> int | None:
-        """Read anew; a file that cannot be read right now leaves what was known, for a copy does not end for that."""
+        """Read again; a file that cannot be read right now leaves what was known, because a copy does not end for
+        that.
+        """
         try:
             override = read_json(override_path(self._catalog))
             total = self._configured if override is None else override["bytes_per_second"]

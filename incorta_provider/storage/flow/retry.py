@@ -28,7 +28,7 @@ Copy = Callable[[Batch], Sequence[Outcome]]
 TRIES = 6
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-"""Seconds at most: 0.5 behind the first try, then 1, 2, 4, 8; 8 in the middle for all. Then Airflow tries again."""
+"""Seconds at most: 0.5 after the first try, then 1, 2, 4, 8; 8 in the middle for all. Then Airflow tries again."""
 
 
 class Persistent:

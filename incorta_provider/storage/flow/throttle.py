@@ -65,7 +65,7 @@ class Throttle:
     def moved(self, size: int, *, wait: bool = True) -> None:
         """Count ``size`` bytes, and wait as long as the limit demands."""
         if self._given_up:
-            raise TransientError("the copy was given up", where="a thread of it", fix="Nothing: it is tried again.")
+            raise TransientError("the copy was given up", where="a thread of it", fix="None needed: it is tried again.")
         self.board.move(size)
         if wait and self._limit is not None:
             self._wait(size, self._limit)
@@ -73,7 +73,7 @@ class Throttle:
     def alive(self) -> None:
         """Count a sign of life."""
         if self._given_up:
-            raise TransientError("the work was given up", where="a thread of it", fix="Nothing: it is tried again.")
+            raise TransientError("the work was given up", where="a thread of it", fix="None needed: it is tried again.")
         self.board.add(beats=1)
 
     def share(self, workers: int) -> int | None:

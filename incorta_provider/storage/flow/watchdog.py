@@ -1,4 +1,4 @@
-"""End what does not move: a mount that hangs never fails by itself, and a task would wait for ever."""
+"""End what does not move: a mount that hangs never fails by itself, and a task would wait forever."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Stillness:
         return quiet if quiet >= self._seconds else None
 
     def forgive(self, now: float) -> None:
-        """Begin to count anew."""
+        """Begin to count again."""
         self._changed = now
 
 
@@ -69,7 +69,7 @@ class Watchdog:
 
 
 def _named(batches: Sequence[Batch]) -> str:
-    """Name the first file of each batch: batches of many files are of small ones, which lie beside each other."""
+    """Name the first file of each batch: batches of many files are of small ones, which lie side by side."""
     names = [
         shown(batch[0].path) + (f" and {len(batch) - 1} more up to {shown(batch[-1].path)}" if len(batch) > 1 else "")
         for batch in batches[:_SHOWN]

@@ -1,6 +1,6 @@
-"""Do long work that is no copy in a thread that can be left behind, and end it when it shows no sign of life.
+"""Do long work that is not a copy in a thread that can be left behind, and end it when it shows no sign of life.
 
-A listing, a check, a seal or an apply waits for ever on a mount that hangs, exactly as a copy does. Who moves bytes
+A listing, a check, a seal or an apply waits forever on a mount that hangs, exactly as a copy does. Who moves bytes
 or goes on from one file to the next says so (:mod:`~incorta_provider.storage.flow.throttle`), whatever it works for.
 """
 

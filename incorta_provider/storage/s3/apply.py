@@ -16,7 +16,7 @@ from pathlib import Path
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.faults import told
+from incorta_provider.storage.faults import translated
 from incorta_provider.storage.flow.throttle import alive, handed_on
 from incorta_provider.storage.found import forget_divergence, is_diverged
 from incorta_provider.storage.manifest_file import read_totals
@@ -48,7 +48,7 @@ class S3Apply:
         started = time.monotonic()
         catalog = self.catalog
         catalog.get(point_id)
-        with told(str(catalog.root)):
+        with translated(str(catalog.root)):
             journal = RedoJournal(catalog.journal)
             if (cut_off := journal.header()) is not None:
                 log.warning("finishing the apply of %s, which was cut off", cut_off.target)
@@ -110,7 +110,7 @@ class S3Apply:
             raise IntegrityError(
                 f"a version of {shown(step.path)} is not in the bucket any more",
                 where=self.bucket.label,
-                fix="Apply another recovery point; see whether a lifecycle rule removes versions.",
+                fix="Apply another recovery point; check whether a lifecycle rule removes versions.",
             )
 
     def _is_under_way(self, one: StagingLog) -> bool:

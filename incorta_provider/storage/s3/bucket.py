@@ -1,7 +1,7 @@
 """Requests to one bucket: signed, paced, tried again while that may help, each refusal in the project's words.
 
 Made for many small objects: a request costs a fifth of the SDK's processor time. For many threads; in another process
-it connects anew.
+it connects again.
 
 :raises DrError: of every call, see :mod:`incorta_provider.storage.s3.faults`.
 """
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
@@ -28,15 +28,14 @@ from incorta_provider.storage.s3.signing import EMPTY_SHA256, UNSIGNED, query_st
 from incorta_provider.storage.s3.wire import Response, Wire
 
 PATIENCE_SECONDS = 60.0
-"""So long a request is tried again; a storm of refusals that lasts longer ends the task, which Airflow tries again."""
+"""How long a request is tried again. If a storm of refusals lasts longer, the task fails, and Airflow tries it
+again."""
 
 RENEW_BEFORE_SECONDS = 300.0
 
 _IS_ERROR = re.compile(rb"\s*(?:<\?[^>]*>\s*)?<Error[\s>]")
-_UNTOLD = frozenset({400, 403})
-"""What a HEAD is refused with has no body that tells why: the reason is asked for by a GET of one byte."""
-
-Body = bytes | IO[bytes]
+_WITHOUT_REASON = frozenset({400, 403})
+"""A HEAD that is refused with one of these has no body that says why, so a GET of one byte asks for the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Request:
     key: bytes | None = None
     query: Mapping[str, str | bytes] | None = None
     headers: Mapping[str, str] | None = None
-    body: Body = b""
+    body: bytes = b""
     action: str = ""
     of_object: bool = False
     stream: bool = False
@@ -129,7 +128,7 @@ class Bucket:
             response = self._exchange(request, keys)
             if response.status < 300:
                 body = b"" if request.stream else response.read()
-                if _IS_ERROR.match(body):  # a copy answers 200 first and may fail behind it
+                if _IS_ERROR.match(body):  # a copy answers 200 first and may fail after that
                     return self._refused(request, response, body, keys)
                 return Answer(response.status, response.headers, body, "", response if request.stream else None)
             body = response.read()
@@ -138,8 +137,8 @@ class Bucket:
         return self._refused(request, response, body, keys)
 
     def _refused(self, request: Request, response: Response, body: bytes, keys: Keys) -> Answer | DrError:
-        if request.method == "HEAD" and response.status in _UNTOLD:
-            return self._untold(request)
+        if request.method == "HEAD" and response.status in _WITHOUT_REASON:
+            return self._refused_head(request)
         what = self.label if request.key is None else request.key.decode(errors="backslashreplace")
         found = refusal(
             response.status, response.headers, body, action=request.action, what=what, method=request.method
@@ -150,21 +149,22 @@ class Bucket:
             self._pace.slower()
         if found.code in EXPIRED and keys.renewable:
             self._renew(keys)
-            return TransientError("the keys had expired", where=self.label)
+            return TransientError("the keys had expired", where=self.label, fix="They were renewed; retry.")
         return fault(found, self.label, of_object=request.of_object)
 
-    def _untold(self, request: Request) -> Answer | DrError:
+    def _refused_head(self, request: Request) -> Answer | DrError:
         """Return why a HEAD was refused."""
-        told = self._try(replace(request, method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
-        if isinstance(told, Answer) and not told.code:
-            return TransientError(f"the server refused {request.key!r} for a moment", where=self.label)
-        return told
+        answer = self._try(replace(request, method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
+        if isinstance(answer, Answer) and not answer.code:
+            what = f"the server refused a HEAD of {request.key!r}, and a moment later allowed its GET"
+            return TransientError(what, where=self.label, fix="Retry.")
+        return answer
 
     def _exchange(self, request: Request, keys: Keys) -> Response:
         path = f"{self._root}/{quoted_key(request.key)}" if request.key is not None else self._root or "/"
         query = query_string(request.query or {})
         headers = dict(request.headers or {})
-        size = _size(request.body)
+        size = len(request.body)
         if keys.access:
             payload = UNSIGNED if size else EMPTY_SHA256
             signed = (keys.access, keys.secret, keys.token)
@@ -199,14 +199,5 @@ class Bucket:
         return TransientError(
             f"no answer from {host}: {error}",
             where=self.label,
-            fix="See that the server runs and that endpoint_url of the connection is its address, then retry.",
+            fix="Check that the server runs and that endpoint_url of the connection is its address, then retry.",
         )
-
-
-def _size(body: Body) -> int:
-    """Return the size of a body, with a file set back to its beginning: this may not be the first try."""
-    if isinstance(body, bytes):
-        return len(body)
-    size = body.seek(0, 2)
-    body.seek(0)
-    return size

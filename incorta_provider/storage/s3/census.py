@@ -17,7 +17,7 @@ from incorta_provider.storage.s3.listing import PAGE_KEYS, versions
 
 THREADS = 16
 LISTING_PAYS = 60
-"""Listing pays when more than one key in so many is asked about: a page of a thousand versions takes the server about
+"""Listing pays when more than one key in this many is asked about: a page of a thousand versions takes the server about
 as long as sixteen single questions."""
 
 

@@ -45,7 +45,9 @@ _FOOTER_BYTES = 1024 * 1024
 
 
 class Staging(ABC):
-    """What both kinds of copier do: note, copy a batch beside each other, note again. Can be pickled.
+    """What every copier does: write down what comes, copy a batch with many requests at once, write down what came.
+
+    Can be pickled.
 
     :param lock: what each new version is protected by.
     """
@@ -81,6 +83,18 @@ class Staging(ABC):
         written = put(self._target, self._target.place.key(entry.path), data, md5, entry.sha256, own)
         return _proven(entry, written.version, framing_fault_of(data) if is_parquet(entry.path) else None)
 
+    def _put_file(self, entry: Entry, path: bytes, headers: Mapping[str, str]) -> Proven:
+        with open(path, "rb") as file:  # noqa: PTH123 - names are bytes
+            if entry.size <= SINGLE_BYTES:
+                data = file.read()
+                return self._put_bytes(entry, data, md5_of(data), headers)
+            assert entry.sha256 is not None  # noqa: S101 - for the type
+            own = {**headers, **of_entry(entry, entry.sha256, None), **self._protection()}
+            written = put_in_parts(
+                self._target, self._target.place.key(entry.path), file, entry.size, entry.sha256, own
+            )
+            return _proven(entry, written.version, framing_fault(file.fileno()) if is_parquet(entry.path) else None)
+
     def _protection(self) -> dict[str, str]:
         return self._lock.headers() if self._lock else {}
 
@@ -98,18 +112,6 @@ class PutCopier(Staging):
         with _Spool(self._workspace) as spool:
             fetched = self._source.fetch(entry, spool.path)
             return fetched if isinstance(fetched, Missed) else self._put_file(fetched, spool.path, {})
-
-    def _put_file(self, entry: Entry, path: bytes, headers: Mapping[str, str]) -> Proven:
-        with open(path, "rb") as file:  # noqa: PTH123 - names are bytes
-            if entry.size <= SINGLE_BYTES:
-                data = file.read()
-                return self._put_bytes(entry, data, md5_of(data), headers)
-            assert entry.sha256 is not None  # noqa: S101 - for the type
-            own = {**headers, **of_entry(entry, entry.sha256, None), **self._protection()}
-            written = put_in_parts(
-                self._target, self._target.place.key(entry.path), file, entry.size, entry.sha256, own
-            )
-            return _proven(entry, written.version, framing_fault(file.fileno()) if is_parquet(entry.path) else None)
 
 
 class FolderCopier(PutCopier):
@@ -134,7 +136,7 @@ class FolderCopier(PutCopier):
         return self._put_bytes(settled, data, md5_of(data), {})
 
 
-class BucketCopier(PutCopier):
+class BucketCopier(Staging):
     """From another bucket, or another prefix.
 
     :param on_server: one server and one account hold both.
@@ -150,7 +152,7 @@ class BucketCopier(PutCopier):
         *,
         on_server: bool,
     ) -> None:
-        Staging.__init__(self, target, log, workspace, lock)
+        super().__init__(target, log, workspace, lock)
         self._bucket = source
         self._on_server = on_server
 

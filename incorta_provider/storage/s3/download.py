@@ -1,7 +1,7 @@
 """Bring one object to a local file or into memory, whole and proven, or say why not.
 
 An object never changes under a read: what one answer gives is one version. A body that ends too early is continued
-behind its last byte, if the object is still the same one. Where the ETag is the MD5 of the content, what arrived is
+after its last byte, if the object is still the same one. Where the ETag is the MD5 of the content, what arrived is
 held against it; and against a SHA-256 of our own, where :mod:`~incorta_provider.storage.s3.facts` proves that one.
 """
 # Names are bytes, which pathlib does not take.
@@ -25,7 +25,7 @@ from incorta_provider.storage.s3.facts import FILE_MODE, mtime_of, plain_md5, pr
 from incorta_provider.storage.tree import Missed
 
 RANGE_BYTES = 32 * 1024 * 1024
-"""Objects above twice of it are read in ranges beside each other."""
+"""Objects above twice of it are read in ranges in parallel."""
 
 RANGES_AT_ONCE = 4
 _TRIES = 5
@@ -140,7 +140,7 @@ def _streamed(
             bucket, entry, Fetched(entry_of(entry, first.headers, first.etag), first.headers, first.etag), digests
         )
     raise TransientError(
-        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="See the network, then retry."
+        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="Check the network, then retry."
     )
 
 
@@ -194,9 +194,9 @@ def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) ->
         or recorded not in {None, sha256}
     ):
         raise IntegrityError(
-            f"what the server gives of {shown(entry.path)} is not what it says it has: damaged there or on the way",
+            f"{shown(entry.path)} came with other content than the server says it has: damaged there or on the way",
             where=bucket.label,
-            fix="Retry; if it happens again, restore the object from its version before.",
+            fix="Retry; if it happens again, restore the previous version of the object.",
         )
     return replace(fetched, entry=fetched.entry._replace(sha256=sha256), md5=digests.md5.digest())
 

@@ -79,7 +79,7 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is no success.
+    """An answer other than success.
 
     :param code: S3's, or what stands for it by the status of an answer without a body.
     :param action: the permission that the request needs.
@@ -98,7 +98,7 @@ class Refusal:
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, action: str, what: str, method: str = ""
 ) -> Refusal:
-    """Read an answer that is no success."""
+    """Read an answer other than success."""
     text = body.decode("utf-8", "replace")
     fields = {name: (found[1] if (found := pattern.search(text)) else "") for name, pattern in _FIELD.items()}
     code = fields["Code"] or _BY_STATUS.get(status, f"status {status}")
@@ -156,14 +156,12 @@ def _of_the_rest(found: Refusal, where: str) -> DrError:
         )
     if code in _NAMES:
         return IntegrityError(
-            f"the server takes no such key as {found.what}: {_said(found)}",
+            f"the server does not accept the key {found.what}: {_said(found)}",
             where=where,
             fix="Rename it at the source, or exclude it in the topology.",
         )
     if code in _FULL:
-        return PreconditionError(
-            f"the bucket takes no more: {_said(found)}", where=where, fix="Raise the quota, then retry."
-        )
+        return PreconditionError(f"the bucket is full: {_said(found)}", where=where, fix="Raise the quota, then retry.")
     if code == "InvalidObjectState":
         return IntegrityError(
             f"{found.what} is in an archive and cannot be read",

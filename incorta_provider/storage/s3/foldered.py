@@ -1,7 +1,7 @@
 """The keys of a bucket as a tree of folders, for targets that are file systems.
 
 Each part of a key before a ``/`` is a folder; a key of zero bytes that ends in ``/`` is the folder of that name, and so
-are both at once. Folders must be told before what comes behind them in path order, and ``/`` sorts behind ``-`` and
+are both at once. Folders must be told before what comes after them in path order, and ``/`` sorts after ``-`` and
 ``.``: whether ``a`` is a folder is known only when all of ``a-*`` and ``a.*`` has passed. So the listing is complete
 before the first entry is given, and waits in a file; memory follows the number of folders.
 

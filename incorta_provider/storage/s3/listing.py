@@ -1,7 +1,7 @@
 """Listings of a bucket, page by page, parsed with as little work a key as Python allows.
 
 Keys come URL-encoded, so that XML can carry them, and in the order of their bytes. A page that says that there is more
-and not where, or a page behind it that steps back, is an error: a listing that is cut short must never look like
+and not where, or a page after it that steps back, is an error: a listing that is cut short must never look like
 objects that were deleted.
 
 :raises IntegrityError: a listing that cannot be the whole.
@@ -85,7 +85,7 @@ def versions(bucket: Bucket, after: bytes = b"", prefix: bytes | None = None) ->
     """Yield all versions below the bucket's prefix, those of a key together and the newest first.
 
     :param after: a key; what is before it is left out, and at some servers its own versions too.
-    :param prefix: of keys, in the place of the bucket's.
+    :param prefix: of keys, in place of the bucket's.
     """
     query: dict[str, str | bytes] = {"versions": "", "encoding-type": "url", "max-keys": str(PAGE_KEYS)}
     if below := bucket.place.prefix if prefix is None else prefix:
@@ -162,13 +162,13 @@ def _ensure_onward(found: list[Listed], after: bytes, bucket: Bucket) -> None:
     last = after
     for one in found:
         if one.key <= last:
-            raise _cut_short(bucket, f"{shown(one.key)} comes behind {shown(last)}")
+            raise _cut_short(bucket, f"{shown(one.key)} comes after {shown(last)}")
         last = one.key
 
 
 def _ensure_whole(body: bytes, end: bytes, bucket: Bucket) -> None:
     if not body.rstrip().endswith(end):
-        raise _cut_short(bucket, "the answer is no listing, or ends in its middle")
+        raise _cut_short(bucket, "the answer is not a listing, or ends in its middle")
 
 
 def _between(text: bytes, start: bytes, end: bytes) -> bytes:
@@ -198,7 +198,7 @@ def _unescaped(text: bytes) -> bytes:
 
 def _cut_short(bucket: Bucket, why: str) -> IntegrityError:
     return IntegrityError(
-        f"the listing of the bucket is not the whole: {why}",
+        f"the listing of the bucket is incomplete: {why}",
         where=bucket.label,
-        fix="Nothing was deleted. See whether a proxy stands between this worker and the server, then retry.",
+        fix="Nothing was deleted. Check whether a proxy stands between this worker and the server, then retry.",
     )

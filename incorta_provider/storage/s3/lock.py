@@ -1,4 +1,4 @@
-"""Object Lock: for so many days nobody can delete or replace a version, whoever holds the keys."""
+"""Object Lock: for a number of days nobody can delete or replace a version, whoever holds the keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Write, copy and delete objects, each with a proof that the server has what was sent.
 
-The proof of a plain object is its ETag, the MD5 that the server took of what it stored; the server is told ours before
-and refuses another. Parts of a large one are proven each by its own. Where the ETag is no MD5, because a key service
-encrypts the bucket, the new version is read back and its digest compared.
+The proof of a plain object is its ETag, the MD5 of what the server stored; we send ours along, and the server refuses a
+body with another one. Each part of a large object is proven by its own. Where the ETag is not an MD5, because a key
+service encrypts the bucket, the new version is read back and its digest compared.
 
 :raises DrError: of every call, see :mod:`incorta_provider.storage.s3.faults`.
 """
@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
 from incorta_provider.storage.flow.throttle import alive
-from incorta_provider.storage.s3.bucket import Answer, Body, Bucket, Request
+from incorta_provider.storage.s3.bucket import Answer, Bucket, Request
 from incorta_provider.storage.s3.facts import plain_md5
 from incorta_provider.storage.s3.markup import escaped, unescaped
 
@@ -56,7 +56,7 @@ def _guard(md5: bytes) -> dict[str, str]:
     return {"content-md5": base64.b64encode(md5).decode()}
 
 
-def put(bucket: Bucket, key: bytes, body: Body, md5: bytes, sha256: bytes, headers: Mapping[str, str]) -> Written:
+def put(bucket: Bucket, key: bytes, body: bytes, md5: bytes, sha256: bytes, headers: Mapping[str, str]) -> Written:
     """Write an object in one request."""
     sent = {**headers, **_guard(md5)}
     answer = bucket.send(Request("PUT", key, headers=sent, body=body))
@@ -165,7 +165,7 @@ def is_copied_in_parts(size: int) -> bool:
 def _in_parts(
     bucket: Bucket, key: bytes, count: int, send: Callable[[str, int], str], headers: Mapping[str, str]
 ) -> Written:
-    """Write an object part by part; as with a copy, tags are set behind it: not every server takes them before."""
+    """Write an object part by part; as with a copy, tags are set afterwards: not every server takes them before."""
     headers = dict(headers)
     tagging = headers.pop("x-amz-tagging", "")
     started = bucket.send(Request("POST", key, {"uploads": ""}, headers, action="s3:PutObject"))
@@ -282,7 +282,7 @@ def _made(bucket: Bucket, key: bytes, answer: Answer) -> Written:
         raise TransientError(
             f"{shown(key)} was replaced while it was written",
             where=bucket.label,
-            fix="See who else writes to the bucket, then retry.",
+            fix="Find out who else writes to the bucket, then retry.",
         )
     return Written(_version(head, bucket), head.etag)
 

@@ -39,5 +39,5 @@ class Pace:
 
 
 def backoff(attempt: int) -> float:
-    """Return how many seconds to wait before the try behind the ``attempt``-th, from 0: doubling, with chance in it."""
+    """Return how many seconds to wait after a try (0 is the first): doubling, with some chance in it."""
     return min(FIRST_SECONDS * 2.0**attempt, LONGEST_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311 - as above

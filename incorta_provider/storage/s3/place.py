@@ -49,7 +49,7 @@ class Place:
         try:
             key.decode("utf-8")
         except UnicodeDecodeError:
-            raise self._no_key(path, "the name is no UTF-8, and keys of S3 must be") from None
+            raise self._no_key(path, "the name is not UTF-8, and keys of S3 must be") from None
         return key
 
     def path(self, key: bytes) -> bytes:
@@ -69,7 +69,7 @@ def parse_place(url: str) -> Place:
     parts = urlsplit(url)
     conn_id, at, bucket = parts.netloc.rpartition("@")
     if parts.scheme != "s3" or not _BUCKET.fullmatch(bucket):
-        raise _refused(url, f"{bucket!r} is no name of a bucket")
+        raise _refused(url, f"{bucket!r} is not a bucket name")
     if parts.query or parts.fragment:
         raise _refused(url, "a '?' or '#' in a prefix must be written as %3F or %23")
     if at and not conn_id:

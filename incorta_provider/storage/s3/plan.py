@@ -115,7 +115,7 @@ class S3Plan:
         return IntegrityError(
             f"{len(self._missing)} version(s) of the recovery point are not in the bucket:\n  {names}",
             where=self._bucket.label,
-            fix="Nothing was changed. Choose another recovery point; see whether a lifecycle rule removes versions.",
+            fix="Nothing was changed. Choose another recovery point; check whether a lifecycle rule removes versions.",
         )
 
 

@@ -2,7 +2,7 @@
 
 A staged object is the newest version of its live key, so the bucket is not its recovery point until an apply has looked
 at each key that was staged. One folder a run, in the catalog; one file a process; a line with the path before an
-object is written, and one with the version behind it.
+object is written, and one with its version afterwards.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ class S3Tree:
         query: dict[str, str | bytes] = {"list-type": "2", "max-keys": "1", "prefix": self.bucket.place.prefix}
         if b"<Contents>" not in self.bucket.send(Request("GET", query=query, action="s3:ListBucket")).body:
             raise PreconditionError(
-                "there is no object at the source", where=self.label, fix="Correct the prefix, or wait for the first."
+                "there is no object at the source",
+                where=self.label,
+                fix="Correct the prefix, or wait for the first object.",
             )
 
     def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:
@@ -112,6 +114,6 @@ class _Exclusion:
 
 
 def _before(key: bytes) -> bytes:
-    """Return a key right before another one, or near it: a listing starts behind a key, and this one must be in it."""
+    """Return a key right before another one, or near it: a listing starts after a key, and this one must be in it."""
     text = key.decode(errors="ignore")
     return (text[:-1] + chr(ord(text[-1]) - 1)).encode(errors="ignore") if text and text[-1] > "\x01" else b""

@@ -14,7 +14,6 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import IO
 from urllib.parse import urlsplit
 
 from incorta_provider.storage.s3.access import Access
@@ -61,7 +60,7 @@ class Wire:
         self._idle: deque[_Line] = deque()
         self._lock = threading.Lock()
 
-    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes | IO[bytes]) -> Response:
+    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Send a request and return its answer, with the body still to be read.
 
         A connection that the server closed while it was idle is replaced.
@@ -79,7 +78,7 @@ class Wire:
                 line.close()
         return self._on(self._connect(), method, head, body)
 
-    def _on(self, line: _Line, method: str, head: bytes, body: bytes | IO[bytes]) -> Response:
+    def _on(self, line: _Line, method: str, head: bytes, body: bytes) -> Response:
         try:
             line.send(head, body)
             status, headers = line.answer()
@@ -89,7 +88,7 @@ class Wire:
         return Response(status, headers, self._body(line, headers, empty=method == "HEAD" or status in {204, 304}))
 
     def _body(self, line: _Line, headers: Mapping[str, str], *, empty: bool) -> Iterator[bytes]:
-        """Yield the body, and give the connection back behind its last byte."""
+        """Yield the body, and give the connection back after its last byte."""
         whole = False
         try:
             if empty:
@@ -151,15 +150,12 @@ class _Line:
     def close(self) -> None:
         self._connection.close()
 
-    def send(self, head: bytes, body: bytes | IO[bytes]) -> None:
-        if isinstance(body, bytes):
-            self._connection.sendall(head + body if len(body) < CHUNK_BYTES else head)
-            if len(body) >= CHUNK_BYTES:
-                self._connection.sendall(body)
+    def send(self, head: bytes, body: bytes) -> None:
+        if len(body) < CHUNK_BYTES:
+            self._connection.sendall(head + body)
             return
         self._connection.sendall(head)
-        while chunk := body.read(CHUNK_BYTES):
-            self._connection.sendall(chunk)
+        self._connection.sendall(body)
 
     def answer(self) -> tuple[int, dict[str, str]]:
         """Read up to the end of the head, and past a ``100 Continue``."""
@@ -174,7 +170,7 @@ class _Line:
         data = self._ahead
         while (end := data.find(_END)) < 0:
             if len(data) > _LONGEST_HEAD:
-                raise ConnectionError("the answer has no end of its head: this is no HTTP server")
+                raise ConnectionError("the answer has no end of its head: this is not an HTTP server")
             data += self._receive()
         self._ahead = data[end + len(_END) :]
         return data[:end]

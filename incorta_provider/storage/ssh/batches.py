@@ -189,7 +189,7 @@ class BatchCopier:
         if ended.status:
             raise rsync.fault(ended, self._carrier.place)
         raise TransientError(
-            f"{shown(missing[0])} was brought, and is not there whole",
+            f"{shown(missing[0])} was copied, but is not complete at the target",
             where=self._carrier.place,
             fix="Look at the disk of the target, then retry.",
         )

@@ -128,7 +128,7 @@ class Starter:
 
 
 def _line(channel: paramiko.Channel, place: str) -> bytes:
-    """Return the next line of ours, byte by byte, for what comes behind it is the agent's."""
+    """Return the next line of ours, byte by byte, because what comes after it is the agent's."""
     channel.settimeout(1.0)
     deadline = time.monotonic() + _ANSWER_SECONDS
     text, taken = b"", 0
@@ -138,7 +138,7 @@ def _line(channel: paramiko.Channel, place: str) -> bytes:
         except TimeoutError:
             continue
         if not byte:
-            time.sleep(0.1)  # the exit status comes behind the end of the output
+            time.sleep(0.1)  # the exit status comes after the end of the output
             raise _lost(EOFError("the command ended"), place)
         taken += 1
         if byte != b"\n":
@@ -147,7 +147,7 @@ def _line(channel: paramiko.Channel, place: str) -> bytes:
             return text.removeprefix(_SAID)
         else:
             text = b""
-    raise TransientError("the agent does not answer", where=place, fix="Is the node overloaded, or its home not there?")
+    raise TransientError("the agent does not answer", where=place, fix="Is the node overloaded, or its home missing?")
 
 
 def _complaint(channel: paramiko.Channel) -> str:

@@ -1,7 +1,7 @@
 """What the file system knows of files, before and after a copy: the proof that they did not change meanwhile.
 
 rsync reads a file some time after it looked at it, and cannot tell. So size, time and change time are taken before it
-starts and after it ended, at the source's side. The standard library is all that this module needs.
+starts and after it ended, at the source's side. This module needs only the standard library.
 """
 # Names are bytes, which pathlib does not take.
 

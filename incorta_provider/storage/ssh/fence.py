@@ -5,7 +5,7 @@ writes holds the file's lock, shared, as long as it writes, and only if the toke
 its end. A new worker takes the lock alone, which waits for all that still write, and puts its own token in: from then
 on the old one's requests are refused.
 
-The standard library is all that this module needs: it runs at the node.
+This module needs only the standard library, because it runs at the node.
 
 :raises TransientError: another worker's processes still write, or another worker has taken over.
 """

@@ -2,8 +2,8 @@
 
 A login over a line of 20 ms takes longer than many a batch. So each line has one login, the *master* of OpenSSH's
 connection sharing, and what is started over it is a session of that. A master writes nothing, holds no fence, and is
-killed with its process. One on which anything failed is ended, and the next use logs in anew: nobody waits twice for
-a connection that is dead. The standard library is all that this module needs, for it is used at nodes too.
+killed with its process. One on which anything failed is ended, and the next use logs in again: nobody waits twice for
+a connection that is dead. This module needs only the standard library, because it also runs at nodes.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class LongFiles:
     def bring(self, path: bytes, facts: Facts) -> tuple[bytes, Ended]:
         """Bring what has not come of a file; return the folder that it is in, and how it ended.
 
-        It is whole when that is with status 0. Behind a status that is no success the next call goes on.
+        It is whole when the status is 0. After any other status the next call goes on.
 
         :param facts: of the file at the source, right before.
         """

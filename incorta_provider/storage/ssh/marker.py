@@ -1,6 +1,6 @@
 """Whose vault a folder is: a file in it, so that a file system that is not mounted is refused, and not filled.
 
-The standard library is all that this module needs, for it is used at nodes.
+This module needs only the standard library, because it also runs at nodes.
 
 :raises PreconditionError: the vault is not there, or its place is unfit.
 """
@@ -28,7 +28,7 @@ def read_owner(vault: Path) -> Owner | None:
     except ValueError:
         owner = None
     if not isinstance(owner, dict):
-        raise IntegrityError("the file holds no owner of a vault", where=str(path), fix="Restore it from a backup.")
+        raise IntegrityError("the file names no owner of a vault", where=str(path), fix="Restore it from a backup.")
     return {str(key): str(value) for key, value in owner.items()}
 
 
@@ -46,7 +46,9 @@ def make_vault(vault: Path, root: Path, owner: Owner) -> None:
     vault.mkdir(mode=0o700, exist_ok=True)
     if any(name != _NAME for name in os.listdir(vault)):  # noqa: PTH208 - any name will do
         raise PreconditionError(
-            "the folder for the vault is not empty, and no vault", where=str(vault), fix="Choose or make another one."
+            "the folder for the vault is not empty, and it is not a vault",
+            where=str(vault),
+            fix="Choose or make another one.",
         )
     _ensure_one_file_system(vault, root)
     write_json(vault / _NAME, owner)

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
-"""An agent that says nothing for so long, not even that it is there, is lost."""
+"""An agent that is silent for this long, without even a beat, is lost."""
 
 _IDLE_SECONDS = 60.0
 _ERRORS = {
@@ -125,9 +125,9 @@ class _Agent:
 
     def _lost(self, do: str, error: Exception) -> LostError:
         if isinstance(error, TimeoutError):
-            what = f"the node does not answer any more (it was to {do})"
+            what = f"the node stopped answering (asked to {do})"
         else:
-            what = f"the connection was lost (it was to {do}): {error or type(error).__name__}"
+            what = f"the connection was lost (asked to {do}): {error or type(error).__name__}"
         return LostError(what, where=self._label, fix="Is the node up? Trying again is safe.")
 
 
@@ -155,7 +155,7 @@ class Node:
     def stream(self, do: str, body: bytes = b"", **head: Any) -> Iterator[Message]:
         """Yield the parts of an answer as they come; who stops in the middle ends the agent.
 
-        An agent that waited for a question may be gone, for firewalls forget connections and nodes are started anew:
+        An agent that waited for a question may be gone, because firewalls forget connections and nodes are restarted:
         then another one is asked.
         """
         while True:
@@ -185,7 +185,7 @@ class Node:
         text = str(self.info.extra.get("streams") or _STREAMS)
         if not (text.isdecimal() and 0 < int(text) <= _MAX_STREAMS):
             raise exceptions.ConfigurationError(
-                f"streams {text[:20]!r} is no number from 1 to {_MAX_STREAMS}",
+                f"streams {text[:20]!r} is not a number from 1 to {_MAX_STREAMS}",
                 where=f"connection {self.info.conn_id}",
                 fix="Correct it in its extra field.",
             )
@@ -201,12 +201,8 @@ class Node:
 
     def _take(self) -> tuple[_Agent, bool]:
         """Return an agent, and whether it was started for this."""
-        with self._lock:
-            while self._idle:
-                agent = self._idle.pop()
-                if agent.is_alive:
-                    return agent, False
-                self._all.discard(agent)
+        if (waiting := self._take_waiting()) is not None:
+            return waiting, False
         agent = _Agent(NodeShell(self.info), self._starter, self.label)
         with self._lock:
             self._all.add(agent)
@@ -214,6 +210,22 @@ class Node:
                 self._beating = True
                 threading.Thread(target=self._beat, name=f"beat {self.label}", daemon=True).start()
         return agent, True
+
+    def _take_waiting(self) -> _Agent | None:
+        """Return an agent that waits and is alive; the login of one that is not is ended."""
+        dead: list[_Agent] = []
+        try:
+            with self._lock:
+                while self._idle:
+                    agent = self._idle.pop()
+                    if agent.is_alive:
+                        return agent
+                    self._all.discard(agent)
+                    dead.append(agent)
+        finally:
+            for agent in dead:
+                agent.close()
+        return None
 
     def _give_back(self, agent: _Agent) -> None:
         with self._lock:

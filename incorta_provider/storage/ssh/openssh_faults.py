@@ -10,7 +10,7 @@ _FAULTS = (
     (
         "HOST IDENTIFICATION HAS CHANGED",
         "the host key CHANGED",
-        "Do not go on before you know why: the node was set up anew, or somebody stands in between.",
+        "Do not continue before you know why: the node was reinstalled, or somebody intercepts the connection.",
     ),
     (
         "Host key verification failed",

@@ -1,8 +1,8 @@
 """A batch of few bytes as one message: on a long line, rsync takes a dozen round trips however little it brings.
 
 The files are read as rsync would read them, between the facts of before and after; what arrives is written to a folder
-of its own, as rsync would, and proven there. The standard library is all that this module needs, for it is used at
-nodes too.
+of its own, as rsync would, and proven there. This module needs only the standard library, because it also runs at
+nodes.
 """
 # Names are bytes, which pathlib does not take.
 
@@ -26,7 +26,7 @@ PACKED_BYTES = 4 << 20
 class Packed(NamedTuple):
     """One file.
 
-    :ivar content: None where it was not read: it is no file, has holes, or is larger than it was listed.
+    :ivar content: None where it was not read: it is not a file, has holes, or is larger than it was listed.
     """
 
     before: Facts

@@ -1,8 +1,8 @@
 """Bring one piece of a long file over a line: rsync brings whole files only, each over one line.
 
 What reads or writes the piece at the node is a few lines of Python, which a session of the line starts. Behind the
-piece comes the digest of what was read; a piece is there when what was written has the same. The standard library is
-all that this module needs, for it is used at nodes too.
+piece comes the digest of what was read; a piece is there when what was written has the same. This module needs only the
+standard library, because it also runs at nodes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PIECE_BYTES = 16 << 20
 at the node."""
 
 LONG_BYTES = 2 * PIECE_BYTES
-"""From so many on, a file is brought in pieces."""
+"""From this many bytes on, a file is copied in pieces."""
 
 _CHUNK = 256 * 1024
 _DIGEST_BYTES = 32
@@ -212,7 +212,7 @@ class _Session:
             write_all(self._process.stdin.fileno(), memoryview(data))
 
     def _ended(self, *, whole: bool) -> Ended:
-        """Wait for the end, which is none when less came than should."""
+        """Wait for the end; it does not count when less came than should."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         status = self._process.wait()

@@ -1,9 +1,9 @@
 """Take what rsync brought into a staging area: with its digest, its time and its mode.
 
 rsync writes to a folder of its own, which nothing reads: a file that is not whole, or that changed meanwhile, never
-lies under its final name. A folder that came whole and is new in the area takes one rename, for on a busy disk a rename
-for each of many small files costs as much as writing them. The standard library is all that this module needs, for it
-is used at nodes too.
+lies under its final name. A folder that came whole and is new in the area takes one rename, because on a busy disk a
+rename for each of many small files costs as much as writing them. This module needs only the standard library, because
+it also runs at nodes.
 """
 # Names are bytes, which pathlib does not take.
 # ruff: noqa: PTH105, PTH208

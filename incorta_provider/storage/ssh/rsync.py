@@ -1,8 +1,8 @@
 """Run rsync, and judge what it says: only a closed list of exit statuses is success.
 
 Of a batch it is told exactly which files to bring, by their names, to a folder that is its own. Times and modes are not
-its business: they are set from the facts that the digest was taken with. The standard library is all that this module
-needs, for it is used at nodes too.
+its business: they are set from the facts that the digest was taken with. This module needs only the standard library,
+because it also runs at nodes.
 """
 
 from __future__ import annotations

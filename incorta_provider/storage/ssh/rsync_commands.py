@@ -1,4 +1,4 @@
-"""The command lines of rsync, for both directions. The standard library is all that this module needs."""
+"""The command lines of rsync, for both directions. This module needs only the standard library."""
 
 from __future__ import annotations
 

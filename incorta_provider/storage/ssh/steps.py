@@ -1,4 +1,7 @@
-"""Steps of an apply as bytes. The standard library is all that this module needs."""
+"""Steps of an apply as bytes. This module needs only the standard library.
+
+``Step.files`` stays behind: only the worker counts with it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def pack_steps(steps: Sequence[Step]) -> tuple[bytes, bytes]:
 
 
 def unpack_steps(texts: bytes, numbers: bytes) -> list[Step]:
-    """Return the steps that :func:`pack_steps` was given."""
+    """Return the steps of two bodies from :func:`pack_steps`."""
     words = unpack_paths(texts)
     rows = unpack_numbers(numbers, _WIDTH)
     return [

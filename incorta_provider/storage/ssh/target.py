@@ -24,7 +24,7 @@ _RECORDS = b"records"
 
 
 class VaultAreas:
-    """The areas of a vault that is no catalog: one a run, which stays where it is when the run is sealed."""
+    """The areas of a vault that is not a catalog: one a run, which stays where it is when the run is sealed."""
 
     staged = "staged/*"
 
@@ -33,7 +33,7 @@ class VaultAreas:
         return b"staged/" + os.fsencode(workspace.root.name)
 
     def of_point(self, point: RecoveryPoint) -> bytes:
-        """Return the same area behind the seal."""
+        """Return the same area after the seal."""
         return b"staged/" + os.fsencode(folder_name(point.run_id))
 
 
@@ -56,7 +56,7 @@ class SshTarget(VolumeTarget):
     def keep_records(self, point_id: str) -> None:
         """Copy a sealed point's records and the ledger to the vault's folder ``records``, laid out as the catalog is.
 
-        :raises TransientError: a record changed under every copy, or the node is away.
+        :raises TransientError: a record changed during every copy, or the node is away.
         """
         root = self.catalog.root
         files = [path for path in self.catalog.point_dir(point_id).iterdir() if path.is_file()]
@@ -68,7 +68,7 @@ class SshTarget(VolumeTarget):
         missed = [entry.path for entry, outcome in zip(batch, copied, strict=True) if isinstance(outcome, Missed)]
         if missed:
             raise TransientError(
-                f"{shown(missed[0])} changed under every copy", where=str(root), fix="Retry when nothing writes there."
+                f"{shown(missed[0])} changed during every copy", where=str(root), fix="Retry when nothing writes there."
             )
         self.volume.sync()
 

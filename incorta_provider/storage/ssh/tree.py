@@ -83,7 +83,7 @@ class SshTree:
         self.node.call("readable", pack_paths(paths), root=to_text(self.root))
 
     def pinned(self) -> SshTree:
-        """Return the same tree, whose listings refuse any other folder in the place of the root that is there now."""
+        """Return the same tree, whose listings refuse any other folder in place of the root that is there now."""
         (part,) = self._ask("identity")
         device, inode = part.head["identity"]
         return SshTree(self.info, self.root, self._exclude, identity=(device, inode))

@@ -1,9 +1,9 @@
 """How worker and agent talk: messages of a short JSON head and a body of bytes, over any stream.
 
 Nothing of what the far end sends can run code here. Entries travel in columns, because a million of them are listed.
-The standard library is all that this module needs.
+This module needs only the standard library.
 
-:raises WireError: what came is no message of this kind.
+:raises WireError: what came is not a message of this kind.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def receive(read: Callable[[int], bytes]) -> Message | None:
     except ValueError:
         raise WireError("a message has no JSON head") from None
     if not isinstance(head, dict):
-        raise WireError("the head of a message is no object")
+        raise WireError("the head of a message is not an object")
     return Message(head, body)
 
 

@@ -297,7 +297,7 @@ def test_cut_off_after_the_lock_it_is_known_what_has_to_be_unlocked(
 def test_a_mark_that_is_none_is_refused(guarded: Guarded) -> None:
     guarded.fence()
     guarded.place.run("UPDATE `_dr_fence`.fence SET mark = '{}'")
-    with pytest.raises(IntegrityError, match="no mark of a fence"):
+    with pytest.raises(IntegrityError, match="not the mark of a fence"):
         unfence_schema(guarded.endpoint, events=True)
 
 

@@ -304,7 +304,7 @@ def test_a_dump_at_a_member_is_as_new_as_the_primary(nasty: Any, dr: Any, replic
         with dr.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"STOP SLAVE '{NAME}' SQL_THREAD")
         nasty.run("INSERT INTO empty_one VALUES (4)")
-        with pytest.raises(TransientError, match=r"the member does not get to 1-1-\d+ within 0.5 s"):
+        with pytest.raises(TransientError, match=r"the member did not get to 1-1-\d+ within 0.5 s"):
             catch_up(nasty.endpoint, dr.endpoint, 0.5)
 
 

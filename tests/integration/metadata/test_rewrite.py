@@ -111,13 +111,17 @@ def test_case_matters(site: Any) -> None:
 @pytest.mark.parametrize(
     ("rule", "kind", "said"),
     [
-        (Replace("nowhere", "path", "a", "b"), ConfigurationError, "nowhere.path, which is no text column"),
-        (Replace("tenant", "at", "a", "b"), ConfigurationError, "tenant.at, which is no text column"),
-        (Replace("tenant", "upper_path", "a", "b"), ConfigurationError, "tenant.upper_path, which is no text column"),
+        (Replace("nowhere", "path", "a", "b"), ConfigurationError, "nowhere.path, which is not a text column"),
+        (Replace("tenant", "at", "a", "b"), ConfigurationError, "tenant.at, which is not a text column"),
+        (
+            Replace("tenant", "upper_path", "a", "b"),
+            ConfigurationError,
+            "tenant.upper_path, which is not a text column",
+        ),
         (Replace("tenant", "path", "/other", "x" * 100), IntegrityError, "does not take the rewritten value"),
         (Replace("odd `t", "a col", "http", "日本"), IntegrityError, "does not take the rewritten value"),
         (Replace("tenant", "name", "a", "b"), IntegrityError, "Duplicate entry"),
-        (Put("tenant", "upper_path", "x"), ConfigurationError, "tenant.upper_path, which is no stored column"),
+        (Put("tenant", "upper_path", "x"), ConfigurationError, "tenant.upper_path, which is not a stored column"),
         (Put("job", "active", "no number"), IntegrityError, "does not take the rewritten value"),
         (Put("job", "active", "007"), IntegrityError, "keeps another one"),
     ],

@@ -106,10 +106,10 @@ def test_what_is_no_key_in_the_known_hosts_file_is_passed_over(node, sshd, tmp_p
     [
         ({"known_hosts_file": None}, "no host key is pinned"),
         ({"known_hosts_file": "/nowhere/known_hosts"}, "cannot read the known hosts file /nowhere/known_hosts"),
-        ({"host_key": "ssh-ed25519"}, "host_key is no public key"),
-        ({"host_key": "ssh-ed25519 AAAA"}, "host_key is no public key"),
-        ({"host_key": "ssh-ed25519 #"}, "host_key is no public key"),
-        ({"host_key": "ssh-dss AAAAB3NzaC1kc3M="}, "host_key is no public key"),
+        ({"host_key": "ssh-ed25519"}, "host_key is not a public key"),
+        ({"host_key": "ssh-ed25519 AAAA"}, "host_key is not a public key"),
+        ({"host_key": "ssh-ed25519 #"}, "host_key is not a public key"),
+        ({"host_key": "ssh-dss AAAAB3NzaC1kc3M="}, "host_key is not a public key"),
     ],
 )
 def test_a_pin_that_cannot_be_used_is_named(node, extra, what):

@@ -1,4 +1,4 @@
-"""A source through fsspec: SFTP of a real sshd, and the error for everything that is no source."""
+"""A source through fsspec: SFTP of a real sshd, and the error for everything that is not a source."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_of_two_runs_that_find_it_free_one_gets_it(lock, owner, session, known):
 
 def test_a_lock_that_never_stands_still_gives_up(lock, owner, session, monkeypatch):
     monkeypatch.setattr(session, "create", lambda path, value: False)
-    with pytest.raises(TransientError, match="changes hands"):
+    with pytest.raises(TransientError, match="changing hands"):
         lock.acquire(owner("run-1"))
 
 

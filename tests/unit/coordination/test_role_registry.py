@@ -99,7 +99,7 @@ def test_the_epoch_never_goes_back(session, role):
 @pytest.mark.parametrize("value", [b"", b"\xff", b"[]", b"{}", b'{"group": "acme", "epoch": 0}'])
 def test_what_is_no_role_is_refused(session, value):
     session.nodes[PATH] = Stored(value, 7)
-    with pytest.raises(IntegrityError, match="no role of group acme"):
+    with pytest.raises(IntegrityError, match="not a role of group acme"):
         RoleRegistry(session, "acme").read()
 
 

@@ -111,7 +111,7 @@ def test_a_plan_that_changed_after_the_approval_is_refused() -> None:
 
 @pytest.mark.parametrize("approver", ["ada", "ADA", " ada", "ada\t", "\uff21\uff24\uff21"])
 def test_a_signature_does_not_make_one_person_two(approver: str) -> None:
-    with pytest.raises(ApprovalError, match="approved the own request"):
+    with pytest.raises(ApprovalError, match="approved their own request"):
         verify(approval(approved_by=approver).signed(KEY))
 
 

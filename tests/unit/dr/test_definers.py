@@ -81,5 +81,5 @@ def test_an_account_is_user_and_host(text: str, expected: tuple[str, str]) -> No
 
 @pytest.mark.parametrize("text", ["", "@%"])
 def test_nobody_is_no_account(text: str) -> None:
-    with pytest.raises(ValueError, match="is no account: write user@host"):
+    with pytest.raises(ValueError, match="is not an account: write user@host"):
         parse_account(text)

@@ -29,14 +29,14 @@ def lines(*events: tuple[str, float]) -> list[LedgerEntry]:
 def test_its_parts_add_up_and_are_told() -> None:
     forecast = Forecast(**PARTS)
     assert forecast.seconds == 12.75
-    assert forecast.told == "12.75 s: Airflow 2 s, fence 0.5 s, stop_target 3 s, the rest 7.25 s"
+    assert forecast.in_words == "12.75 s: Airflow 2 s, fence 0.5 s, stop_target 3 s, the rest 7.25 s"
 
 
 def test_a_fence_that_nobody_has_seen_is_left_out_and_said_so() -> None:
     forecast = Forecast.known({**PARTS, "fence_seconds": None})
     assert forecast is not None
     assert forecast.seconds == 12.25
-    assert forecast.told.endswith("; without the fence, which no cutover has shown yet")
+    assert forecast.in_words.endswith("; without the fence, which no cutover has shown yet")
 
 
 @pytest.mark.parametrize("missing", ["airflow_seconds", "stop_seconds", "steps_seconds"])

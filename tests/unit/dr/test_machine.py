@@ -157,7 +157,7 @@ def test_the_plan_itself_says_what_stands_before(
 
 def test_a_source_that_is_unfenced_stands_before_the_promotion_unless_that_was_accepted(make: MakePlan) -> None:
     progress = Progress(done=set(StepName), approved=True, unfenced=True)
-    with pytest.raises(FencingError, match="berlin is not fenced whole, and nobody accepted that"):
+    with pytest.raises(FencingError, match="berlin is not fully fenced, and nobody accepted that"):
         ensure_turn(StepName.PROMOTE, make(Mode.UNPLANNED), progress)
     ensure_turn(StepName.PROMOTE, make(Mode.UNPLANNED, accept_unfenced=True), progress)
 

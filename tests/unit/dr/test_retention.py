@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from incorta_provider.dr.durations import parse_duration, told
+from incorta_provider.dr.durations import in_words, parse_duration
 from incorta_provider.dr.retention import Protected, Retention, Tier, Verdict, judge
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -88,7 +88,7 @@ class TestRules:
         assert kept(Retention(count=1, age=HOUR, tiers=()), points(-2 * HOUR, -HOUR, DAY)) == ["P1", "P0"]
 
     def test_the_defaults_keep_generously(self) -> None:
-        assert [tier.told() for tier in Retention().tiers] == [
+        assert [tier.in_words() for tier in Retention().tiers] == [
             "every point for 2 d",
             "one point each 1 h for 2 w",
             "one point each 1 d for 90 d",
@@ -209,10 +209,10 @@ class TestSettings:
         ("document", "message"),
         [
             ({"count": 0}, "greater than or equal to 1"),
-            ({"age": "0 h"}, "'0 h' is no duration"),
-            ({"age": 3600}, "'3600' is no duration; write a number and m, h, d or w, such as 2 h or 14 d"),
-            ({"age": "2 fortnights"}, "'2 fortnights' is no duration"),
-            ({"tiers": [{"within": "1 d", "every": "often"}]}, "'often' is no duration"),
+            ({"age": "0 h"}, "'0 h' is not a duration"),
+            ({"age": 3600}, "'3600' is not a duration; write a number and m, h, d or w, such as 2 h or 14 d"),
+            ({"age": "2 fortnights"}, "'2 fortnights' is not a duration"),
+            ({"tiers": [{"within": "1 d", "every": "often"}]}, "'often' is not a duration"),
             ({"tiers": [{"within": "1 h", "every": "1 d"}]}, "a tier that reaches back 1 h has no slot of 1 d"),
             ({"keep": 3}, "Extra inputs are not permitted"),
         ],
@@ -225,4 +225,4 @@ class TestSettings:
     @given(st.integers(1, 100_000))
     def test_a_duration_is_read_as_it_is_told(self, minutes: int) -> None:
         duration = timedelta(minutes=minutes)
-        assert parse_duration(told(duration)) == duration
+        assert parse_duration(in_words(duration)) == duration

@@ -24,7 +24,7 @@ def test_a_size_is_a_number_with_a_unit(text: str | int, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "0MB", "-1", "20 MB/s", "20 Mbit", "1e6", "MB", "0.2"])
 def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="is no size such as 20MB"):
+    with pytest.raises(ValueError, match="is not a size such as 20MB"):
         parse_size(text)
 
 

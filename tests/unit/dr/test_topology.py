@@ -161,13 +161,13 @@ def test_a_group_needs_two_sites_and_a_site_a_node(document: Fresh) -> None:
 def test_the_primary_is_one_of_the_sites(document: Fresh) -> None:
     spoiled = document()
     group_of(spoiled)["primary"] = "paris"
-    assert refusal(spoiled) == "Value error, primary 'paris' is none of the sites ['berlin', 'newyork']"
+    assert refusal(spoiled) == "Value error, primary 'paris' is not one of the sites ['berlin', 'newyork']"
 
 
 def test_the_cmc_runs_on_one_of_the_nodes(document: Fresh) -> None:
     spoiled = document()
     site_of(spoiled)["cmc"]["node"] = "berlin_node1"
-    told = "cmc.node 'berlin_node1' is none of the nodes ['newyork_node1', 'newyork_node2']"
+    told = "cmc.node 'berlin_node1' is not one of the nodes ['newyork_node1', 'newyork_node2']"
     assert refusal(spoiled) == f"Value error, {told}"
 
 
@@ -349,9 +349,9 @@ def test_a_copy_is_limited_watched_and_split_as_the_topology_says(document: Fres
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("bandwidth", "20 Mbit", "'20 Mbit' is no size such as 20MB"),
-        ("bandwidth", 0, "0 is no size"),
-        ("shard_bytes", "much", "'much' is no size"),
+        ("bandwidth", "20 Mbit", "'20 Mbit' is not a size such as 20MB"),
+        ("bandwidth", 0, "0 is not a size"),
+        ("shard_bytes", "much", "'much' is not a size"),
         ("stall_seconds", 5, "greater than or equal to 30"),
         ("shard_files", 0, "greater than or equal to 1"),
     ],
@@ -377,9 +377,9 @@ def test_object_lock_is_for_buckets_only(document: Fresh) -> None:
 def test_an_account_that_takes_a_definers_place_must_be_one(document: Fresh) -> None:
     made = document()
     group_of(made)["metadata"]["definers"] = {"app@%": "incorta@%", "*": "@%"}
-    assert "'@%' is no account: write user@host" in refusal(made)
+    assert "'@%' is not an account: write user@host" in refusal(made)
     group_of(made)["metadata"]["definers"]["*"] = "@%, invoker"
-    assert "is no account: write user@host" in refusal(made)
+    assert "is not an account: write user@host" in refusal(made)
     group_of(made)["metadata"]["definers"]["*"] = "incorta@%"
     assert Topology.model_validate(made).groups["acme"].metadata.definers["*"] == "incorta@%"
 
@@ -424,4 +424,4 @@ def test_a_dump_is_made_at_a_member_and_by_a_node_of_the_site(document: Fresh) -
     berlin = Topology.model_validate(asked).groups["acme"].sites["berlin"]
     assert {"berlin_metadata", "berlin_member"} <= berlin.conn_ids
     site_of(asked, "berlin")["metadata"]["dump_node"] = "newyork_node1"
-    assert "metadata.dump_node 'newyork_node1' is none of the nodes" in refusal(asked)
+    assert "metadata.dump_node 'newyork_node1' is not one of the nodes" in refusal(asked)

@@ -36,7 +36,7 @@ def test_the_place_is_a_site_of_its_own_with_the_catalog_and_the_server_of_the_r
         (lambda group, drill: drill.update(storage="s3://bucket/drill"), "String should match pattern"),
         (lambda group, drill: drill.update(schema="incorta"), "String should match pattern"),
         (lambda group, drill: drill["cmc"].update(conn_id="newyork_cmc"), "same connection newyork_cmc"),
-        (lambda group, drill: drill["cmc"].update(node="newyork_node1"), "is none of the nodes"),
+        (lambda group, drill: drill["cmc"].update(node="newyork_node1"), "is not one of the nodes"),
         (lambda group, drill: drill["values"].pop("tenants_path"), r"site\(s\) newyork \(drill\) do not define"),
         (
             lambda group, drill: drill["values"].update(tenants_path="/mnt/berlin/Tenants/"),

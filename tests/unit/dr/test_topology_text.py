@@ -50,7 +50,7 @@ def test_line_ends_marks_and_document_signs_change_nothing(topology_text: str, f
 @pytest.mark.parametrize(
     ("old", "new", "line_with", "told"),
     [
-        ("primary: berlin", "primary: paris", "  acme:", "groups.acme: primary 'paris' is none of the sites"),
+        ("primary: berlin", "primary: paris", "  acme:", "groups.acme: primary 'paris' is not one of the sites"),
         ("primary: berlin", "primary: 7", "primary:", "groups.acme.primary: Input should be a valid string"),
         ("    primary: berlin\n", "", "  acme:", "groups.acme.primary: key 'primary' is missing"),
         (
@@ -88,7 +88,7 @@ def test_line_ends_marks_and_document_signs_change_nothing(topology_text: str, f
             "node: newyork_node1",
             "node: newyork_node9",
             "      newyork:",
-            "groups.acme.sites.newyork: cmc.node 'newyork_node9' is none of the nodes",
+            "groups.acme.sites.newyork: cmc.node 'newyork_node9' is not one of the nodes",
         ),
         (
             "services: [loaderService, analyticsService]",
@@ -127,41 +127,41 @@ def test_line_ends_marks_and_document_signs_change_nothing(topology_text: str, f
             "tenant: acme",
             "tenant: 2026-99-99",
             "tenant:",
-            "no valid YAML: '2026-99-99' is no valid value (month must be in 1..12); put text in quotes",
+            "not valid YAML: '2026-99-99' is not a valid value (month must be in 1..12); put text in quotes",
         ),
-        ("tenant: acme", "tenant: 0x_", "tenant:", "no valid YAML: '0x_' is no valid value"),
-        ("tenant: acme", "tenant: =", "tenant:", "no valid YAML: could not determine a constructor"),
-        ("tenant: acme", "tenant: !!str acme", "tenant:", "no valid YAML: the tag tag:yaml.org,2002:str is not supp"),
-        ("tenant: acme", "tenant: !env T", "tenant:", "no valid YAML: the tag !env is not supported"),
+        ("tenant: acme", "tenant: 0x_", "tenant:", "not valid YAML: '0x_' is not a valid value"),
+        ("tenant: acme", "tenant: =", "tenant:", "not valid YAML: could not determine a constructor"),
+        ("tenant: acme", "tenant: !!str acme", "tenant:", "not valid YAML: the tag tag:yaml.org,2002:str is not supp"),
+        ("tenant: acme", "tenant: !env T", "tenant:", "not valid YAML: the tag !env is not supported"),
         (
             "tenant: acme",
             "tenant: !!python/object/apply:os.system [x]",
             "tenant:",
-            "no valid YAML: the tag tag:yaml.org,2002:python/object/apply:os.system is not supported",
+            "not valid YAML: the tag tag:yaml.org,2002:python/object/apply:os.system is not supported",
         ),
-        ("tenant: acme", "tenant: &t acme", "tenant:", "no valid YAML: anchors and aliases are not supported"),
-        ("tenant: acme", "tenant: *t", "tenant:", "no valid YAML: anchors and aliases are not supported"),
+        ("tenant: acme", "tenant: &t acme", "tenant:", "not valid YAML: anchors and aliases are not supported"),
+        ("tenant: acme", "tenant: *t", "tenant:", "not valid YAML: anchors and aliases are not supported"),
         ("        values:\n", "        values: &v\n", "values: &v", "anchors and aliases are not supported"),
-        ("tenant: acme", "<<: {tenant: acme}", "<<:", "groups.acme.sites.berlin.analytics: key '<<' is no text"),
-        ("tenant: acme", "tenant: 'acme", "# nothing", "no valid YAML: found unexpected end of stream"),
+        ("tenant: acme", "<<: {tenant: acme}", "<<:", "groups.acme.sites.berlin.analytics: key '<<' is not text"),
+        ("tenant: acme", "tenant: 'acme", "# nothing", "not valid YAML: found unexpected end of stream"),
         (
             "tenant: acme",
             "\ttenant: acme",
             "\ttenant",
-            "no valid YAML: found character '\\t' that cannot start any tok",
+            "not valid YAML: found character '\\t' that cannot start any tok",
         ),
-        ("tenant: acme", "tenant: a\x07cme", "tenant:", "no valid YAML: the character U+0007 is not allowed"),
-        ("tenant: acme", 'tenant: "\udcff"', "tenant:", "no valid YAML: the character U+DCFF is not allowed"),
-        ("tenant: acme", "tenant: acme\n         x: 1", "         x: 1", "no valid YAML: expected <block end>"),
+        ("tenant: acme", "tenant: a\x07cme", "tenant:", "not valid YAML: the character U+0007 is not allowed"),
+        ("tenant: acme", 'tenant: "\udcff"', "tenant:", "not valid YAML: the character U+DCFF is not allowed"),
+        ("tenant: acme", "tenant: acme\n         x: 1", "         x: 1", "not valid YAML: expected <block end>"),
         (
             "tenant: acme",
             "tenant: acme\n          ? [a, b]\n          : c",
             "? [a, b]",
-            "key a list or mapping is no text",
+            "key a list or mapping is not text",
         ),
-        ("smtp_host:", "1:", "          1:", "groups.acme.sites.berlin.values: key '1' is no text; put it in quotes"),
-        ("smtp_host:", "yes:", "          yes:", "groups.acme.sites.berlin.values: key 'yes' is no text"),
-        ("smtp_host:", "~:", "          ~:", "groups.acme.sites.berlin.values: key '~' is no text"),
+        ("smtp_host:", "1:", "          1:", "groups.acme.sites.berlin.values: key '1' is not text; put it in quotes"),
+        ("smtp_host:", "yes:", "          yes:", "groups.acme.sites.berlin.values: key 'yes' is not text"),
+        ("smtp_host:", "~:", "          ~:", "groups.acme.sites.berlin.values: key '~' is not text"),
         (
             "conn_id: acme_approval",
             "conn_id: acme_approval\n      conn_id: acme_approval",
@@ -256,7 +256,7 @@ def test_a_file_without_groups_is_refused() -> None:
 
 def test_a_second_document_is_refused(topology_text: str) -> None:
     line = topology_text.count("\n") + 1
-    assert faults_of(topology_text + "---\na: 1\n") == [f"dr.yaml:{line}: no valid YAML: but found another document"]
+    assert faults_of(topology_text + "---\na: 1\n") == [f"dr.yaml:{line}: not valid YAML: but found another document"]
 
 
 def test_the_file_is_named_as_it_was_given() -> None:
@@ -281,14 +281,14 @@ def bomb(levels: int) -> str:
         ("a: 1\ngroups: " + "[" * 20_000, 2, f"nested deeper than {MAX_DEPTH} levels"),
         ("groups: " + "{a: " * 20_000, 1, f"nested deeper than {MAX_DEPTH} levels"),
         ("\n".join(" " * level + "a:" for level in range(500)), MAX_DEPTH, f"nested deeper than {MAX_DEPTH} levels"),
-        ("groups: " + "9" * 5000, 1, "is no valid value (Exceeds the limit (4300 digits)"),
+        ("groups: " + "9" * 5000, 1, "is not a valid value (Exceeds the limit (4300 digits)"),
     ],
     ids=["bomb", "recursion", "recursion in keys", "brackets", "braces", "indents", "number"],
 )
 @pytest.mark.timeout(60)  # what hangs takes hours
 def test_a_text_made_to_hang_is_refused(text: str, line: int, told: str) -> None:
     (fault,) = faults_of(text)
-    assert fault.startswith(f"dr.yaml:{line}: no valid YAML: ")
+    assert fault.startswith(f"dr.yaml:{line}: not valid YAML: ")
     assert told in fault
 
 

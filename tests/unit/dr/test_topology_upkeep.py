@@ -70,7 +70,10 @@ def test_they_are_read_as_they_stand(topology_text: str) -> None:
     ("addition", "told"),
     [
         ("    retention: {count: 0}\n", "groups.acme.retention.count: Input should be greater than or equal to 1"),
-        ("    retention: {age: soon}\n", "groups.acme.retention.age: 'soon' is no duration; write a number and m, h"),
+        (
+            "    retention: {age: soon}\n",
+            "groups.acme.retention.age: 'soon' is not a duration; write a number and m, h",
+        ),
         ("    retention: {keep: 3}\n", "groups.acme.retention.keep: unknown key 'keep'"),
         (
             "    retention:\n      tiers:\n        - {within: 1 h, every: 1 d}\n",

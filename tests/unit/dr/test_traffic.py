@@ -60,20 +60,20 @@ class TestWhatIsSet:
         assert isinstance(record, Route53Record)
         assert record.full_name == "incorta.acme.example."
         assert record.state_for("berlin") == {"ttl": 60, "values": ["10.0.0.1", "10.0.0.2"]}
-        assert record.told("newyork") == "Route 53 record incorta.acme.example. A = 10.1.0.1"
+        assert record.in_words("newyork") == "Route 53 record incorta.acme.example. A = 10.1.0.1"
 
     def test_a_command_gets_the_value_as_words(self) -> None:
         command = doer(SSH)
         assert isinstance(command, SshCommand)
         assert command.words("n1") == ["switch", "--to=n1", "newyork"]
         assert command.words("found before; rm -rf /") == ["switch", "--to=found before; rm -rf /", ""]
-        assert command.told("berlin") == "at proxy: switch --to=b1 berlin"
+        assert command.in_words("berlin") == "at proxy: switch --to=b1 berlin"
 
     def test_a_body_is_filled_wherever_it_holds_text(self) -> None:
         call = doer(HTTP)
         assert isinstance(call, HttpCall)
         assert call.body("n1") == {"members": ["n1"], "note": "for newyork", "weight": 1}
-        assert call.told("newyork") == "PUT /pools/acme at balancer with n1"
+        assert call.in_words("newyork") == "PUT /pools/acme at balancer with n1"
 
     @given(st.text(), st.text())
     def test_what_is_filled_in_is_never_filled_again(self, value: str, site: str) -> None:
@@ -94,7 +94,7 @@ class TestWhatIsRefused:
     def test_a_value_for_what_is_no_site(self, document: Document) -> None:
         values = {**document["values"], "tokyo": document["values"]["berlin"]}
         assert faults_of(document, values=values) == [
-            f"traffic doer {document['name']} has a value for tokyo, which is no site"
+            f"traffic doer {document['name']} has a value for tokyo, which is not a site"
         ]
 
     @EACH

@@ -48,7 +48,7 @@ def test_an_extra_field_that_is_text(connection):
 @pytest.mark.parametrize("extra", ["no json", "[1]", '"text"'])
 def test_an_extra_field_that_is_no_json_object(connection, extra):
     connection("node1", conn_type="incorta_node", extra=extra)
-    with pytest.raises(ConfigurationError, match="no JSON object"):
+    with pytest.raises(ConfigurationError, match="not a JSON object"):
         connection_info("node1")
 
 

@@ -44,8 +44,8 @@ def test_the_most_that_can_be_checked_is(extra: dict[str, Any], expected: Tls | 
         ({"ssl_mode": "PREFERRED"}, "ssl_mode is 'PREFERRED', and DISABLED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY are"),
         ({"ssl": {"ca": "/ca.pem", "cipher": "x", "capath": "/"}}, "ssl has cipher, capath, and only ca, cert, key"),
         ({"ssl": {"key": "/k"}}, "ssl names a key and no cert"),
-        ({"ssl": ["/ca.pem"]}, "ssl is no JSON object"),
-        ({"ssl": "/ca.pem"}, "ssl is no JSON object"),
+        ({"ssl": ["/ca.pem"]}, "ssl is not a JSON object"),
+        ({"ssl": "/ca.pem"}, "ssl is not a JSON object"),
     ],
 )
 def test_what_would_hold_for_nothing_is_refused(extra: dict[str, Any], said: str) -> None:

@@ -50,8 +50,8 @@ def hook() -> Iterator[Hook]:
     server.server_close()
 
 
-def notifier(monkeypatch: pytest.MonkeyPatch, port: int) -> WebhookNotifier:
-    fields = {"conn_type": "http", "host": "127.0.0.1", "port": port, "password": PATH, "extra": {"scheme": "http"}}
+def notifier(monkeypatch: pytest.MonkeyPatch, port: int, path: str = PATH) -> WebhookNotifier:
+    fields = {"conn_type": "http", "host": "127.0.0.1", "port": port, "password": path, "extra": {"scheme": "http"}}
     monkeypatch.setenv("AIRFLOW_CONN_ACME_NOTIFY", json.dumps(fields))
     return WebhookNotifier(notify_conn_id="acme_notify", text="{{ site }} came back and was fenced")
 
@@ -80,6 +80,13 @@ def test_a_webhook_that_is_away_gives_its_path_to_no_log(
     assert "secret" not in "".join(
         record.getMessage() for record in caplog.records if record.name.startswith("incorta")
     )
+
+
+def test_a_webhook_without_a_path_that_is_away_is_named_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    notifier(monkeypatch, 1, path="").notify({})
+    assert "nobody was told: POST /: " in caplog.text
 
 
 def test_a_connection_that_nobody_made_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

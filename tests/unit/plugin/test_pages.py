@@ -275,7 +275,7 @@ class TestOverview:
         assert answer.status_code == 200
         assert point.id in answer.text
         reason = {
-            "no JSON": "the file holds no JSON",
+            "no JSON": "the file is not valid JSON",
             "a folder": "Is a directory",
             "elsewhere": "file:// names a host, 'elsewhere'",
         }
@@ -319,7 +319,7 @@ class TestRun:
     def test_damage_is_not_taken_for_nothing(self, bench: Bench, client: TestClient) -> None:
         (bench.catalog.root / "ledger.jsonl").write_text("no entry\n")
         page = text_of(client.get(f"{PREFIX}/runs/manual__1").text)
-        assert "Protection group acme: a line of the ledger is no entry" in page
+        assert "Protection group acme: a line of the ledger is not an entry" in page
         assert "wrote nothing" not in page
 
 

@@ -14,7 +14,7 @@ PLACE = "incorta@incorta-1:22"
 CASES = [
     (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), ConfigurationError, "name is not known: Name or"),
     (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), TransientError, "cannot be reached: Temporary failure"),
-    (UnicodeError("label empty or too long"), ConfigurationError, "no name of a host"),
+    (UnicodeError("label empty or too long"), ConfigurationError, "not a host name"),
     (TimeoutError("timed out"), TransientError, "does not answer in time"),
     (ConnectionRefusedError(111, "Connection refused"), TransientError, "cannot be reached: Connection refused"),
     (OSError(113, "No route to host"), TransientError, "cannot be reached: No route to host"),
@@ -26,8 +26,8 @@ CASES = [
     (IncompatiblePeer("no acceptable ciphers"), ConfigurationError, "no common algorithm: no acceptable ciphers"),
     (paramiko.AuthenticationException("Authentication failed."), ConfigurationError, "refuses the login"),
     (paramiko.BadAuthenticationType("Bad", ["publickey"]), ConfigurationError, "allowed types: ['publickey']"),
-    (paramiko.SSHException("Error reading SSH protocol banner"), TransientError, "no SSH conversation: Error reading"),
-    (EOFError(), TransientError, "no SSH conversation: EOFError"),
+    (paramiko.SSHException("Error reading SSH protocol banner"), TransientError, "SSH failed: Error reading"),
+    (EOFError(), TransientError, "SSH failed: EOFError"),
 ]
 
 

@@ -220,7 +220,7 @@ class TestPrune:
         state.write_text("{")
         report = pruned(bench)
         assert list(report.lines())[2].startswith(
-            f"damaged {second.id}: the record of a recovery point is damaged: the file holds no JSON"
+            f"damaged {second.id}: the record of a recovery point is damaged: the file is not valid JSON"
         )
         assert points(bench) == [third.id]
         state.write_text(whole)

@@ -121,8 +121,8 @@ def test_a_missing_connection_is_told_in_its_line(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("damaged", "told"),
     [
-        ("live.json", "recovery points: unknown: the file holds no JSON"),
-        ("ledger.jsonl", "last in the ledger: unknown: a line of the ledger is no entry"),
+        ("live.json", "recovery points: unknown: the file is not valid JSON"),
+        ("ledger.jsonl", "last in the ledger: unknown: a line of the ledger is not an entry"),
     ],
 )
 def test_damage_is_told_in_its_line_and_the_rest_is_shown(bench: Bench, damaged: str, told: str) -> None:
@@ -146,7 +146,7 @@ def test_a_point_whose_record_is_damaged_is_told_and_the_others_are_shown(bench:
     assert lines[2] == "    recovery points: 1; newest is 240 s old, within the objective of 300 s"
     assert old.id in lines[3]
     assert lines[4].startswith(
-        f"    damaged point {new.id}: the record of a recovery point is damaged: the file holds no"
+        f"    damaged point {new.id}: the record of a recovery point is damaged: the file is not "
     )
 
 
@@ -181,7 +181,9 @@ def test_a_damaged_pin_is_told_in_its_line(bench: Bench) -> None:
     path = bench.catalog.root / "pins" / f"{point.id}.json"
     path.write_text("{}")
     lines = lines_of(bench, "newyork")
-    assert any(line.startswith("    upkeep: unknown: the file holds no Pin") and str(path) in line for line in lines)
+    assert any(
+        line.startswith("    upkeep: unknown: the file is not a valid Pin") and str(path) in line for line in lines
+    )
 
 
 def test_a_catalog_that_may_not_be_read_is_told_and_is_not_none(bench: Bench) -> None:

@@ -70,5 +70,5 @@ def test_a_file_without_an_end_ends_the_reading(tmp_path: Path) -> None:
 def test_a_wrong_topology_is_told_with_file_and_line(tmp_path: Path) -> None:
     path = write_topology(tmp_path)
     path.write_text(path.read_text().replace("primary: berlin", "primary: berlim"))
-    with pytest.raises(ConfigurationError, match=rf"{path}:2: groups.acme: primary 'berlim' is none of the sites"):
+    with pytest.raises(ConfigurationError, match=rf"{path}:2: groups.acme: primary 'berlim' is not one of the sites"):
         read_topology(path)

@@ -67,7 +67,7 @@ class TestReport:
         (point,) = bench.catalog.points()
         assert (outcome.point, outcome.files, outcome.bytes) == (point.id, 3, 11)
         assert (outcome.found.total, outcome.left.total, outcome.repaired, outcome.read_files) == (0, 0, False, 0)
-        assert outcome.told() == f"equal to {point.id}: 3 file(s), 0 of them read (0 bytes)"
+        assert outcome.in_words() == f"equal to {point.id}: 3 file(s), 0 of them read (0 bytes)"
         assert last_verified(bench.catalog) == outcome
         assert bench.events() == ["replica.verified"]
         assert bench.last("replica.verified")["point"] == point.id
@@ -81,8 +81,8 @@ class TestReport:
         assert (outcome.found.missing, outcome.found.different, outcome.found.unexpected) == (1, 1, 2)
         assert outcome.found.names == ("missing: a", "different: t/b", "unexpected: by hand", "unexpected: by hand/x")
         assert outcome.left == outcome.found
-        assert "differed from" in outcome.told()
-        assert "in 4 place(s) (1 missing, 1 different, 2 unexpected)" in outcome.told()
+        assert "differed from" in outcome.in_words()
+        assert "in 4 place(s) (1 missing, 1 different, 2 unexpected)" in outcome.in_words()
         assert bench.events() == ["replica.drift"]
         assert bench.last("replica.drift")["found"]["names"] == list(outcome.found.names)
         assert not (live / "a").exists()
@@ -143,7 +143,7 @@ class TestRepair:
         (live / "a").chmod(0o600)
         outcome = verified(bench, repair=True)
         assert (outcome.found.different, outcome.found.unexpected, outcome.left.total) == (1, 2, 0)
-        assert outcome.told().endswith("; repaired")
+        assert outcome.in_words().endswith("; repaired")
         assert snapshot(live, times=True) == at_first
         assert b"of value to somebody" in {
             facts[2] for facts in snapshot(bench.catalog.history).values() if len(facts) > 2

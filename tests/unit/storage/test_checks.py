@@ -70,7 +70,7 @@ def test_what_was_proven_and_nobody_touched_is_not_read_again(
 
 
 def test_a_copy_without_a_proof_is_read(pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a source that is no folder here."""
+    """From a source that is not a folder here."""
     monkeypatch.setattr(LocalTarget, "copier", lambda _, source, workspace: Staging(source.fetch, workspace))
     pair.copy(workspace, final=True)
     (workspace.files / "a").write_bytes(b"2")

@@ -68,7 +68,7 @@ def test_a_record_is_read_back_and_an_absent_one_is_none(tmp_path: Path) -> None
 def test_a_file_that_holds_another_record_says_what_is_wrong(tmp_path: Path, document: object, places: str) -> None:
     path = tmp_path / "fact.json"
     write_json(path, document)
-    with pytest.raises(IntegrityError, match=f"holds no Fact: wrong in {places} ") as caught:
+    with pytest.raises(IntegrityError, match=f"is not a valid Fact: wrong in {places} ") as caught:
         read_model(path, Fact)
     assert caught.value.where == str(path)
 

@@ -169,7 +169,7 @@ def test_a_damaged_end_holds_up_nobody_and_stays_visible(ledger: LedgerFile, str
     assert (bound.sequence, newest.sequence) == (last.sequence + 1, last.sequence + 2)
     assert newest.previous == bound.digest
     assert ledger.faults() == ["line 3: no ledger entry"]
-    with pytest.raises(IntegrityError, match="a line of the ledger is no entry") as refused:
+    with pytest.raises(IntegrityError, match="a line of the ledger is not an entry") as refused:
         keys(ledger)
     assert refused.value.where == str(ledger.path)
     assert "incorta-dr ledger verify" in refused.value.fix
@@ -213,7 +213,7 @@ def test_damage_further_up_is_told_and_does_not_stop_the_next_cutover(ledger: Le
         lambda content: b"\xef\xbb\xbf" + content,
         lambda content: content.replace(b"\n", b" \n", 1),
     ],
-    ids=["bytes that are no UTF-8", "CRLF", "blank line", "byte order mark", "trailing blank"],
+    ids=["bytes that are not UTF-8", "CRLF", "blank line", "byte order mark", "trailing blank"],
 )
 def test_bytes_that_only_look_alike_are_found(ledger: LedgerFile, spoil: Any) -> None:
     append(ledger, "a", "\ufffd")

@@ -232,7 +232,7 @@ def test_a_root_that_disappears_is_an_error(tmp_path: Path) -> None:
 
 def test_a_root_must_exist_be_a_folder_and_hold_something(tmp_path: Path) -> None:
     put(tmp_path, {"file": b"", "empty": None, "only-excluded/x.tmp": b""})
-    for name, what in (("absent", "does not exist"), ("file", "is no folder"), ("empty", "is empty")):
+    for name, what in (("absent", "does not exist"), ("file", "is not a folder"), ("empty", "is empty")):
         with pytest.raises(PreconditionError, match=what) as caught:
             LocalTree(tmp_path / name).check()
         assert caught.value.where == str(tmp_path / name)

@@ -60,7 +60,7 @@ def test_without_patterns_nothing_is_passed_over_nor_written_down(tmp_path: Path
 
 def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "look.json").write_text('{"full": 1}')
-    with pytest.raises(IntegrityError, match="holds no Look"):
+    with pytest.raises(IntegrityError, match="is not a valid Look"):
         look(tmp_path, None, 0)
 
 

@@ -17,6 +17,7 @@ from incorta_provider.dr.diff import diff
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage import manifest_file
+from incorta_provider.storage.manifest_columns import to_entries
 from incorta_provider.storage.manifest_file import (
     ManifestWriter,
     Totals,
@@ -116,13 +117,12 @@ def test_hostile_names_are_kept_byte_by_byte(tmp_path: Path) -> None:
 def test_groups_that_an_edit_does_not_touch_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "m", [file(b"%03d" % number) for number in range(100)])
     decoded: list[int] = []
-    entries = manifest_file._entries
 
     def counted(group: pa.Table) -> Iterator[Entry]:
         decoded.append(group.num_rows)
-        return entries(group)
+        return to_entries(group)
 
-    monkeypatch.setattr(manifest_file, "_entries", counted)
+    monkeypatch.setattr(manifest_file, "to_entries", counted)
     edit(path, tmp_path / "n", [(b"050", None)])
     assert sum(decoded) == (4 if manifest_file._FEW > 1 else 0)
 
@@ -139,7 +139,7 @@ def test_groups_neither_grow_nor_shrink_for_ever(tmp_path: Path) -> None:
 
 def test_entries_out_of_order_are_refused_and_nothing_appears(tmp_path: Path) -> None:
     for second in (b"a", b"b"):
-        with pytest.raises(IntegrityError, match="does not sort behind b"):
+        with pytest.raises(IntegrityError, match="does not sort after b"):
             written(tmp_path / "m", [file(b"b"), file(second)])
     assert list(tmp_path.iterdir()) == []
 

@@ -196,7 +196,7 @@ def test_what_cannot_come_packed_comes_by_rsync() -> None:
 
 
 def test_what_is_not_there_as_it_was_sent_is_told() -> None:
-    with pytest.raises(TransientError, match="a was brought, and is not there whole"):
+    with pytest.raises(TransientError, match="a was copied, but is not complete at the target"):
         packed_copy(FakeSource([{b"a": HERE}]), FakeTaker(digest=None))
 
 

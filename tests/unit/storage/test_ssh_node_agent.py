@@ -46,11 +46,13 @@ class FakeStarter:
 
     def __init__(self, answer: bytes) -> None:
         self.started: list[FakeShell] = []
+        self.channels: list[FakeChannel] = []
         self._answer = answer
 
     def start(self, shell: Any) -> Any:
         self.started.append(shell)
-        return FakeChannel(self._answer)
+        self.channels.append(FakeChannel(self._answer))
+        return self.channels[-1]
 
 
 PART, END = encode({"part": 1}), encode({"end": True})
@@ -95,3 +97,11 @@ def test_who_stops_in_the_middle_ends_it(monkeypatch: pytest.MonkeyPatch) -> Non
     next(parts)
     parts.close()  # type: ignore[attr-defined]
     assert [shell.is_open for shell in starter.started] == [False]
+
+
+def test_an_agent_that_died_while_it_waited_gives_its_login_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, starter = node(monkeypatch, PART + END)
+    assert len(list(asked.stream("list"))) == 1
+    starter.channels[0].eof_received = True
+    assert len(list(asked.stream("list"))) == 1
+    assert [shell.is_open for shell in starter.started] == [False, True]

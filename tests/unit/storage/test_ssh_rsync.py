@@ -94,7 +94,7 @@ def test_the_client_is_told_to_ask_and_to_learn_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_no_field_of_a_connection_becomes_an_option(tmp_path: Path, changes: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be told"):
+    with pytest.raises(ConfigurationError, match="cannot pass"):
         write_options(tmp_path, login(**changes))
 
 

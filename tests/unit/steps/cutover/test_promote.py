@@ -115,7 +115,7 @@ def test_the_report_tells_what_was_lost_and_how_long_it_took(bench: Bench, run: 
         "unfenced": True,
         "fence": {**FENCED, "database": "locked: incorta@%; read_only on"},
         "service": {"ready": ["zookeeper"], "schemas": {"SALES": "Success"}, "rows": {}},
-        "exceptions": ["berlin is not fenced whole: services of n1: gone"],
+        "exceptions": ["berlin is not fully fenced: services of n1: gone"],
     }
     assert [step["name"] for step in steps] == [str(step.name) for step in run.folder.plan().steps[:-1]]
     assert steps[0] == {
@@ -318,6 +318,6 @@ def test_a_damaged_ledger_and_a_point_that_is_gone_hold_up_no_report(
     report = make_report(run, run.folder.plan(), approval_of(run))
     assert [each.partition(":")[0] for each in report.exceptions] == [
         "the exceptions of the recovery point are not known",
-        "berlin is not fenced whole",
+        "berlin is not fully fenced",
         "the ledger cannot be read, so tries that failed are not shown",
     ]

@@ -86,7 +86,7 @@ def test_what_a_drill_left_is_removed_and_nothing_else(drilled: Bench, dropped: 
 def test_a_part_that_cannot_be_removed_holds_up_no_other_and_is_tried_again(drilled: Bench, dropped: list[str]) -> None:
     run = in_place(drilled, planned_drill(drilled))
     drilled.nodes.down.add(NODE)
-    with pytest.raises(TransientError, match="left of the drill: services: the node cannot be reached"):
+    with pytest.raises(TransientError, match="the drill left behind: services: the node cannot be reached"):
         clean_drill(run)
     assert dropped == ["_dr_drill_incorta"]
     assert not (drilled.root / "newyork" / "drill").exists()
@@ -138,7 +138,7 @@ def test_a_step_of_a_drill_whose_place_is_another_ones_or_that_was_cleaned_up_is
 def test_a_drill_gives_way_to_a_cutover_but_is_cleaned_up(drilled: Bench) -> None:
     run = in_place(drilled, planned_drill(drilled))
     promoting(drilled)
-    with pytest.raises(PreconditionError, match="newyork is active or being promoted: no drill at newyork"):
+    with pytest.raises(PreconditionError, match=r"no drill at newyork: .* newyork is active or being promoted"):
         run.perform(StepName.RESTORE, lambda _: {})
     assert clean_drill(run)["removed"]
 

@@ -25,7 +25,7 @@ from incorta_provider.storage.transfer import CopyReport
 from tests.builders.group import Bench, digest, replication_run, report_of, write_dump
 
 NOT_UTF_8 = os.fsdecode(b"source/caf\xe9.parquet")
-"""A name as Python shows it whose bytes are no UTF-8."""
+"""A name as Python shows it whose bytes are not UTF-8."""
 
 
 def parquet(path: Path) -> Path:

@@ -93,7 +93,7 @@ class TestSource:
         spoilt: list[tuple[Callable[[], object], str]] = [
             (lambda: list(map(shutil.rmtree, source.iterdir())), "is empty"),
             (source.rmdir, "does not exist"),
-            (lambda: source.write_text("a file"), "is no folder"),
+            (lambda: source.write_text("a file"), "is not a folder"),
         ]
         for number, (spoil, what) in enumerate(spoilt, start=2):
             spoil()
@@ -105,7 +105,7 @@ class TestSource:
             assert stopped.value.where == "source berlin"
             assert stopped.value.fix == (
                 f"Nothing was published, nothing was deleted. Recovery point {point} is pinned. "
-                "Mend the source; the next run goes on by itself."
+                "Fix the source; the next run goes on by itself."
             )
             assert bench.events()[-2:] == ["breaker.tripped", "point.void"]
             assert snapshot(bench.storage("newyork"), times=True) == full
@@ -237,7 +237,7 @@ class TestChanges:
         )
 
     def test_deletes_that_are_few_each_time_are_not_put_off(self, bench: Bench, source: Path) -> None:
-        """B43: what vanishes in each run between list and copy is no error, and what is deleted gets deleted."""
+        """B43: what vanishes in each run between list and copy is not an error, and what is deleted gets deleted."""
         replicate(bench, "scheduled__1")
         for number in range(3):
             lose(source, 50, first=50 * number)

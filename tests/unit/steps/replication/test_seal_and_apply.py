@@ -111,7 +111,7 @@ def test_the_point_says_what_it_holds(bench: Bench, ready: ReplicationRun) -> No
 
 
 class TestSourceThatWentBack:
-    """A database that was restored from a backup is behind the recovery point before, and the next point says so."""
+    """A database that was restored from a backup is behind the previous recovery point,  and the next point says so."""
 
     def sealed(self, bench: Bench, position: str, at: str = "", **before: Any) -> RecoveryPoint:
         earlier = sealed_point(bench.catalog, "scheduled__0", opened_at=NOON - timedelta(minutes=5), **before)
@@ -129,7 +129,7 @@ class TestSourceThatWentBack:
     def test_by_its_transactions(self, bench: Bench) -> None:
         point = self.sealed(bench, "mariadb-bin.000009:3", "0-1-50", gtid="0-1-57")
         (told,) = point.exceptions
-        assert told.startswith("the database of berlin is behind the recovery point before, ")
+        assert told.startswith("the database of berlin is behind the previous recovery point, ")
         assert told.endswith("7 transaction(s) of 0-1-57 are not in 0-1-50")
 
     def test_a_position_that_nobody_understands_holds_up_nothing(self, bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Long work that is no copy: it ends when it shows no sign of life, and goes on as long as it does."""
+"""Long work that is not a copy: it ends when it shows no sign of life, and goes on as long as it does."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_paths_and_keys_are_each_others() -> None:
     assert place.path(place.key("ü/x".encode())) == "ü/x".encode()
 
 
-@pytest.mark.parametrize(("path", "why"), [(b"not-\xff", "no UTF-8"), (b"n" * 1020, "1025 bytes are more than")])
+@pytest.mark.parametrize(("path", "why"), [(b"not-\xff", "not UTF-8"), (b"n" * 1020, "1025 bytes are more than")])
 def test_what_can_be_no_key_is_refused_by_name(path: bytes, why: str) -> None:
     with pytest.raises(IntegrityError, match=why):
         Place("c", "b", b"root/").key(path)
