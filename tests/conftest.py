@@ -33,10 +33,15 @@ TEARDOWN_SECONDS = 300
 
 
 class ByFolder(LoadScopeScheduling):
-    """Keeps the tests of a folder in one process when there are several: they share servers."""
+    """Keeps the tests of a folder in one process when there are several: they share servers.
+
+    Unit tests share none and go by file: they come last, and a process that took a whole folder of them would be at
+    work when the others have none left.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("::", maxsplit=1)[0].rpartition("/")[0]
+        file = nodeid.split("::", maxsplit=1)[0]
+        return file if file.startswith("tests/unit/") else file.rpartition("/")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
