@@ -16,6 +16,9 @@ TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 CHAOS_POINTS ?=
 BENCH_ROUNDS ?= 3
 export BENCH_SIZE BENCH_ROUNDS BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
+# Python keeps what it compiled: uv leaves that to the first import, and where it is forbidden each process of Airflow,
+# each task and each service compiles thousands of modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo demo-down lab lab-down lab-status test test-contract test-mysql test-schemas test-chaos
 .PHONY: bench bench-storage bench-metadata bench-rpo bench-cutover lint types setup

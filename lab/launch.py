@@ -33,11 +33,11 @@ _LOCK_IN_SHELL = 9
 
 
 @contextmanager
-def launching(folder: Path, *, seconds: float = 30) -> Iterator[int]:
+def launching(folder: Path, *, seconds: float = 90) -> Iterator[int]:
     """Hold the lock under which processes are started, and lend its file descriptor.
 
     :param folder: where the records lie.
-    :param seconds: how long to wait for a start that is under way.
+    :param seconds: how long to wait for the starts that are under way: those of a whole lab, one after the other.
     :raises TransientError: that start does not come to its end.
     """
     folder.mkdir(parents=True, exist_ok=True)

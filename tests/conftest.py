@@ -8,9 +8,10 @@ nothing is skipped.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
+from pytest_timeout import Settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -28,17 +29,35 @@ from tests.builders.lab_state import STATE
 
 log = logging.getLogger(__name__)
 
+TEARDOWN_SECONDS = 300
+
 
 class ByFolder(LoadScopeScheduling):
-    """Keeps the tests of a folder in one process when there are several: they share servers."""
+    """Keeps the tests of a folder in one process when there are several: they share servers.
+
+    Unit tests share none and go by file: they come last, and a process that took a whole folder of them would be at
+    work when the others have none left.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("::", maxsplit=1)[0].rpartition("/")[0]
+        file = nodeid.split("::", maxsplit=1)[0]
+        return file if file.startswith("tests/unit/") else file.rpartition("/")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
     """Hand tests out to processes."""
     return ByFolder(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Limit each teardown in time: pytest-timeout lets go of a test that failed, and its teardown may wait for ever.
+
+    A transaction that such a test left open holds up the DROP of its schema, for a day by MariaDB's default.
+    """
+    limit = Settings(TEARDOWN_SECONDS, "signal", func_only=False, disable_debugger_detection=False)
+    item.config.hook.pytest_timeout_set_timer(item=item, settings=limit)
+    yield
 
 
 @pytest.fixture(scope="session")

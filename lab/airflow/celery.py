@@ -102,12 +102,3 @@ def up(settings: CelerySettings, progress: Progress) -> None:
     runner.up(settings, progress)
     progress("starting its workers")
     start_all([CeleryWorker(settings, name) for name in WORKERS], supervisor, seconds=runner.START_SECONDS)
-
-
-def down(settings: CelerySettings) -> None:
-    """End all of it; database and logs stay."""
-    supervisor = Supervisor(settings.lab)
-    for name in WORKERS:
-        supervisor.stop(name)
-    runner.down(settings)
-    supervisor.stop("redis")

@@ -51,7 +51,6 @@ def airflow() -> Iterator[CelerySettings]:
         environment.setenv("AIRFLOW_CONN_BERLIN_METADATA", "mysql://the.users.own")
         celery.up(settings, lambda _: None)
         yield settings
-        celery.down(settings)
 
 
 def _dags(lab: Lab) -> Path:

@@ -9,10 +9,11 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -41,23 +42,29 @@ pytestmark = [pytest.mark.lab, pytest.mark.airflow, pytest.mark.scenario, pytest
 RUN_SECONDS = 500
 GATE = "gate"
 
+T = TypeVar("T")
+
 
 def asked(client: AirflowClient, run_id: str) -> Question:
     """Return what the run's gate asks, once it does."""
-    deadline = time.monotonic() + 240
-    while not (questions := client.questions(GATE, run_id)):
-        assert time.monotonic() < deadline, client.tasks(GATE, run_id)
-        time.sleep(0.3)
-    return questions[0]
+    (question, *_) = answered(client, run_id, lambda: client.questions(GATE, run_id))
+    return question
 
 
 def ended(client: AirflowClient, run_id: str) -> str:
     """Return the state in which the run ended."""
+    return answered(client, run_id, lambda: state if (state := client.run_state(GATE, run_id)) in ENDED else "")
+
+
+def answered(client: AirflowClient, run_id: str, ask: Callable[[], T]) -> T:
+    """Ask until there is something; on a machine under load Airflow may not answer each time."""
     deadline = time.monotonic() + 240
-    while (state := client.run_state(GATE, run_id)) not in ENDED:
-        assert time.monotonic() < deadline, client.tasks(GATE, run_id)
+    while time.monotonic() < deadline:
+        with suppress(TransientError):
+            if found := ask():
+                return found
         time.sleep(0.3)
-    return state
+    pytest.fail(f"nothing came of it within 240 s: {client.tasks(GATE, run_id)}")
 
 
 def gather_logs(airflow: CelerySettings) -> None:
@@ -141,12 +148,6 @@ def test_a_process_that_ends_is_named_with_the_end_of_its_log(tmp_path: Path) ->
     with pytest.raises(ConfigurationError, match="airflow-api-server did not start: it ended") as caught:
         start(broken, Supervisor(broken.settings.lab))
     assert "no such option" in caught.value.what
-
-
-def test_a_command_that_fails_is_told_with_the_end_of_its_log(airflow: CelerySettings) -> None:
-    with pytest.raises(ConfigurationError, match="`airflow connections import` failed: status 1") as caught:
-        runner.run_command(airflow, "connections", "import", "/no/such/file.json")
-    assert "Missing connections file" in caught.value.what
 
 
 def test_a_database_that_was_cut_off_is_made_anew(airflow: CelerySettings) -> None:

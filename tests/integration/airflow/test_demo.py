@@ -30,12 +30,12 @@ def demo_lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def finished(demo_lab: Lab) -> tuple[str, dict[str, Any]]:
-    """Kill a first demo while Airflow starts, run a second one in the same place; return its output and summary."""
+    """Kill a first demo while Airflow's database is made, run a second one there; return its output and summary."""
     place = ["up", "--root", str(demo_lab.root), "--base", str(demo_lab.base)]
     with subprocess.Popen([*COMMAND, *place], stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         for line in first.stdout:
-            if "starting the API server" in line:
+            if "making Airflow's database" in line:
                 break
         first.kill()
     done = subprocess.run([*COMMAND, *place], capture_output=True, text=True, timeout=800, check=False)
