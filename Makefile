@@ -2,6 +2,8 @@
 
 SHELL := /bin/sh
 export PATH := $(PATH):/usr/sbin:/sbin
+# Container images set this; every process would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 LAB := .lab

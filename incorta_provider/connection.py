@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from incorta_provider.exceptions import ConfigurationError
@@ -53,6 +56,32 @@ class ConnectionInfo:
 
 Connections = Callable[[str], ConnectionInfo]
 """Finds a connection by its id; raises ConfigurationError when there is none."""
+
+
+def remembered(find: Connections, seconds: float) -> Connections:
+    """Return a way to find connections that asks for each at most once in so many seconds; threads may share it.
+
+    A connection that could not be found is asked for again.
+
+    :param seconds: how old an answer may be, so that who waits for something sees what a person corrected meanwhile.
+    """
+    known: dict[str, tuple[float, ConnectionInfo]] = {}
+    asking = Lock()
+
+    def still_known(conn_id: str) -> ConnectionInfo | None:
+        asked_at, info = known.get(conn_id, (-inf, None))
+        return info if time.monotonic() - asked_at <= seconds else None
+
+    def find_once(conn_id: str) -> ConnectionInfo:
+        if (info := still_known(conn_id)) is not None:
+            return info
+        with asking:
+            if (info := still_known(conn_id)) is None:
+                asked_at = time.monotonic()
+                known[conn_id] = asked_at, (info := find(conn_id))
+        return info
+
+    return find_once
 
 
 def connections_from_file(path: Path) -> Connections:

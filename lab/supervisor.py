@@ -28,6 +28,10 @@ LAB_MARKER = "INCORTA_LAB"
 SITE_MARKER = "INCORTA_LAB_SITE"
 NAME_MARKER = "INCORTA_LAB_PROCESS"
 
+_NOT_INHERITED = frozenset({SITE_MARKER, "PYTHONDONTWRITEBYTECODE"})
+"""With the latter, which many container images set, every process of an Airflow whose packages were not compiled at
+their installation compiles them anew: a cutover took seconds longer, and no installed Airflow is like that."""
+
 
 def markers(lab: Lab, site: str = "") -> dict[str, str]:
     """Return the environment variables that mark a process as part of the lab, or of one of its sites."""
@@ -37,7 +41,7 @@ def markers(lab: Lab, site: str = "") -> dict[str, str]:
 
 def marked_environment(lab: Lab, site: str, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment with ``extra``, and the markers of a process called ``name`` and no others."""
-    inherited = {key: value for key, value in os.environ.items() if key != SITE_MARKER}
+    inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
     return {**inherited, **(extra or {}), **markers(lab, site), NAME_MARKER: name}
 
 

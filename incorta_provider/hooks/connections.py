@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from incorta_provider.connection import ConnectionInfo, Connections, parse_extra, parse_port
+from incorta_provider.connection import ConnectionInfo, Connections, parse_extra, parse_port, remembered
 from incorta_provider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 
+REMEMBERED_SECONDS = 10.0
+"""How long a task takes a connection for what it was: each question to Airflow goes through its API server to its
+database, and a cutover needs the connections of a site some hundred times."""
+
+
 def airflow_connections() -> Connections:
     """Return the way to find a connection that a task has."""
-    return connection_info
+    return remembered(connection_info, REMEMBERED_SECONDS)
 
 
 def connection_info(conn_id: str) -> ConnectionInfo:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -54,6 +56,10 @@ def part_of(service: str) -> str | None:
     return next((part for part in (LOADER, ANALYTICS) if part in service.lower()), None)
 
 
+Login = Callable[[ConnectionInfo], AbstractContextManager[NodeShell]]
+"""Lends a shell at a node, logged in."""
+
+
 class IncortaNode:
     """A login at a node; a context manager.
 
@@ -61,9 +67,10 @@ class IncortaNode:
         ``cmc/``.
     :param run_id: on whose behalf scripts run. The same run, asking again after a lost connection, learns the result
         of the script that it started; see :mod:`incorta_provider.services.remote_job`.
+    :param login: how to log in; None for a login of its own.
     """
 
-    def __init__(self, info: ConnectionInfo, run_id: str | None = None) -> None:
+    def __init__(self, info: ConnectionInfo, run_id: str | None = None, *, login: Login | None = None) -> None:
         home = str(info.extra.get("home") or "").rstrip("/")
         if not home.startswith("/"):
             raise ConfigurationError(
@@ -75,18 +82,21 @@ class IncortaNode:
         self._home = home
         self._key = run_id or uuid.uuid4().hex
         self._shell = NodeShell(info)
+        self._login = login(info) if login else self._shell
 
     @classmethod
-    def from_connection(cls, info: ConnectionInfo, run_id: str | None = None) -> Self:
+    def from_connection(cls, info: ConnectionInfo, run_id: str | None = None, *, login: Login | None = None) -> Self:
         """Return the node that a connection describes."""
-        return cls(info, run_id)
+        return cls(info, run_id, login=login)
 
     def __enter__(self) -> Self:
-        self._shell.__enter__()
+        self._shell = self._login.__enter__()
         return self
 
-    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._shell.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._login.__exit__(kind, error, trace)
 
     def version(self) -> str:
         """Return the release, from ``IncortaNode/version.txt``."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -38,6 +39,8 @@ COMMAND_TIMEOUT = 120.0
 MAX_OUTPUT = 4 * 1024 * 1024
 """Bytes of output that are taken from one command."""
 
+_KEEPALIVE = 30
+"""Seconds after which something is sent on an idle login, so that no firewall on the way forgets it."""
 _LINGER = 0.5
 """Seconds without output, after the exit status, until a command's output counts as whole: a start script leaves a
 service behind that keeps the output open forever."""
@@ -59,7 +62,7 @@ class Completed:
 
 
 class NodeShell:
-    """A login at one node; a context manager.
+    """A login at one node; a context manager. A login that was dropped between two commands is renewed.
 
     :param info: host, port (22), login; private key or password; pinned host keys. With a key, the password is the
         key's passphrase.
@@ -73,15 +76,17 @@ class NodeShell:
         self._port = info.port or 22
         self.place = f"{info.login}@{info.host}:{self._port}"
         self._client: paramiko.SSHClient | None = None
+        self._opened: list[paramiko.SSHClient] = []
+        self._renewing = Lock()
 
     def __enter__(self) -> Self:
-        self._client = self._connect()
+        self._client = self._kept_alive()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._client = None
+        while self._opened:
+            self._opened.pop().close()
 
     def run(self, argv: Sequence[str], timeout: float = COMMAND_TIMEOUT) -> Completed:
         """Run a command to its end.
@@ -98,14 +103,13 @@ class NodeShell:
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise command_error(error, f"running {command}", self.place) from error
         if status < 0:
-            raise self._no_status(command)
+            raise self._no_status(command, channel.get_transport())
         log.debug("%s: %s: exit status %d after %.2f s", self.place, command, status, time.monotonic() - started)
         return Completed(status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
-    def _no_status(self, command: str) -> TransientError:
+    def _no_status(self, command: str, transport: paramiko.Transport) -> TransientError:
         """SSH knows no exit status of a command that a signal ended (RFC 4254, 6.10), nor after a lost connection."""
-        transport = self._client.get_transport() if self._client else None
-        if transport is None or not transport.is_active():
+        if not transport.is_active():
             return command_error(EOFError("closed by the node"), f"running {command}", self.place)
         return TransientError(f"a signal ended {command}", where=self.place, fix="Find out at the node who sent it.")
 
@@ -122,15 +126,46 @@ class NodeShell:
             raise command_error(error, f"starting {argv[0]}", self.place) from error
 
     def _open(self, command: str, *, talk: bool = False) -> paramiko.Channel:
-        transport = self._client.get_transport() if self._client else None
-        if transport is None:
-            raise EOFError("not connected")
-        channel = transport.open_session(timeout=self._timeout)
+        channel = self._channel()
         channel.settimeout(self._timeout)
         channel.exec_command(command)
         if not talk:
             channel.shutdown_write()
         return channel
+
+    def _channel(self) -> paramiko.Channel:
+        """Open a channel; where that fails because the login is gone, log in anew, once: nothing was asked for yet."""
+        if (client := self._client) is None:
+            raise EOFError("not connected")
+        try:
+            return self._channel_of(client)
+        except paramiko.ChannelException:  # the login is there, and refuses one more
+            raise
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            log.info("%s: logging in anew: %s", self.place, error)
+            return self._channel_of(self._renewed(client))
+
+    def _channel_of(self, client: paramiko.SSHClient) -> paramiko.Channel:
+        transport = client.get_transport()
+        if transport is None:
+            raise EOFError("not connected")
+        return transport.open_session(timeout=self._timeout)
+
+    def _renewed(self, lost: paramiko.SSHClient) -> paramiko.SSHClient:
+        """Return what takes the place of a lost login, which is closed at the end: commands may listen there."""
+        with self._renewing:
+            if self._client is lost:
+                self._client = self._kept_alive()
+            if self._client is None:
+                raise EOFError("not connected")
+            return self._client
+
+    def _kept_alive(self) -> paramiko.SSHClient:
+        client = self._connect()
+        self._opened.append(client)
+        if (transport := client.get_transport()) is not None:
+            transport.set_keepalive(_KEEPALIVE)
+        return client
 
     def _collect(self, channel: paramiko.Channel, command: str, deadline: float) -> tuple[bytearray, bytearray]:
         """Take the output until the command ended and its output did too, or lingers."""

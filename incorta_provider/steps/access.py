@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from incorta_provider.connection import ConnectionInfo, Connections
@@ -16,6 +16,8 @@ from incorta_provider.dr.topology import Group, Topology
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.services.node import IncortaNode
+from incorta_provider.ssh.shell import NodeShell
+from incorta_provider.steps.kept import Kept
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.ledger_file import LedgerFile
 from incorta_provider.storage.s3.lock import ObjectLock
@@ -33,11 +35,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class SiteAccess:
-    """One site and its adapters, each made when it is asked for."""
+    """One site and its adapters, each made when it is asked for; connections to it may be kept open."""
 
     name: str
     config: Site
     connections: Connections
+    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
 
     def tree(self, exclude: tuple[str, ...]) -> Tree:
         """Return the shared storage as a tree of files."""
@@ -109,7 +112,9 @@ class SiteAccess:
 
         :param run_id: on whose behalf scripts run there; a script of the same run is not started twice.
         """
-        return IncortaNode.from_connection(self.connections(node.conn_id), run_id)
+        return IncortaNode.from_connection(
+            self.connections(node.conn_id), run_id, login=lambda info: self.kept.lend(info, NodeShell)
+        )
 
     def node_connections(self, nodes: Iterable[Node]) -> list[ConnectionInfo]:
         """Return the connections of nodes."""
@@ -128,12 +133,13 @@ class SiteAccess:
 
 @dataclass(frozen=True)
 class GroupAccess:
-    """One protection group, its sites and a clock."""
+    """One protection group, its sites and a clock; connections to its sites may be kept open."""
 
     name: str
     config: Group
     connections: Connections
     clock: Clock = utc_now
+    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
 
     def site(self, name: str) -> SiteAccess:
         """Return a site by its name."""
@@ -143,7 +149,7 @@ class GroupAccess:
                 where="topology",
                 fix="Use one of these names.",
             )
-        return SiteAccess(name, self.config.sites[name], self.connections)
+        return SiteAccess(name, self.config.sites[name], self.connections, self.kept)
 
     def drill(self, name: str) -> SiteAccess:
         """Return the place for drills at a site, as a site of its own with that site's catalog."""
@@ -154,7 +160,7 @@ class GroupAccess:
                 where=f"topology, group {self.name}",
                 fix="Describe one in its `drill:` section; see docs/drill.md.",
             )
-        return SiteAccess(f"{name} (drill)", config, self.connections)
+        return SiteAccess(f"{name} (drill)", config, self.connections, self.kept)
 
 
 def group_access(topology: Topology, name: str, connections: Connections, clock: Clock = utc_now) -> GroupAccess:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def role_at(access: GroupAccess, site: SiteAccess) -> Role | None:
     """Return what the registry of one site says; None before it was initialised."""
-    with connect(site.zookeeper) as session:
+    with access.kept.lend(site.zookeeper, connect) as session:
         stored = RoleRegistry(session, access.name).read()
     return stored.role if stored else None
 

@@ -149,7 +149,7 @@ class Nodes:
         self.stubborn: set[str] = set()
         self.calls: list[tuple[str, str, str | None]] = []
 
-    def from_connection(self, info: ConnectionInfo, run_id: str | None = None) -> Node:
+    def from_connection(self, info: ConnectionInfo, run_id: str | None = None, *, login: object = None) -> Node:
         return Node(self, info.conn_id, run_id)
 
     def port_state(self, info: ConnectionInfo, part: str) -> tuple[Port, str]:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incorta_provider.connection import ConnectionInfo, connections_from_file, from_document, parse_extra, parse_port
+from incorta_provider.connection import (
+    ConnectionInfo,
+    connections_from_file,
+    from_document,
+    parse_extra,
+    parse_port,
+    remembered,
+)
 from incorta_provider.exceptions import ConfigurationError
 
 EXPORTED: dict[str, Any] = {
@@ -142,3 +149,31 @@ def test_an_export_is_read_or_refused_whatever_it_holds(fields: dict[str, Any]) 
     else:
         assert info.port is None or 0 < info.port < 65536
         assert all(isinstance(text, str) for text in (info.host, info.login, info.password, info.schema))
+
+
+def test_a_connection_is_asked_for_once_in_so_many_seconds() -> None:
+    asked: list[str] = []
+
+    def find(conn_id: str) -> ConnectionInfo:
+        asked.append(conn_id)
+        return ConnectionInfo(conn_id, host=f"host{len(asked)}")
+
+    find_once, find_always = remembered(find, 3600), remembered(find, -1)
+    assert [find_once(name).host for name in ("a", "b", "a")] == ["host1", "host2", "host1"]
+    assert [find_always("a").host for _ in range(2)] == ["host3", "host4"]
+    assert asked == ["a", "b", "a", "a"]
+
+
+def test_a_connection_that_was_not_found_is_asked_for_again() -> None:
+    made: set[str] = set()
+
+    def find(conn_id: str) -> ConnectionInfo:
+        if conn_id not in made:
+            raise ConfigurationError(f"no connection {conn_id!r}")
+        return ConnectionInfo(conn_id)
+
+    find_once = remembered(find, 3600)
+    with pytest.raises(ConfigurationError):
+        find_once("a")
+    made.add("a")
+    assert find_once("a") == ConnectionInfo("a")

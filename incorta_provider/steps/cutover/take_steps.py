@@ -83,10 +83,11 @@ def take_steps(run: CutoverRun) -> Result:
 def take_each(run: Run, steps: Mapping[StepName, Callable[[Run], Result]]) -> Failures:
     """Take every one of these steps whose turn comes, and return why the last of them failed; nothing when none did."""
     failed: Failures = {}
-    while not failed and (names := _next_steps(run, steps)):
-        with ThreadPoolExecutor(max_workers=len(names)) as pool:
-            reasons = pool.map(lambda name: _attempt(run, name, steps[name]), names)
-            failed = {name: reason for name, reason in zip(names, reasons, strict=True) if reason is not None}
+    with run.access.kept.keeping():
+        while not failed and (names := _next_steps(run, steps)):
+            with ThreadPoolExecutor(max_workers=len(names)) as pool:
+                reasons = pool.map(lambda name: _attempt(run, name, steps[name]), names)
+                failed = {name: reason for name, reason in zip(names, reasons, strict=True) if reason is not None}
     return failed
 
 

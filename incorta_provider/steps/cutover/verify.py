@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import TransientError
 from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
+from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.cutover.source_checks import unknown_nodes
 from incorta_provider.steps.readiness import Part, not_ready
@@ -29,8 +32,7 @@ def verify_service(run: CutoverRun) -> Result:
     """Check every part once more, log in, read the schemas with their last load status, and query the named tables."""
 
     def action(_: Plan) -> Result:
-        problems = {part: reason for part in Part if (reason := not_ready(run.target, part))}
-        if problems:
+        if problems := _not_ready(run.target):
             raise TransientError(
                 "not every part is ready: " + "; ".join(f"{part}: {reason}" for part, reason in problems.items()),
                 where=f"site {run.target.name}",
@@ -44,6 +46,13 @@ def verify_service(run: CutoverRun) -> Result:
         return {"ready": ready, "schemas": schemas, "rows": rows, "unknown_nodes": unknown_nodes(run.target)}
 
     return run.perform(StepName.VERIFY, action)
+
+
+def _not_ready(site: SiteAccess) -> dict[Part, str]:
+    """Ask about all parts at the same time; return why those that are not ready are not."""
+    with ThreadPoolExecutor(max_workers=len(Part)) as pool:
+        reasons = zip(Part, pool.map(partial(not_ready, site), Part), strict=True)
+        return {part: reason for part, reason in reasons if reason}
 
 
 def _rows(client: AnalyticsClient, name: str, *, repair: bool) -> int:

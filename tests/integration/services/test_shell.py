@@ -8,8 +8,10 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import paramiko
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
@@ -323,3 +325,32 @@ def wait_until_gone(pid):
     while find(pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_login_that_was_dropped_between_two_commands_is_renewed_once(node):
+    """Several threads find it gone at the same time."""
+    with NodeShell(node()) as shell:
+        before = parent_of(shell)
+        os.kill(before, signal.SIGKILL)
+        wait_until_gone(before)
+        with ThreadPoolExecutor(4) as pool:
+            after = set(pool.map(lambda _: parent_of(shell), range(4)))
+        assert len(after) == 1
+        assert before not in after
+    wait_until_gone(after.pop())
+
+
+def test_what_a_node_refuses_is_not_asked_again_by_another_login(node, monkeypatch):
+    """A node that lets no more commands run at once is there, and closing its login would end those that run."""
+    with NodeShell(node()) as shell:
+        before = parent_of(shell)
+        refusal = paramiko.ChannelException(1, "Administratively prohibited")
+        with monkeypatch.context() as patch:
+            patch.setattr(paramiko.Transport, "open_session", lambda *_, **__: (_ for _ in ()).throw(refusal))
+            with pytest.raises(TransientError, match="running true"):
+                shell.run(["true"])
+        assert parent_of(shell) == before
+
+
+def parent_of(shell):
+    return int(shell.run(["sh", "-c", "echo $PPID"]).stdout)

@@ -152,6 +152,13 @@ def test_a_start_that_was_halted_half_way_does_not_keep_kill_all_waiting(supervi
     assert find(halted.pid) is None
 
 
+def test_what_the_lab_starts_keeps_what_it_compiled(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PATH", "/usr/bin")
+    env = marked_environment(lab, "berlin", "one")
+    assert (env["PATH"], env.get("PYTHONDONTWRITEBYTECODE")) == ("/usr/bin", None)
+
+
 def process_state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
