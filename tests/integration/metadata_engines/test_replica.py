@@ -232,8 +232,14 @@ def test_a_server_that_replicates_something_else_is_left_alone(
         at_server(there.server, "RESET REPLICA ALL FOR CHANNEL 'theirs'")
 
 
-def test_each_right_of_the_account_is_needed_and_named(pair: ReplicaPair) -> None:
-    assert lacking_rights(pair.replica_account) == (ACCOUNT, [])
+def test_each_right_that_is_missing_is_named(there: Any, pair: ReplicaPair) -> None:
+    for grant in replica_grants(there.endpoint.schema, there.endpoint.engine()):
+        for right in grant.rights:
+            assert lacking_rights(pair.replica_account) == (ACCOUNT, [])
+            at_server(there.server, f"REVOKE {right} ON {grant.place} FROM {ACCOUNT}")
+            ((named,),) = (each.rights for each in lacking_rights(pair.replica_account)[1])
+            assert named == right
+            at_server(there.server, Grant((right,), grant.place).statement(ACCOUNT))
 
 
 @pytest.mark.parametrize("moment", ["counted", "applying", "applied", "dumped"])
