@@ -171,10 +171,11 @@ def _taken(row: dict[str, Any]) -> str:
 def _tls(source: Endpoint) -> dict[str, object]:
     """Return what the replica asks of the source: the same as we do, the files where ours lie.
 
-    Without TLS it asks for the key under which its password is sent, as the driver does.
+    With a CA the certificate is checked; that the server's name is as well has a switch of its own. Without TLS the
+    replica asks for the key under which its password is sent, as the driver does.
     """
     if source.tls is None:
         return {"SOURCE_SSL": 0, "GET_SOURCE_PUBLIC_KEY": 1}
     files = {"SOURCE_SSL_CA": source.tls.ca, "SOURCE_SSL_CERT": source.tls.cert, "SOURCE_SSL_KEY": source.tls.key}
-    checked = int(source.tls.mode is not Mode.REQUIRED)
+    checked = int(source.tls.mode is Mode.VERIFY_IDENTITY)
     return {"SOURCE_SSL": 1, "SOURCE_SSL_VERIFY_SERVER_CERT": checked, **{n: p for n, p in files.items() if p}}

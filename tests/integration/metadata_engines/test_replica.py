@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.dr.replica import problems
+from incorta_provider.dr.replica import ReplicaState, lacking, problems
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.prove import prove
@@ -25,6 +25,9 @@ from incorta_provider.metadata.replica.opening import channel_at, lacking_rights
 from incorta_provider.metadata.replica.point import ReplicaPair, dump_at_replica
 from incorta_provider.metadata.replica.set_up import set_up
 from incorta_provider.metadata.replica.take_over import take_over
+from incorta_provider.metadata.rights import Grant, replica_grants
+from incorta_provider.metadata.snapshot import position_now
+from incorta_provider.metadata.tls import Mode, Tls
 from lab.layout import Lab
 from lab.servers.server import start_all
 from lab.supervisor import Supervisor
@@ -219,6 +222,63 @@ def test_a_source_that_gives_nothing_is_told_in_the_servers_words(
         at_server(nasty.server, f"PURGE BINARY LOGS TO '{log}'")
     with pytest.raises(TransientError, match=f"the replica cannot be used: .*{said}"):
         set_up(pair, folder / DUMP_FILE, inventory_of(folder), folder / "setup", sha256=report.sha256)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ca", "refused"),
+    [
+        (Mode.REQUIRED, "", ""),
+        (Mode.VERIFY_CA, "its own", ""),
+        (Mode.VERIFY_CA, "another", "certificate verify failed"),
+        (Mode.VERIFY_IDENTITY, "its own", "certificate verify failed|hostname|mismatch"),
+    ],
+)
+def test_the_replica_asks_of_its_source_what_we_ask(
+    mode: Mode, ca: str, refused: str, mysql_pair: Any, primary: Any, pair: ReplicaPair, folder: Path, monkeypatch: Any
+) -> None:
+    """The certificates are those that MySQL makes for itself, which have no name."""
+    monkeypatch.setattr(advance_module, "CONNECT_SECONDS", 5)
+    at_server(primary.server, f"ALTER USER {ACCOUNT} REQUIRE SSL")
+    server = {"its own": primary.server, "another": mysql_pair.dr}.get(ca)
+    tls = Tls(mode, str(server.folder / "data" / "ca.pem") if server else "")
+    asking = replace(pair, source_account=replace(pair.source_account, tls=tls))
+    if refused:
+        with pytest.raises(TransientError, match=f"(?i)the replica cannot be used: .*({refused})"):
+            set_up_from_source(asking, folder)
+    else:
+        set_up_from_source(asking, folder)
+
+
+def test_the_state_says_how_far_it_is_and_what_is_wrong(
+    primary: Any, there: Any, pair: ReplicaPair, folder: Path
+) -> None:
+    primary.run("CREATE TABLE t (a INT PRIMARY KEY)")
+    set_up_from_source(pair, folder)
+    primary.run("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (3)")
+
+    def state() -> ReplicaState:
+        with channel_at(pair.replica_account) as channel:
+            found = channel.state()
+        assert found is not None
+        return found
+
+    def wrong() -> list[str]:
+        source = f"{primary.server.host}:{primary.server.port}"
+        return problems(state(), source=source, tables=tables_of_schema(primary.endpoint.schema))
+
+    deadline = time.monotonic() + 20
+    while lacking(state().received, position_now(pair.source)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert lacking(state().applied, state().received) == 3
+    assert wrong() == []
+    at_server(there.server, "CHANGE REPLICATION FILTER REPLICATE_DO_DB = () FOR CHANNEL 'incorta_dr'")
+    pattern = tables_of_schema(primary.endpoint.schema)
+    assert wrong() == [f"it takes the tables {pattern} and the statements of all schemas instead of {pattern}"]
+    at_server(there.server, "STOP REPLICA IO_THREAD FOR CHANNEL 'incorta_dr'")
+    assert "it is not connected to the source" in wrong()
+    assert point(pair, folder).tables["t"].rows == 3, "the next point sets right what it can"
+    assert wrong() == []
 
 
 def test_a_server_that_replicates_something_else_is_left_alone(
