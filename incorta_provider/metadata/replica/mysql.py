@@ -26,6 +26,10 @@ from incorta_provider.metadata.replica.channel import (
 )
 from incorta_provider.metadata.tls import Mode
 
+RETRIES = 86_400
+"""How often a replica tries to connect before it gives up until the next point: five days long. MySQL 9.7 tries ten
+times by itself, a minute or so."""
+
 
 @dataclass(frozen=True, slots=True)
 class MySqlChannel(Channel):
@@ -91,6 +95,7 @@ class MySqlChannel(Channel):
             "SOURCE_USER": source.user,
             "SOURCE_PASSWORD": source.password,
             "SOURCE_CONNECT_RETRY": CONNECT_RETRY_SECONDS,
+            "SOURCE_RETRY_COUNT": RETRIES,
             "SOURCE_HEARTBEAT_PERIOD": HEARTBEAT_SECONDS,
             "SOURCE_AUTO_POSITION": 1,
             "REQUIRE_ROW_FORMAT": 1,
