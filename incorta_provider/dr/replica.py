@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 _MARIADB = re.compile(r"(\d+)-(\d+)-(\d+)")
+_TAG = re.compile(r"[a-z_]\w{0,31}")
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 Ranges = dict[str, list[tuple[int, int]]]
@@ -28,6 +29,7 @@ class ReplicaState:
     :ivar received: position of what it has read.
     :ivar applied: position of what its data hold.
     :ivar tables: the pattern of the tables that it takes; empty for all.
+    :ivar own: the server whose transactions do not count: MySQL lists those of the replica itself, where proofs write.
     :ivar receive_error: why it is not connected, in the server's words; empty when it is.
     :ivar apply_error: why it could not apply something, the last time that it tried.
     """
@@ -38,6 +40,7 @@ class ReplicaState:
     received: str
     applied: str
     tables: str
+    own: str = ""
     receive_error: str = ""
     apply_error: str = ""
 
@@ -49,30 +52,58 @@ def ranges(position: str) -> Ranges:
 
     >>> ranges("0-1-57,3-2-4")
     {'0': [(1, 57)], '3': [(1, 4)]}
-    >>> ranges("3e11fa47:1-5:9")
-    {'3e11fa47': [(1, 5), (9, 9)]}
+    >>> ranges("3e11fa47:1-5:9:tag:1")
+    {'3e11fa47': [(1, 5), (9, 9)], '3e11fa47:tag': [(1, 1)]}
     """
     found: Ranges = {}
     for part in filter(None, (part.strip() for part in position.split(","))):
         if match := _MARIADB.fullmatch(part):
             found[match[1]] = [(1, int(match[3]))]
             continue
-        server, *intervals = part.split(":")
-        matches = [_RANGE.fullmatch(interval) for interval in intervals]
-        if not matches or None in matches:
-            raise ValueError(f"{part!r} is not a position of a MariaDB or MySQL server")
-        found[server.lower()] = [(int(match[1]), int(match[2] or match[1])) for match in matches if match]
+        found |= _mysql_ranges(part.lower())
     return found
 
 
-def same_position(one: str, other: str) -> bool:
+def _mysql_ranges(part: str) -> Ranges:
+    """Return the ranges of one server; since 8.3 a tag may stand before those that it counts by themselves."""
+    server, *rest = part.split(":")
+    found: Ranges = {}
+    name = server
+    for text in rest:
+        if match := _RANGE.fullmatch(text):
+            found.setdefault(name, []).append((int(match[1]), int(match[2] or match[1])))
+        elif _TAG.fullmatch(text) and text != rest[-1]:
+            name = f"{server}:{text}"
+        else:
+            found.clear()
+            break
+    if not found:
+        raise ValueError(f"{part!r} is not a position of a MariaDB or MySQL server")
+    return found
+
+
+def same_position(one: str, other: str, *, own: str = "") -> bool:
     """Return whether two positions name the same transactions; unknown ones are never the same.
+
+    :param own: the server whose transactions do not count.
 
     >>> same_position("0-1-57,3-2-4", "3-2-4,0-1-57"), same_position("", "")
     (True, False)
+    >>> same_position("a:1-5,b:1-90", "b:1-7,a:1-5", own="b")
+    True
     """
-    first, second = (frozenset(part.strip().lower() for part in text.split(",")) for text in (one, other))
+    first, second = (frozenset(without(text, own).split(",")) for text in (one, other))
     return first == second and "" not in first
+
+
+def without(position: str, server: str) -> str:
+    """Return a position but for the transactions of one server, in small letters.
+
+    >>> without("A:1-5, B:7", "b")
+    'a:1-5'
+    """
+    parts = (part.strip().lower() for part in position.split(","))
+    return ",".join(part for part in parts if part.split(":")[0] != server.lower())
 
 
 def lacking(held: str, wanted: str) -> int:

@@ -97,13 +97,14 @@ class _Stream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A dump that is running, and the sessions that count in the state of ``position``.
+    """A dump that is running, and the sessions that count in the state of ``position``, which is also ``gtid``.
 
     :ivar ensure_same: called with the head of the dump; refuses one that is of another state.
     """
 
     stream: _Stream
     position: str
+    gtid: str
     readers: Sequence[Session]
     ensure_same: Callable[[bytes], None]
 
@@ -173,21 +174,22 @@ def _take(source: Source, found: Definitions, folder: Path, asked: _Asked) -> _T
             size, sha256, head = _store(dumped.stream, definitions, folder / DUMP_FILE, counted, passed)
         dumped.ensure_same(head)
         measures, references = counted.result()
-    inventory = definitions.inventory(measures, dumped.position, source.engine.gtid_at(source.control, dumped.position))
+    inventory = definitions.inventory(measures, dumped.position, dumped.gtid)
     return _Taken(inventory, references, size, sha256)
 
 
 @contextmanager
 def _running_here(source: Source, sessions: Sequence[Session]) -> Iterator[_Running]:
     """Lend the dump client one of the sessions, with its snapshot."""
-    position, (lent, *readers) = source.engine.share_snapshot(sessions)
+    shared = source.engine.share_snapshot(sessions)
+    position, (lent, *readers) = shared.position, shared.sessions
 
     def ensure_same(head: bytes) -> None:
         if (named := source.engine.position_dumped(lent, head, position)) != position:
             raise _other_state(position, named, source)
 
     with dumping(source.endpoint, lent, source.engine) as stream:
-        yield _Running(stream, position, readers, ensure_same)
+        yield _Running(stream, position, shared.gtid, readers, ensure_same)
 
 
 @contextmanager
@@ -195,10 +197,12 @@ def _running_at_node(node: ConnectionInfo, source: Source, sessions: Sequence[Se
     """Take our snapshots as soon as the client at the node has its own; there may be a transaction in between."""
     with waiting_at_node(source.endpoint, node, source.engine) as stream:
         named = stream.begin()
-        position, readers = source.engine.share_snapshot(sessions)
-        if named != position:
-            raise StartOver(f"something was committed between the node's snapshot, {named}, and ours, {position}")
-        yield _Running(stream, position, readers, lambda head: None)
+        shared = source.engine.share_snapshot(sessions)
+        if named != shared.position:
+            raise StartOver(
+                f"something was committed between the node's snapshot, {named}, and ours, {shared.position}"
+            )
+        yield _Running(stream, shared.position, shared.gtid, shared.sessions, lambda head: None)
 
 
 def _count(

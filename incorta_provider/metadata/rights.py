@@ -41,10 +41,6 @@ SCHEMA_RIGHTS = (
 )
 """On the metadata schema, on the scratch schemas and on those beside it: what a dump reads and a restore writes."""
 
-REPLICA_RIGHTS = ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN", "SLAVE MONITOR", "RELOAD")
-"""Of the account that replicates, at every site: to be read from; to set a replica up and hold it; to see how it is; to
-forget its source."""
-
 _MARIADB = MariaDb("")
 
 _GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?P<database>\*|`(?:[^`]|``)*`)\.(?P<table>\*|`(?:[^`]|``)*`) TO ")
@@ -76,7 +72,7 @@ def needed(schema: str, engine: Engine = _MARIADB) -> list[Grant]:
         Grant(whole, f"{quote(_pattern(schema))}.*"),
         Grant(whole, f"{quote(_pattern(SCRATCH_PREFIX) + '%')}.*"),
         Grant(whole, f"{quote(_pattern(BESIDE_PREFIX) + '%')}.*"),
-        *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in engine.readable_tables),
+        *_readable(engine.readable_tables),
     ]
 
 
@@ -90,8 +86,22 @@ def fence_grants(engine: Engine = _MARIADB) -> list[Grant]:
     return [
         Grant(engine.fence_rights, "*.*"),
         Grant(("SELECT", "INSERT", "DELETE", "CREATE", "DROP"), f"{quote(_pattern(FENCE_SCHEMA))}.*"),
-        *(Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in engine.account_tables),
+        *_readable(engine.account_tables),
     ]
+
+
+def replica_grants(schema: str, engine: Engine = _MARIADB) -> list[Grant]:
+    """Return the rights that the account needs which replicates, at every site: the roles of the sites change."""
+    whole = [(*SCHEMA_RIGHTS, *engine.replica_schema_rights)] if engine.replica_schema_rights else []
+    return [
+        Grant(engine.replica_rights, "*.*"),
+        *(Grant(rights, f"{quote(_pattern(schema))}.*") for rights in whole),
+        *_readable(engine.replica_tables),
+    ]
+
+
+def _readable(tables: Iterable[str]) -> list[Grant]:
+    return [Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in tables]
 
 
 def missing(shown: Iterable[str], schema: str, engine: Engine = _MARIADB) -> list[Grant]:

@@ -32,9 +32,9 @@ def snapshot_inventory(endpoint: Endpoint) -> Inventory:
 def _take(source: Source, definitions: Definitions) -> Inventory:
     with ExitStack() as stack:
         sessions = [stack.enter_context(impatient(source.endpoint.connect())) for _ in range(READERS)]
-        position, readers = source.engine.share_snapshot(sessions)
-        measures = measure(readers, definitions.columns)
-    return definitions.inventory(measures, position, source.engine.gtid_at(source.control, position))
+        shared = source.engine.share_snapshot(sessions)
+        measures = measure(shared.sessions, definitions.columns)
+    return definitions.inventory(measures, shared.position, shared.gtid)
 
 
 def position_now(endpoint: Endpoint) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from incorta_provider.dr.epoch import RoleState
@@ -126,8 +127,9 @@ def _facts(access: GroupAccess, site: SiteAccess, state: ReplicaState) -> Iterat
 
 def _held_at(site: SiteAccess, state: ReplicaState) -> RecoveryPoint | None:
     """Return the one of the newest points whose metadata the replica holds."""
+    same = partial(same_position, state.applied, own=state.own)
     newest = reversed(site.catalog.points()[-LOOKED_AT:])
-    return next((p for p in newest if same_position(point_inventory(site.catalog, p).gtid, state.applied)), None)
+    return next((p for p in newest if same(point_inventory(site.catalog, p).gtid)), None)
 
 
 def _behind(source: SiteAccess, state: ReplicaState) -> str:

@@ -125,6 +125,8 @@ class MySql:
             "skip-name-resolve": 1,
             "server-id": 10 + SITES.index(self.site.name),
             "log-bin": "binlog",
+            "gtid-mode": "ON",
+            "enforce-gtid-consistency": "ON",
             "log-bin-trust-function-creators": 1,
             "default-time-zone": self.site.database_offset,
             "innodb-buffer-pool-size": "64M",

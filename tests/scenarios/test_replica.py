@@ -12,7 +12,7 @@ import pytest
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.metadata_rules import ReplicaRules
 from incorta_provider.dr.plan import StepName
-from incorta_provider.metadata.rights import REPLICA_RIGHTS
+from incorta_provider.metadata.rights import replica_grants
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.metadata_replica import remove_replica, replica_report, set_up_replica
 from incorta_provider.steps.replication.protocol import replicate
@@ -36,7 +36,8 @@ def replicated(stage) -> Iterator[object]:
     for site in stage.lab.sites:
         with MariaDb(site, drawn[site.name]).connect() as session, session.cursor() as cursor:
             cursor.execute(f"CREATE OR REPLACE USER {USER}@'127.0.0.1' IDENTIFIED BY %s", (password,))
-            cursor.execute(f"GRANT {', '.join(REPLICA_RIGHTS)} ON *.* TO {USER}@'127.0.0.1'")
+            for grant in replica_grants(stage.access.config.sites[site.name].metadata.schema_name):
+                cursor.execute(grant.statement(f"{USER}@'127.0.0.1'"))
 
     def connections(conn_id: str) -> ConnectionInfo:
         name, _, kind = conn_id.rpartition("_")

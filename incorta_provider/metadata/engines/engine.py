@@ -40,6 +40,19 @@ class Programs:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """One snapshot that several sessions have.
+
+    :ivar position: in the binary log, ``file:offset``.
+    :ivar gtid: the same as a replica names it; empty when the server does not count its transactions.
+    """
+
+    position: str
+    gtid: str
+    sessions: list[Session]
+
+
+@dataclass(frozen=True, slots=True)
 class Engine(ABC):
     """One server's engine.
 
@@ -76,6 +89,10 @@ class Engine(ABC):
     """Query for all accounts: user, host, whether it may write everywhere, is a role, is locked."""
     memberships: ClassVar[str]
     """Query for who has which role: user and host of either."""
+    replica_schema_rights: ClassVar[tuple[str, ...]] = ()
+    """On the metadata schema, for the account that replicates: beside those of a restore, and empty when none are."""
+    replica_tables: ClassVar[tuple[str, ...]] = ()
+    """System tables that this account must be able to read."""
     fence_rights: ClassVar[tuple[str, ...]]
     """Rights on everything that a fence needs beside :attr:`global_rights`."""
     read_only: ClassVar[str]
@@ -92,12 +109,22 @@ class Engine(ABC):
 
     @property
     @abstractmethod
+    def replica_rights(self) -> tuple[str, ...]:
+        """Return the rights on everything that the account needs which replicates."""
+
+    @property
+    def can_be_held(self) -> bool:
+        """Return whether the release can be a replica that is held at a position."""
+        return True
+
+    @property
+    @abstractmethod
     def log_status(self) -> str:
         """Return the statement that shows the binary log: file, position, the schemas in it, the schemas left out."""
 
     @abstractmethod
-    def share_snapshot(self, sessions: Sequence[Session]) -> tuple[str, list[Session]]:
-        """Take snapshots until at least two sessions have the same; return its position and all that have it.
+    def share_snapshot(self, sessions: Sequence[Session]) -> Shared:
+        """Take snapshots until at least two sessions have the same; return it with all that have it.
 
         :raises TransientError: no two were the same in many rounds.
         """
@@ -110,11 +137,6 @@ class Engine(ABC):
         :param position: of the snapshot that the session was lent with.
         :returns: ``position`` if the session held that snapshot until the end, else what is known, or nothing.
         """
-
-    def gtid_at(self, session: Session, position: str) -> str:
-        """Return how a replica names a position of the binary log; empty when that cannot be told."""
-        del session, position
-        return ""
 
     def normal_column(self, definition: str) -> str:
         """Return a column as ``SHOW CREATE TABLE`` shows it, without what changes by a dump and a restore."""

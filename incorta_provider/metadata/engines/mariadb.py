@@ -16,6 +16,7 @@ from incorta_provider.metadata.engines.engine import (
     Engine,
     Programs,
     Session,
+    Shared,
     begin_snapshot,
     never_the_same,
 )
@@ -70,11 +71,16 @@ class MariaDb(Engine):
         return ("PROCESS", "BINLOG MONITOR", "SET USER")
 
     @property
+    def replica_rights(self) -> tuple[str, ...]:
+        """Return the rights to be read from, to set a replica up, hold it and see how it is, to forget its source."""
+        return ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN", "SLAVE MONITOR", "RELOAD")
+
+    @property
     def log_status(self) -> str:
         """Return the statement that shows the binary log."""
         return "SHOW MASTER STATUS"
 
-    def share_snapshot(self, sessions: Sequence[Session]) -> tuple[str, list[Session]]:
+    def share_snapshot(self, sessions: Sequence[Session]) -> Shared:
         """Take snapshots until at least two sessions have the same.
 
         Two of a few in a row are at one position even while thousands of transactions a second are committed.
@@ -87,16 +93,8 @@ class MariaDb(Engine):
                 found.setdefault(position_of(session), []).append(session)
             position, same = max(found.items(), key=lambda item: len(item[1]))
             if len(same) > 1:
-                return position, same
+                return Shared(position, _gtid_at(same[0], position), same)
         raise never_the_same(ROUNDS)
-
-    def gtid_at(self, session: Session, position: str) -> str:
-        """Return the last transaction of each domain before a position (MariaDB manual, *BINLOG_GTID_POS*)."""
-        file, _, offset = position.rpartition(":")
-        with session.cursor() as cursor:
-            cursor.execute("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(offset)))
-            (gtid,) = cursor.fetchone() or (None,)
-        return str(gtid or "")
 
     def position_dumped(self, session: Session, head: bytes, position: str) -> str:
         """Return what the dump names, unless the session has lost its snapshot since."""
@@ -111,6 +109,15 @@ def position_of(session: Session) -> str:
         status = {str(name).lower(): str(value) for name, value in cursor.fetchall()}
     file, offset = status.get("binlog_snapshot_file"), status.get("binlog_snapshot_position")
     return f"{file}:{offset}" if file else ""
+
+
+def _gtid_at(session: Session, position: str) -> str:
+    """Return the last transaction of each domain before a position (MariaDB manual, *BINLOG_GTID_POS*)."""
+    file, _, offset = position.rpartition(":")
+    with session.cursor() as cursor:
+        cursor.execute("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(offset)))
+        (gtid,) = cursor.fetchone() or (None,)
+    return str(gtid or "")
 
 
 def position_in(head: bytes) -> str:

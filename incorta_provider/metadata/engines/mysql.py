@@ -24,6 +24,7 @@ from incorta_provider.metadata.engines.engine import (
     Engine,
     Programs,
     Session,
+    Shared,
     begin_snapshot,
     never_the_same,
 )
@@ -77,6 +78,9 @@ class MySql(Engine):
         "0, account_locked = 'Y' FROM mysql.user"
     )
     memberships = "SELECT TO_USER, TO_HOST, FROM_USER, FROM_HOST FROM mysql.role_edges"
+    replica_schema_rights = ("DELETE", "INDEX", "REFERENCES")
+    """What is replicated is applied with the rights of the account that replicates."""
+    replica_tables = ("performance_schema.replication_applier_status_by_worker",)
     fence_rights = ("CREATE USER", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "SHOW DATABASES")
     read_only = "SET PERSIST read_only = {}"
     """Kept in ``mysqld-auto.cnf`` (MySQL manual, *Persisted System Variables*)."""
@@ -96,26 +100,51 @@ class MySql(Engine):
         SHOW_ROUTINE: routines that another account made. The last: restore of views and routines under their own
         definer, for which MySQL 8.2 has another name, and wants SYSTEM_USER where the definer has it.
         """
-        definer = "SET_ANY_DEFINER" if self._since(8, 2) else "SET_USER_ID"
-        return ("PROCESS", "REPLICATION CLIENT", "RELOAD", "SHOW_ROUTINE", "SYSTEM_USER", definer)
+        return ("PROCESS", "REPLICATION CLIENT", "RELOAD", "SHOW_ROUTINE", "SYSTEM_USER", self._definer_right)
+
+    @property
+    def replica_rights(self) -> tuple[str, ...]:
+        """Return the rights on everything.
+
+        To be read from; to see how a replica is; to forget its source; to set it up, hold it, and name the transactions
+        that its data have (``gtid_purged``); to apply under the account's own rights, objects of other definers too.
+        """
+        asked = ("REPLICATION SLAVE", "REPLICATION CLIENT", "RELOAD", "REPLICATION_SLAVE_ADMIN")
+        return (*asked, "SYSTEM_VARIABLES_ADMIN", "REPLICATION_APPLIER", "SYSTEM_USER", self._definer_right)
+
+    @property
+    def can_be_held(self) -> bool:
+        """Return whether it knows ``CHANGE REPLICATION SOURCE TO`` (MySQL manual, same name)."""
+        return self._since(8, 0, 23)
+
+    @property
+    def reset_history(self) -> str:
+        """Return the statement by which a server forgets its binary logs and which transactions it has."""
+        return "RESET BINARY LOGS AND GTIDS" if self._since(8, 2) else "RESET MASTER"
+
+    @property
+    def _definer_right(self) -> str:
+        return "SET_ANY_DEFINER" if self._since(8, 2) else "SET_USER_ID"
 
     @property
     def log_status(self) -> str:
         """Return the statement that shows the binary log; its former name is gone since 8.4."""
         return "SHOW BINARY LOG STATUS" if self._since(8, 2) else "SHOW MASTER STATUS"
 
-    def share_snapshot(self, sessions: Sequence[Session]) -> tuple[str, list[Session]]:
+    def share_snapshot(self, sessions: Sequence[Session]) -> Shared:
         """Take snapshots that are the same in all sessions."""
         first = sessions[0]
-        for _ in range(ROUNDS if _has_gtids(first) else 0):
+        counts = _has_gtids(first)
+        for _ in range(ROUNDS if counts else 0):
             before = _executed(first)
             if before is None:
                 continue
             position = self._snapshots(sessions)
             if before == _executed(first):
-                return position, list(sessions)
+                return Shared(position, before, list(sessions))
         with _still(first):
-            return self._snapshots(sessions), list(sessions)
+            position = self._snapshots(sessions)
+            return Shared(position, gtids_executed(first) if counts else "", list(sessions))
 
     def position_dumped(self, session: Session, head: bytes, position: str) -> str:
         """Return the position of the snapshot, if the session still holds it; a dump of MySQL names none."""
@@ -148,9 +177,8 @@ class MySql(Engine):
             file, offset, *_ = cursor.fetchone() or ("", "")
         return f"{file}:{offset}"
 
-    def _since(self, major: int, minor: int) -> bool:
-        first, second = self.version.split(".")[:2]
-        return (int(first), int(second)) >= (major, minor)
+    def _since(self, *release: int) -> bool:
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3]) >= release
 
 
 def _has_gtids(session: Session) -> bool:
@@ -167,9 +195,16 @@ def _executed(session: Session) -> str | None:
     with session.cursor() as cursor:
         cursor.execute("SELECT @@GLOBAL.gtid_owned")
         (owned,) = cursor.fetchone() or ("",)
+    executed = gtids_executed(session)
+    return None if owned else executed
+
+
+def gtids_executed(session: Session) -> str:
+    """Return the transactions that the server's data hold, on one line."""
+    with session.cursor() as cursor:
         cursor.execute("SELECT @@GLOBAL.gtid_executed")
         (executed,) = cursor.fetchone() or ("",)
-    return None if owned else str(executed)
+    return "".join(str(executed).split())
 
 
 @contextmanager

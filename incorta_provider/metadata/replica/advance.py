@@ -10,7 +10,7 @@ import logging
 import time
 
 from incorta_provider.dr.inventory import Inventory
-from incorta_provider.dr.replica import ReplicaState, lacking, not_held, same_position
+from incorta_provider.dr.replica import ReplicaState, lacking, not_held, same_position, without
 from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.replica.channel import Channel, tables_of_schema
@@ -49,8 +49,8 @@ def advance(admin: Endpoint, to: Inventory, *, wait_seconds: float) -> None:
     with channel_at(admin) as channel:
         schema = to.schema_name
         before = _known(channel, admin)
-        if not same_position(before.applied, to.gtid):
-            channel.apply_until(to.position)
+        if not same_position(before.applied, to.gtid, own=before.own):
+            channel.apply_until(to.position, to.gtid)
             _wait(channel, admin, to.gtid, started + wait_seconds)
             channel.hold(schema)
     log.info("%s is at %s after %.2f s", admin.label, to.gtid, time.monotonic() - started)
@@ -58,11 +58,11 @@ def advance(admin: Endpoint, to: Inventory, *, wait_seconds: float) -> None:
 
 def _wait(channel: Channel, admin: Endpoint, gtid: str, deadline: float) -> None:
     """Wait until the replica's data are of a position; past it, it stops by itself before the next transaction."""
-    while not same_position((state := _known(channel, admin)).applied, gtid):
+    while not same_position((state := _known(channel, admin)).applied, gtid, own=state.own):
         if state.apply_error:
             raise _not_now(state.apply_error, admin)
         if time.monotonic() > deadline:
-            left = lacking(state.applied, gtid)
+            left = lacking(state.applied, without(gtid, state.own))
             raise _not_now(f"it does not get to {gtid} in time; {left} transaction(s) are not applied", admin)
         time.sleep(POLL_SECONDS)
 

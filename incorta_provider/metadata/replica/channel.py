@@ -42,17 +42,35 @@ class Channel(ABC):
     def applied(self) -> str:
         """Return the position that the data are of, also when the replication is not set up any more."""
 
+    def own(self) -> str:
+        """Return the server whose transactions do not count in a position; empty when all do."""
+        return ""
+
+    def beyond(self, gtid: str) -> str:
+        """Return the transactions that keep the server from going on at a position; empty when none do."""
+        del gtid
+        return ""
+
+    @property
+    def way_back(self) -> str:
+        """Return what an administrator may do about these."""
+        return ""
+
     @abstractmethod
     def set_up(self, source: Endpoint, schema: str, gtid: str) -> None:
         """Point a replication that does not run to its source, from the position on that the schema's data are of."""
 
     @abstractmethod
     def hold(self, schema: str) -> None:
-        """Stop applying, go on reading, and take the tables of this schema only, whatever a restart made of it."""
+        """Stop applying, go on reading, and take this schema only, whatever a restart made of it."""
 
     @abstractmethod
-    def apply_until(self, position: str) -> None:
-        """Begin to apply up to a position of the source's binary log, ``file:offset``, and not beyond."""
+    def apply_until(self, position: str, gtid: str) -> None:
+        """Begin to apply up to a position of the source, and not beyond.
+
+        :param position: in the source's binary log, ``file:offset``.
+        :param gtid: the same as a replica names it.
+        """
 
     @abstractmethod
     def detach(self) -> None:

@@ -79,11 +79,12 @@ class MariaDbChannel(Channel):
             self._take_tables_of(schema)
             cursor.execute(f"START SLAVE '{NAME}' IO_THREAD")
 
-    def apply_until(self, position: str) -> None:
+    def apply_until(self, position: str, gtid: str) -> None:
         """Begin to apply up to a position of the source's binary log.
 
         By file and offset: up to a GTID it would have to read everything from the source once more.
         """
+        del gtid
         file, _, offset = position.rpartition(":")
         with self.session.cursor() as cursor:
             cursor.execute(

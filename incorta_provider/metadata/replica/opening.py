@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.engines.detection import engine_of
-from incorta_provider.metadata.engines.mariadb import MariaDb
+from incorta_provider.metadata.engines.mysql import MySql
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.replica.channel import Channel
 from incorta_provider.metadata.replica.mariadb import MariaDbChannel
-from incorta_provider.metadata.rights import REPLICA_RIGHTS, Grant, lacking
+from incorta_provider.metadata.replica.mysql import MySqlChannel
+from incorta_provider.metadata.rights import Grant, lacking, replica_grants
 
 STATEMENT_SECONDS = 60
 """How long one statement may take: a replica that is to stop ends first what it is about to apply."""
@@ -25,7 +26,8 @@ def lacking_rights(admin: Endpoint) -> tuple[str, list[Grant]]:
         user, _, host = str((cursor.fetchone() or ("",))[0]).rpartition("@")
         cursor.execute("SHOW GRANTS")
         shown = [str(line) for (line,) in cursor.fetchall()]
-    return f"'{user}'@'{host}'", lacking(shown, [Grant(REPLICA_RIGHTS, "*.*")])
+        engine = engine_of(session)
+    return f"'{user}'@'{host}'", lacking(shown, replica_grants(admin.schema, engine))
 
 
 @contextmanager
@@ -33,14 +35,14 @@ def channel_at(admin: Endpoint) -> Iterator[Channel]:
     """Open the replication of a server as long as the block lasts; the driver's errors are raised as the provider's.
 
     :param admin: an account of the replica's server that may replicate.
-    :raises ConfigurationError: the server is of another engine.
+    :raises ConfigurationError: the server is of an older release.
     """
     with admin.connect_to(None, seconds=STATEMENT_SECONDS) as session, translated(admin.label):
         engine = engine_of(session)
-        if engine.name != MariaDb.name:
+        if not engine.can_be_held:
             raise ConfigurationError(
-                f"the server is a {engine.name}; a replica that is held at a position is known of {MariaDb.name} only",
+                f"the server is {engine.name} {engine.version}; a replica that is held at a position needs a newer one",
                 where=admin.label,
-                fix="Remove metadata.replica from the topology: dump and restore works with it.",
+                fix="Remove metadata.replica from the topology, or upgrade: dump and restore works with it.",
             )
-        yield MariaDbChannel(session)
+        yield MySqlChannel(session, engine) if isinstance(engine, MySql) else MariaDbChannel(session)

@@ -40,9 +40,9 @@ def set_up(pair: ReplicaPair, dump: Path, inventory: Inventory, folder: Path, *,
         raise PreconditionError(
             "the recovery point does not say where a replica would go on",
             where=str(dump),
-            fix="Choose a newer point of a MariaDB server.",
+            fix="Choose a newer point. A MySQL server counts its transactions with gtid_mode = ON only.",
         )
-    _free(pair.replica_account)
+    _free(pair.replica_account, inventory.gtid)
     if restored := not _is_equal(pair.replica, inventory):
         _restore(pair.replica, dump, inventory, folder, sha256)
     with channel_at(pair.replica_account) as channel:
@@ -60,8 +60,8 @@ def remove(admin: Endpoint) -> bool:
     return known
 
 
-def _free(admin: Endpoint) -> None:
-    """Let the server be no replica, so that nothing changes beneath a restore."""
+def _free(admin: Endpoint, gtid: str) -> None:
+    """Let the server be no replica, so that nothing changes beneath a restore, and able to go on at a position."""
     with channel_at(admin) as channel:
         if others := channel.others():
             raise PreconditionError(
@@ -70,6 +70,12 @@ def _free(admin: Endpoint) -> None:
                 fix="A replica that is held has a server of its own. Remove these, or metadata.replica.",
             )
         channel.detach()
+        if beyond := channel.beyond(gtid):
+            raise PreconditionError(
+                f"the server has transactions that the recovery point does not hold: {beyond}",
+                where=admin.label,
+                fix=f"Choose a newer point. If the source went back and there is none: {channel.way_back}",
+            )
 
 
 def _is_equal(replica: Endpoint, inventory: Inventory) -> bool:

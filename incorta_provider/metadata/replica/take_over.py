@@ -29,7 +29,7 @@ def take_over(target: Endpoint, admin: Endpoint, inventory: Inventory) -> bool:
     with holding(target, target.schema), channel_at(admin) as channel:
         channel.detach()
         applied = channel.applied()
-        if not same_position(applied, inventory.gtid):
+        if not same_position(applied, inventory.gtid, own=channel.own()):
             log.warning("%s is at %s, the recovery point at %s", target.label, applied, inventory.gtid or "no GTID")
             return False
         if differences := replica_differences(target, inventory):

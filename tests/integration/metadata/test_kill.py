@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -226,6 +227,25 @@ def test_a_primary_that_dies_during_the_dump_makes_it_try_later(large: Any, fold
     with pytest.raises(TransientError):
         dump(large.endpoint, folder)
     assert list(folder.iterdir()) == []
+
+
+def test_a_target_that_dies_during_the_proof_makes_it_try_later_and_is_cleared(
+    point: tuple[Path, str], dr: Any, lab_layout: Lab, crash: Crash, scratch_left: Callable[[], set[str]]
+) -> None:
+    """Neither the live schema nor the dump is touched, and what the proof left is dropped by whichever comes next."""
+    folder, sha256 = point
+    dr.run("CREATE TABLE live (a INT PRIMARY KEY)", "INSERT INTO live VALUES (1)")
+    files = folder / "metadata.sql.zst", folder / "inventory.json"
+    killer = crash(dr, has_tables(dr, "_dr_proof_killed", "large"))
+    with pytest.raises(TransientError):
+        prove(dr.endpoint, *files, scratch_key="killed")
+    killer.join()
+    start_again(dr.server, lab_layout)
+    assert scratch_left() == {"_dr_proof_killed"}
+    assert dr.run("SELECT a FROM live") == ((1,),)
+    assert hashlib.sha256(files[0].read_bytes()).hexdigest() == sha256
+    assert prove(dr.endpoint, *files, scratch_key="the next run") == []
+    assert scratch_left() == set()
 
 
 def test_a_target_that_dies_during_the_restore_makes_it_try_later(

@@ -32,7 +32,7 @@ from incorta_provider.metadata.replica.opening import channel_at
 from incorta_provider.metadata.replica.point import ReplicaPair, dump_at_replica
 from incorta_provider.metadata.replica.set_up import remove, set_up
 from incorta_provider.metadata.replica.take_over import take_over
-from incorta_provider.metadata.rights import REPLICA_RIGHTS
+from incorta_provider.metadata.rights import replica_grants
 from lab.layout import Lab
 from lab.supervisor import Supervisor
 from lab.testbed import Pair
@@ -50,7 +50,8 @@ def pair(places: Pair[Any]) -> Iterator[ReplicaPair]:
     for place in places:
         with place.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE OR REPLACE USER '{USER}'@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
-            cursor.execute(f"GRANT {', '.join(REPLICA_RIGHTS)} ON *.* TO '{USER}'@'127.0.0.1'")
+            for grant in replica_grants(place.endpoint.schema):
+                cursor.execute(grant.statement(f"'{USER}'@'127.0.0.1'"))
         accounts.append(replace(place.endpoint, user=USER, password=PASSWORD))
     made = ReplicaPair(places.primary.endpoint, accounts[0], places.dr.endpoint, accounts[1])
     yield made

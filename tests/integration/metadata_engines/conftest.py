@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from incorta_provider.metadata import rights
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.replica.point import ReplicaPair
+from incorta_provider.metadata.replica.set_up import remove
 from lab.layout import Lab
 from lab.mysql_release import MySqlRelease
 from lab.passwords import passwords
@@ -22,6 +25,7 @@ from lab.servers.server import start_all
 from lab.supervisor import Supervisor
 from lab.testbed import Pair
 from tests.builders.lab_state import STATE
+from tests.integration.metadata_engines.replicas import at_server, replica_account, same_schema_at, set_up_from_source
 
 USER, PASSWORD = "dr_reader", "p\"a#s\\s' w;ör\tt"
 RELEASE = STATE / "mysql"
@@ -124,3 +128,27 @@ def nasty(primary: Place) -> Place:
     """A schema at the primary with one of everything that MySQL has."""
     build(primary, "mysql.sql")
     return primary
+
+
+@pytest.fixture
+def pair(primary: Any, dr: Any) -> Iterator[ReplicaPair]:
+    """Both servers with the same schema, each with an account that may replicate."""
+    target = same_schema_at(dr, primary.endpoint.schema)
+    accounts = [replica_account(primary), replica_account(target)]
+    yield ReplicaPair(primary.endpoint, accounts[0], target.endpoint, accounts[1])
+    for account in accounts:
+        remove(account)
+    at_server(dr.server, f"DROP DATABASE IF EXISTS {primary.endpoint.schema}")
+
+
+@pytest.fixture
+def there(dr: Any, pair: ReplicaPair) -> Any:
+    """The replica's schema."""
+    return replace(dr, endpoint=pair.replica)
+
+
+@pytest.fixture
+def replica(nasty: Any, pair: ReplicaPair, folder: Path) -> ReplicaPair:
+    """A replica of the schema with one of everything, held at the first recovery point."""
+    assert set_up_from_source(pair, folder)
+    return pair

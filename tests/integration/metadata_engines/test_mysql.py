@@ -114,10 +114,10 @@ def test_all_snapshots_are_one_state_each_time(primary: Any) -> None:
     positions = set()
     with transfers(primary):
         for _ in range(30):
-            position, same = engine.share_snapshot(sessions)
-            positions.add(position)
+            shared = engine.share_snapshot(sessions)
+            positions.add(shared.position)
             seen = set()
-            for session in same:
+            for session in shared.sessions:
                 with session.cursor() as cursor:
                     cursor.execute("SELECT SUM(amount * (id + 1)), SUM(amount) FROM one")
                     seen.add(cursor.fetchone())
@@ -207,7 +207,7 @@ def test_what_the_dump_client_loses_is_found(primary: Any, dr: Any, folder: Path
 def test_a_dump_client_that_ends_our_transaction_is_found(primary: Any) -> None:
     engine = primary.endpoint.engine()
     with primary.endpoint.connect() as session, primary.endpoint.connect() as other:
-        position, _ = engine.share_snapshot([session, other])
+        position = engine.share_snapshot([session, other]).position
         session.commit()
         assert engine.position_dumped(session, b"", position) == ""
         assert engine.position_dumped(other, b"", position) == position

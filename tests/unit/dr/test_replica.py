@@ -52,7 +52,27 @@ def test_positions_are_the_same_in_any_order_of_domains_and_the_unknown_is_never
     assert not same_position("0-1-5", "0-1-5,1-1-1")
 
 
-@pytest.mark.parametrize("text", ["0-1", "x", "0-1-5,,abc:", "abc:1-"])
+@given(st.sets(st.integers(1, 60), min_size=1), st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
+def test_what_a_mysql_replica_wrote_itself_is_no_position(source: set[int], before: set[int], since: set[int]) -> None:
+    """Proofs write there; and the source has some of it since it was the replica of this server."""
+    theirs, own = as_set(source), [as_set(each).replace("3E11FA47", "B") for each in (before, before | since)]
+    wanted, held = (", ".join(filter(None, (theirs, each))) for each in own)
+    assert same_position(held, wanted, own="b-71ca")
+    assert lacking(held, wanted) == 0
+    assert same_position(held, wanted) == (since <= before)
+    assert not same_position(held, as_set(source | {99}), own="b-71ca")
+
+
+def test_a_tag_counts_by_itself() -> None:
+    assert ranges("3E11:1-5:nightly:1-2:7,4F:daily:3") == {
+        "3e11": [(1, 5)],
+        "3e11:nightly": [(1, 2), (7, 7)],
+        "4f:daily": [(3, 3)],
+    }
+    assert lacking("3e11:1-5", "3e11:1-5:nightly:1-2") == 2
+
+
+@pytest.mark.parametrize("text", ["0-1", "x", "0-1-5,,abc:", "abc:1-", "abc:1:tag"])
 def test_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a position"):
         ranges(text)

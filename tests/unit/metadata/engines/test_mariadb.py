@@ -52,6 +52,8 @@ def sessions(fake_session: Any, positions: list[int]) -> list[Any]:
             if query.startswith("START"):
                 held[0] = next(coming)
                 return []
+            if "BINLOG_GTID_POS" in query:
+                return [(f"0-1-{held[0]}",)]
             return [("Binlog_snapshot_file", "binlog.000002"), ("Binlog_snapshot_position", str(held[0]))]
 
         return answer
@@ -70,9 +72,9 @@ def sessions(fake_session: Any, positions: list[int]) -> list[Any]:
 )
 def test_the_largest_company_is_used(positions: list[int], shared: int, who: list[int], fake_session: Any) -> None:
     given = sessions(fake_session, positions)
-    position, same = ENGINE.share_snapshot(given)
-    assert position == f"binlog.000002:{shared}"
-    assert [given.index(session) for session in same] == who
+    found = ENGINE.share_snapshot(given)
+    assert (found.position, found.gtid) == (f"binlog.000002:{shared}", f"0-1-{shared}")
+    assert [given.index(session) for session in found.sessions] == who
 
 
 def test_a_server_on_which_no_two_are_ever_the_same_is_given_up(

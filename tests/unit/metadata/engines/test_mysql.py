@@ -10,6 +10,7 @@ import pytest
 
 from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata.engines import mysql
+from incorta_provider.metadata.engines.engine import Shared
 from incorta_provider.metadata.engines.mysql import MySql
 
 ENGINE = MySql("9.7.4-2")
@@ -30,7 +31,7 @@ class Server:
         if query.startswith("FLUSH") and self.busy:
             raise pymysql.err.OperationalError(1205, "Lock wait timeout exceeded")
         if "gtid_owned" in query:
-            owned, self.executed = next(self.states, ("#7:1", ""))
+            owned, self.executed = next(self.states, ("#7:1", self.executed))
             return [(owned,)]
         answers: dict[str, tuple[Any, ...]] = {
             "SELECT @@GLOBAL.gtid_mode": (self.gtid_mode,),
@@ -39,14 +40,14 @@ class Server:
         }
         return [answers[query]] if query in answers else []
 
-    def share(self, fake_session: Callable[..., Any]) -> tuple[str, list[Any]]:
+    def share(self, fake_session: Callable[..., Any]) -> Shared:
         return ENGINE.share_snapshot([fake_session(self.answer) for _ in range(3)])
 
 
 def test_nothing_under_way_and_the_same_executed_is_one_state(fake_session: Any) -> None:
     server = Server([("", "a:1-5"), ("", "a:1-5")])
-    position, same = server.share(fake_session)
-    assert (position, len(same)) == ("binlog.000001:42", 3)
+    found = server.share(fake_session)
+    assert (found.position, found.gtid, len(found.sessions)) == ("binlog.000001:42", "a:1-5", 3)
     assert not [query for query in server.told if "LOCK" in query]
 
 
@@ -60,14 +61,14 @@ def test_nothing_under_way_and_the_same_executed_is_one_state(fake_session: Any)
 )
 def test_a_round_that_shows_nothing_is_made_again(states: list[tuple[str, str]], fake_session: Any) -> None:
     server = Server([*states, ("", "a:1-9"), ("", "a:1-9")])
-    assert server.share(fake_session)[0] == "binlog.000001:42"
-    assert server.executed == "a:1-9"
+    assert server.share(fake_session).gtid == "a:1-9"
 
 
 @pytest.mark.parametrize("gtid_mode", ["ON", "OFF"])
 def test_a_server_without_a_quiet_moment_is_held_still(gtid_mode: str, fake_session: Any) -> None:
-    server = Server([], gtid_mode=gtid_mode)
-    server.share(fake_session)
+    server = Server([("#7:1", "a:1-5")], gtid_mode=gtid_mode)
+    found = server.share(fake_session)
+    assert (found.position, bool(found.gtid)) == ("binlog.000001:42", gtid_mode == "ON")
     held = server.told.index("FLUSH TABLES WITH READ LOCK")
     begun = [at for at, query in enumerate(server.told) if query.startswith("START TRANSACTION")]
     assert len(begun) == 3
@@ -95,6 +96,9 @@ def test_names_changed_with_the_releases() -> None:
     assert (ENGINE.log_status, MySql("8.0.36").log_status) == ("SHOW BINARY LOG STATUS", "SHOW MASTER STATUS")
     assert "SET_ANY_DEFINER" in MySql("8.4.0").global_rights
     assert "SET_USER_ID" in MySql("8.0.36").global_rights
+    assert "SET_USER_ID" in MySql("8.0.36").replica_rights
+    assert (ENGINE.reset_history, MySql("8.1.0").reset_history) == ("RESET BINARY LOGS AND GTIDS", "RESET MASTER")
+    assert [MySql(version).can_be_held for version in ("8.0.22", "8.0.23-0ubuntu0", "8.4.0")] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,35 @@ class TestReplica:
             "each changed row of table `t` is searched for in the whole table",
         ]
 
-    @pytest.mark.parametrize(("there", "here"), [("9.7.4", "9.7.4"), ("11.8.2-MariaDB", "10.11.1-MariaDB")])
-    def test_another_make_or_an_older_release_is_no_replica(self, there: str, here: str) -> None:
-        found = self.found(replace(self.SOURCE, version=there), replace(self.APART, version=here))
-        assert [each.severity for each in found] == [Severity.BLOCKER]
+    @pytest.mark.parametrize(
+        ("there", "here", "reason"),
+        [
+            ("9.7.4", "11.8.2-MariaDB", "of another engine"),
+            ("8.0.22", "8.0.22", "it cannot be held: it is 8.0.22"),
+            ("9.7.4", "8.4.9", "older than its source"),
+            ("11.8.2-MariaDB", "10.11.1-MariaDB", "older than its source"),
+        ],
+    )
+    def test_another_make_or_an_older_release_is_no_replica(self, there: str, here: str, reason: str) -> None:
+        found, *_ = self.found(replace(self.SOURCE, version=there), replace(self.APART, version=here))
+        assert found.severity is Severity.BLOCKER
+        assert reason in found.reason
+
+    def test_a_mysql_must_count_its_transactions_and_be_no_copy_of_the_other(self) -> None:
+        source, target = (
+            with_variables(
+                replace(server, version="8.0.36-28"),
+                gtid_mode="ON",
+                enforce_gtid_consistency="ON",
+                server_uuid=f"uuid of {server.site}",
+            )
+            for server in (self.SOURCE, self.APART)
+        )
+        assert self.found(source, target) == []
+        copied = with_variables(target, server_uuid="uuid of berlin")
+        uncounted = with_variables(source, gtid_mode="ON_PERMISSIVE", enforce_gtid_consistency="WARN")
+        assert [(each.severity, each.site, each.reason) for each in self.found(uncounted, copied)] == [
+            (Severity.BLOCKER, "newyork", "both servers have the same server_uuid"),
+            (Severity.BLOCKER, "berlin", "gtid_mode is ON_PERMISSIVE: no position can be told"),
+            (Severity.BLOCKER, "berlin", "enforce_gtid_consistency is WARN: no position can be told"),
+        ]
