@@ -22,7 +22,7 @@ export BENCH_SIZE BENCH_ROUNDS BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
 # each task and each service compiles thousands of modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-down lab lab-down lab-status test test-contract test-mysql test-schemas test-chaos
+.PHONY: help demo demo-down lab lab-down lab-status test test-contract test-mysql test-schemas test-docker test-chaos
 .PHONY: bench bench-storage bench-metadata bench-rpo bench-cutover lint types setup
 
 help: ## show what there is
@@ -44,7 +44,7 @@ lab-status: setup ## show what runs
 	@$(BIN)/python -m lab status --root $(LAB)
 
 test: setup ## every test but the long ones
-	@$(BIN)/pytest -n $(TEST_WORKERS) --no-loadscope-reorder -m "not chaos and not bench and not mixed and not mysql and not schemas"
+	@$(BIN)/pytest -n $(TEST_WORKERS) --no-loadscope-reorder -m "not chaos and not bench and not mixed and not mysql and not schemas and not docker"
 
 test-contract: setup ## every pair of source and target; writes docs/storage-backends.md
 	@$(BIN)/python -m tests.contract.table
@@ -54,6 +54,9 @@ test-mysql: setup ## a real MySQL (downloaded once, no installation); writes doc
 
 test-schemas: setup ## schemas and data of Zabbix, Bacula and MediaWiki, from downloaded packages, come through equal
 	@$(BIN)/pytest -m schemas tests/integration/metadata
+
+test-docker: setup ## docker/ built and started, on stand-ins (or AIRFLOW_IMAGE, POSTGRES_IMAGE); needs an engine and root
+	@$(BIN)/pytest -m docker tests/docker
 
 test-chaos: setup ## every crash point (or CHAOS_POINTS of each step), and CHAOS_ROUNDS=20 long fault runs; .bench/chaos.json
 	@$(BIN)/pytest -m chaos
