@@ -60,7 +60,7 @@ def ranges(position: str) -> Ranges:
         server, *intervals = part.split(":")
         matches = [_RANGE.fullmatch(interval) for interval in intervals]
         if not matches or None in matches:
-            raise ValueError(f"{part!r} is not a position of a MariaDB or MySQL server")
+            raise ValueError(f"{part!r} is no position of a MariaDB or MySQL server")
         found[server.lower()] = [(int(match[1]), int(match[2] or match[1])) for match in matches if match]
     return found
 
@@ -78,7 +78,7 @@ def same_position(one: str, other: str) -> bool:
 def lacking(held: str, wanted: str) -> int:
     """Return how many transactions of ``wanted`` are not in ``held``.
 
-    :raises ValueError: one of them is not a position.
+    :raises ValueError: one of them is no position.
 
     >>> lacking("0-1-50", "0-1-57,3-2-4"), lacking("a:1-5", "a:1-9:12")
     (11, 5)
