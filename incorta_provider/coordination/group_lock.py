@@ -11,23 +11,22 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from incorta_provider.coordination.session import Session
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
 
 _ATTEMPTS = 5
 """How often the lock may change hands while one call looks at it."""
 
 
-class LockOwner(BaseModel):
+class LockOwner(FrozenModel):
     """Who holds a lock.
 
     :ivar run_id: the run, which is what owns it: any task of the run may take it again, and give it back.
     :ivar taken_at: when; of a holder the moment at which the lock was taken first.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
     dag_id: str

@@ -18,15 +18,16 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import ApprovalError
 
 APPROVE = "Approve"
 REJECT = "Reject"
 
 
-class Approval(BaseModel):
+class Approval(FrozenModel):
     """What one person approved for another.
 
     :ivar clear_number: how often the run had been cleared when the answer came.
@@ -34,8 +35,6 @@ class Approval(BaseModel):
     :ivar expires_at: until when the fence may begin; a cutover that has begun may finish later.
     :ivar signature: HMAC-SHA-256 in hex over all other fields.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str
     run_id: str
@@ -96,13 +95,11 @@ class Approval(BaseModel):
             raise _refused(f"the approval expired at {expired:%Y-%m-%d %H:%M:%S} UTC", self.run_id)
 
 
-class ApprovalUse(BaseModel):
+class ApprovalUse(FrozenModel):
     """The one use of an approval, written down before the role changes.
 
     :ivar clear_number: the round in which it was used.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     nonce: str
     clear_number: int = Field(ge=0)

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from incorta_provider.dr.diff import Change, ChangeKind, same_content
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.manifest import Entry, Kind, shown
 
 FOLDERS_SHOWN = 5
@@ -23,7 +24,7 @@ _FOLDERS_COUNTED = 10_000
 """Beyond this many folders the others count as one: a tally stays small whatever the source looks like."""
 
 
-class Limits(BaseModel):
+class Limits(FrozenModel):
     """What a recovery point may differ from the one before it without a person's word.
 
     The defaults hold a loss of more than 40 % of all files and a change of more than half, once it is more than a
@@ -37,8 +38,6 @@ class Limits(BaseModel):
     :ivar min_files: a point must have at least this many.
     :ivar marker: a file that must be at the source, relative to the root of its storage.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_removed_percent: float = Field(default=40, ge=0, le=100)
     max_changed_percent: float = Field(default=50, ge=0, le=100)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import FencingError, PreconditionError, SiteIsActive
 
 
@@ -22,14 +23,12 @@ class RoleState(StrEnum):
     PROMOTING = "promoting"
 
 
-class Role(BaseModel):
+class Role(FrozenModel):
     """What one site's registry says about the whole protection group.
 
     :ivar active: the site that may write; while ``state`` is promoting, the one that is about to.
     :ivar fenced: the site that the last change took the role from; None before the first change.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str
     epoch: int = Field(ge=1)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from incorta_provider.dr.definers import Account
+from incorta_provider.dr.frozen import FrozenModel
 
 
-class FenceMark(BaseModel):
+class FenceMark(FrozenModel):
     """The fence of one schema.
 
     :ivar run_id: the cutover that took the role from the site.
@@ -20,8 +21,6 @@ class FenceMark(BaseModel):
     :ivar events: those that the fence switched off.
     :ivar read_only: whether the fence made the server read-only, which it was not before.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str
     run_id: str

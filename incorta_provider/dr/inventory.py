@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from incorta_provider.dr.definers import definer_of
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.sql_names import quote, rename_schema
 from incorta_provider.dr.sql_security import runs_as_invoker
 
@@ -29,11 +30,7 @@ _SHOWN = 160
 _FLOAT = re.compile(r"^`(?:[^`]|``)*` float\b")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Server(_Part):
+class Server(FrozenModel):
     """Facts of the server that the schema lies on."""
 
     version: str
@@ -44,7 +41,7 @@ class Server(_Part):
     lower_case_table_names: int
 
 
-class Table(_Part):
+class Table(FrozenModel):
     """One base table.
 
     :ivar columns: definition of each by name, in their order.
@@ -61,7 +58,7 @@ class Table(_Part):
     checksum: str
 
 
-class Code(_Part):
+class Code(FrozenModel):
     """A view, routine or trigger.
 
     :ivar settings: the character sets and, where it has one, the sql_mode that the server runs it under.
@@ -81,7 +78,7 @@ class Event(Code):
     status: str
 
 
-class Inventory(_Part):
+class Inventory(FrozenModel):
     """All objects of one schema, by name; routines by kind and name, as in ``PROCEDURE p``.
 
     :ivar position: the binary log position of the snapshot that counts and checksums come from, ``file:offset``; empty

@@ -12,7 +12,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
+
+from incorta_provider.dr.frozen import FrozenModel
 
 GENESIS = "0" * 64
 """What the first line names as the digest of the line before it."""
@@ -21,7 +23,7 @@ DAMAGED = "ledger.damaged"
 """The event of an entry that was chained to a damaged line: a cutover is not held up by one."""
 
 
-class LedgerEntry(BaseModel):
+class LedgerEntry(FrozenModel):
     """One line.
 
     :ivar sequence: 1 for the first line, then one more a line.
@@ -29,8 +31,6 @@ class LedgerEntry(BaseModel):
     :ivar key: makes a retried step write its line once; unique for what happened.
     :ivar actor: the person, or the DAG when no person is involved.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sequence: int = Field(ge=1)
     at: AwareDatetime

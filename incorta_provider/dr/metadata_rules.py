@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from incorta_provider.dr.definers import parse_rule
-
-Text = Annotated[str, StringConstraints(min_length=1)]
+from incorta_provider.dr.frozen import FrozenModel, Text
 
 
 def _definer(text: str) -> str:
@@ -20,11 +19,7 @@ Definer = Annotated[Text, AfterValidator(_definer)]
 """A database account, ``user@host``, or ``invoker``, or both with a comma between."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RewriteRule(_Part):
+class RewriteRule(FrozenModel):
     """Replace the source site's value by the target's in one column."""
 
     table: Text
@@ -32,7 +27,7 @@ class RewriteRule(_Part):
     value: Text
 
 
-class DrillRule(_Part):
+class DrillRule(FrozenModel):
     """Write one value into a column of a copy that is tried out: tenants or scheduled jobs off, for example.
 
     :ivar to: as text, whatever the column's type.
@@ -45,14 +40,14 @@ class DrillRule(_Part):
     only: str | None = None
 
 
-class AllowedColumn(_Part):
+class AllowedColumn(FrozenModel):
     """A column that may hold values of the other site."""
 
     table: Text
     column: Text
 
 
-class ScanRules(_Part):
+class ScanRules(FrozenModel):
     """Where values of the other site are searched for, and where they may stand. Patterns are on the relative path.
 
     :ivar files: the files of the storage whose content is searched: by themselves snapshots, and Delta's logs, which
@@ -65,7 +60,7 @@ class ScanRules(_Part):
     allowed_columns: tuple[AllowedColumn, ...] = ()
 
 
-class EngineMapping(_Part):
+class EngineMapping(FrozenModel):
     """How a MariaDB's metadata become a MySQL's, or the other way round.
 
     :ivar collations: the target's by the source's; those that both have need no entry. Another collation may sort and
@@ -75,7 +70,7 @@ class EngineMapping(_Part):
     collations: dict[Text, Text] = Field(default_factory=dict)
 
 
-class ReplicaRules(_Part):
+class ReplicaRules(FrozenModel):
     """The second way: the target's server replicates the source's, and is stopped at each recovery point.
 
     :ivar wait_seconds: how long it may take to get to a point's position. After that the metadata are dumped at the
@@ -85,7 +80,7 @@ class ReplicaRules(_Part):
     wait_seconds: int = Field(default=300, ge=1)
 
 
-class MetadataRules(_Part):
+class MetadataRules(FrozenModel):
     """Queries for files, and rules for values.
 
     :ivar references: queries that return ``path`` (relative to the storage root) and, where known, ``size`` and

@@ -11,8 +11,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import PreconditionError
 
 MAX_WAIT = timedelta(minutes=15)
@@ -74,7 +75,7 @@ class StepName(StrEnum):
     CLEAN_DRILL = "clean_drill"
 
 
-class PlanStep(BaseModel):
+class PlanStep(FrozenModel):
     """One step as it is shown to the person who approves.
 
     :ivar group: counted from 1; a step waits for all groups before its own, and for no member of its own.
@@ -84,8 +85,6 @@ class PlanStep(BaseModel):
     :ivar commands: what it runs at nodes, one line each, with the connection's id in front.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: StepName
     group: int
     site: str
@@ -94,7 +93,7 @@ class PlanStep(BaseModel):
     commands: tuple[str, ...] = ()
 
 
-class Plan(BaseModel):
+class Plan(FrozenModel):
     """A cutover, frozen.
 
     :ivar epoch: the epoch that holds while the plan is made; the fence makes it one more.
@@ -104,8 +103,6 @@ class Plan(BaseModel):
     :ivar requested_at: when the run was triggered; tells two runs of one id apart.
     :ivar accept_unfenced: a person accepted that a source which cannot be reached may go on writing.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str
     run_id: str

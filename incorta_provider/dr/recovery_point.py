@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
+
+from incorta_provider.dr.frozen import FrozenModel
 
 
-class RecoveryPoint(BaseModel):
+class RecoveryPoint(FrozenModel):
     """What ``point.json`` holds: written last, and its existence is the seal.
 
     Sizes are bytes, durations seconds, times aware, digests SHA-256 in hex.
@@ -26,8 +28,6 @@ class RecoveryPoint(BaseModel):
     :ivar server_version: of the source's database server, and ``incorta_version`` of Incorta there.
     :ivar exceptions: what the point lacks or a person should know about it, one sentence each.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     group: str

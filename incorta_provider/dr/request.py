@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.plan import MAX_WAIT, Mode, Plan
 from incorta_provider.exceptions import PreconditionError
 
 
-class Request(BaseModel):
+class Request(FrozenModel):
     """What a person asked for in the trigger form.
 
     :ivar recovery_point: an id, or empty for the newest.
@@ -22,8 +23,6 @@ class Request(BaseModel):
     :ivar requested_at: when the run was triggered.
     :ivar created_at: when its first task began; later than that when the run waited behind another one.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
     target: str

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from incorta_provider.dr.durations import Duration, in_words
+from incorta_provider.dr.frozen import FrozenModel
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,14 +36,12 @@ class Datable(Protocol):
         """The moment that the point is a state of."""
 
 
-class Tier(BaseModel):
+class Tier(FrozenModel):
     """For how long one point of each slot stays.
 
     :ivar within: how far back the tier reaches from now.
     :ivar every: the length of a slot; ``all`` keeps every point.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     within: Duration
     every: Duration | Literal["all"] = "all"
@@ -59,7 +58,7 @@ class Tier(BaseModel):
         return f"{each} for {in_words(self.within)}"
 
 
-class Retention(BaseModel):
+class Retention(FrozenModel):
     """What stays. The defaults keep generously: every point for two days, one an hour for two weeks, one a day for a
     quarter, and never fewer than ten.
 
@@ -67,8 +66,6 @@ class Retention(BaseModel):
     :ivar age: points younger than this stay.
     :ivar tiers: one point a slot stays, see :class:`Tier`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: int = Field(default=10, ge=1)
     age: Duration | None = None

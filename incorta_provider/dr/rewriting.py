@@ -10,18 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict
-
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.sql_names import quote
 
 _SHOWN = 200
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CellChange(_Part):
+class CellChange(FrozenModel):
     """One value that is rewritten.
 
     :ivar key: what tells the row apart *after* the change: the columns of its key, or all others of a table that has
@@ -59,7 +54,7 @@ class CellChange(_Part):
         return _literal(value)
 
 
-class Rewriting(_Part):
+class Rewriting(FrozenModel):
     """All that one rewrite does, in its order."""
 
     format: int = 1

@@ -11,8 +11,9 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.inventory import Code, Event, Inventory
 from incorta_provider.dr.sql_names import quote, rename_schema
 
@@ -34,11 +35,7 @@ class Stage(StrEnum):
     COMMITTED = "committed"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Holdings(_Record):
+class Holdings(FrozenModel):
     """What a schema holds, without rows: enough to take it apart and to make it again around its tables.
 
     :ivar tables: the names of all that a rename moves: base tables of every engine, and sequences.
@@ -82,7 +79,7 @@ class Holdings(_Record):
         return self.model_copy(update={"views": views, "routines": routines})
 
 
-class Switch(_Record):
+class Switch(FrozenModel):
     """The record of one switch, written before what it names is done.
 
     :ivar live: the name of the live schema; ``next`` and ``previous`` likewise.

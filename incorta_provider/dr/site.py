@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from incorta_provider.dr.frozen import FrozenModel, Text
 from incorta_provider.dr.storage_folders import folder_of, overlap
 
 ConnId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(min_length=1)]
 
 DRILL_PREFIX = "_dr_drill_"
 """Begins the name of every schema that a drill makes and drops, so that no other can be dropped by mistake."""
@@ -24,13 +24,7 @@ DrillSchema = Annotated[str, StringConstraints(pattern=rf"^{DRILL_PREFIX}[a-z0-9
 Url = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://.+")]
 
 
-class Part(BaseModel):
-    """A part of the topology: it is never changed, and takes no key that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Metadata(Part):
+class Metadata(FrozenModel):
     """The metadata database of a site: a MySQL connection and the schema's name.
 
     :ivar conn_id: with the login that Incorta has there.
@@ -67,13 +61,13 @@ class Metadata(Part):
         return self
 
 
-class ZooKeeper(Part):
+class ZooKeeper(FrozenModel):
     """The ZooKeeper ensemble of a site."""
 
     conn_id: ConnId
 
 
-class Node(Part):
+class Node(FrozenModel):
     """One Incorta node, reached over SSH, with the services that it runs, in the order of their start.
 
     :ivar spark: whether Incorta's own Spark runs there: its scripts start it after the node agent, before any service,
@@ -85,7 +79,7 @@ class Node(Part):
     spark: bool = False
 
 
-class Cmc(Part):
+class Cmc(FrozenModel):
     """The Cluster Management Console: its API, the cluster's name there, and the node that runs it."""
 
     conn_id: ConnId
@@ -97,7 +91,7 @@ TableName = Annotated[str, StringConstraints(pattern=r"^[^.]+\.[^.]+$")]
 """A table of Incorta, as ``SCHEMA.TABLE``."""
 
 
-class Analytics(Part):
+class Analytics(FrozenModel):
     """The Analytics service and the tenant to log in to.
 
     :ivar tables: tables that must answer a query before a site counts as verified.
@@ -110,7 +104,7 @@ class Analytics(Part):
     load_from_staging: bool = False
 
 
-class ObjectLock(Part):
+class ObjectLock(FrozenModel):
     """How the versions of a bucket are protected from deletion, whoever holds the keys.
 
     :ivar mode: ``GOVERNANCE`` may be lifted by an account with a special right, ``COMPLIANCE`` by nobody.
@@ -121,7 +115,7 @@ class ObjectLock(Part):
     days: int = Field(ge=1, le=36_500)
 
 
-class Drill(Part):
+class Drill(FrozenModel):
     """What a site's plan is tried out in, beside its replica: an Incorta of its own that starts only for a drill.
 
     :ivar storage: a folder of the drill alone, mounted at the workers and at the drill's nodes; empty between drills.
@@ -152,7 +146,7 @@ class Drill(Part):
         return {self.cmc.conn_id, self.analytics.conn_id} | {node.conn_id for node in self.nodes}
 
 
-class Site(Part):
+class Site(FrozenModel):
     """One installation of Incorta.
 
     :ivar values: strings that differ between the sites, by name (tenant paths, hosts, URLs). A cutover rewrites the

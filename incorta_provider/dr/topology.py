@@ -13,9 +13,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from incorta_provider.dr.breaker import Limits
+from incorta_provider.dr.frozen import FrozenModel, Text
 from incorta_provider.dr.metadata_rules import MetadataRules
 from incorta_provider.dr.retention import Retention
-from incorta_provider.dr.site import ConnId, Part, Site, Text
+from incorta_provider.dr.site import ConnId, Site
 from incorta_provider.dr.sizes import parse_size
 from incorta_provider.dr.storage_folders import overlap
 from incorta_provider.dr.traffic import TrafficDoer, doer_faults
@@ -27,7 +28,7 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 """A number of bytes, such as ``20MB``."""
 
 
-class Replication(Part):
+class Replication(FrozenModel):
     """When to make a recovery point, of which files, and how the copy goes on.
 
     :ivar exclude: files that are left out; patterns on the relative path.
@@ -50,14 +51,14 @@ class Replication(Part):
     shard_files: int = Field(default=500_000, ge=1)
 
 
-class Objectives(Part):
+class Objectives(FrozenModel):
     """The recovery objectives, in seconds."""
 
     rpo_seconds: int = Field(default=3600, gt=0)
     rto_seconds: int = Field(default=3600, gt=0)
 
 
-class Verify(Part):
+class Verify(FrozenModel):
     """When the live replica is compared with its recovery point, and how much of it is read each time.
 
     :ivar schedule: of the maintenance DAG, which prunes and compares.
@@ -71,14 +72,14 @@ class Verify(Part):
     repair: bool = False
 
 
-class ApprovalRules(Part):
+class ApprovalRules(FrozenModel):
     """The connection whose password is the signing key, and how long a gate waits before silence is a refusal."""
 
     conn_id: ConnId
     timeout_seconds: int = Field(default=3600, ge=60)
 
 
-class CommitWindow(Part):
+class CommitWindow(FrozenModel):
     """How long people look at the verified service before the cutover is committed; 0 for no window.
 
     :ivar on_timeout: what silence does. ``keep`` leaves the run waiting for a person, with both ways open.
@@ -88,7 +89,7 @@ class CommitWindow(Part):
     on_timeout: Literal["commit", "roll_back", "keep"] = "keep"
 
 
-class Group(Part):
+class Group(FrozenModel):
     """One Incorta cluster that is protected as a whole.
 
     :ivar primary: the site that was active when the epoch registry was initialised. Which one is active *now* stands in
@@ -202,7 +203,7 @@ class Group(Part):
         return found
 
 
-class Topology(Part):
+class Topology(FrozenModel):
     """The whole file."""
 
     groups: dict[Name, Group] = Field(min_length=1)

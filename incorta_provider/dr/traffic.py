@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-Text = Annotated[str, StringConstraints(min_length=1)]
+from incorta_provider.dr.frozen import FrozenModel, Text
+
 Path = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$")]
 
 State: TypeAlias = Mapping[str, Any]
@@ -22,11 +23,7 @@ State: TypeAlias = Mapping[str, Any]
 _PLACEHOLDER = re.compile(r"\{(site|value)\}")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Doer(_Part):
+class _Doer(FrozenModel):
     """What all have.
 
     :ivar name: unique within the group.
@@ -102,7 +99,7 @@ class SshCommand(_Doer):
         return [filled(word, {"value": value, "site": site_of(self.values, value)}) for word in self.set]
 
 
-class HttpRequest(_Part):
+class HttpRequest(FrozenModel):
     """The request that sets a value. ``body`` is sent as JSON."""
 
     method: Literal["POST", "PUT", "PATCH"] = "POST"
@@ -110,7 +107,7 @@ class HttpRequest(_Part):
     body: JsonValue = None
 
 
-class HttpReading(_Part):
+class HttpReading(FrozenModel):
     """Where the value that is set can be read: a path, and the keys that lead to it in the JSON there."""
 
     path: Path

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from incorta_provider.dr.diff import align, same_content
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.folders import remove_tree
@@ -26,7 +27,7 @@ from incorta_provider.storage.target import Target
 from incorta_provider.storage.work_pool import in_order
 
 
-class Adopted(BaseModel):
+class Adopted(FrozenModel):
     """What was adopted, and for which change of roles.
 
     :ivar epoch: under which the site is replicated to.
@@ -34,8 +35,6 @@ class Adopted(BaseModel):
     :ivar bundle: the name of what did not belong to it.
     :ivar done_at: None while the bundle is not complete.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epoch: int
     point: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.durable import sync_folder
 from incorta_provider.storage.json_file import read_model, write_json
@@ -19,10 +20,8 @@ WAITS = timedelta(hours=1)
 """So long other runs stand aside for one that was let through, and whose task is still to be cleared."""
 
 
-class Counts(BaseModel):
+class Counts(FrozenModel):
     """How many files differ from the point before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     removed: int
     changed: int
@@ -32,14 +31,12 @@ class Counts(BaseModel):
         return other.removed <= self.removed and other.changed <= self.changed
 
 
-class Held(BaseModel):
+class Held(FrozenModel):
     """The run that the breaker stopped.
 
     :ivar counts: None when the source itself is at fault: nobody can let that through.
     :ivar pinned: the last good point.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
     at: AwareDatetime
@@ -48,13 +45,11 @@ class Held(BaseModel):
     pinned: str | None
 
 
-class Override(BaseModel):
+class Override(FrozenModel):
     """A person's word for one run, up to what was seen.
 
     :ivar used_at: when the run went through; it is the same run's to the end, and no other's.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
     reason: str

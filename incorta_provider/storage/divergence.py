@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_model, write_json
@@ -33,14 +34,12 @@ DIFFERENCES = "differences.txt"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-class KeptMetadata(BaseModel):
+class KeptMetadata(FrozenModel):
     """A site's metadata as they were.
 
     :ivar differing: in how many places each object differs from the common point.
     :ivar not_compared: why they were not compared; empty when they were.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tables: int
     rows: int
@@ -49,7 +48,7 @@ class KeptMetadata(BaseModel):
     not_compared: str = ""
 
 
-class Bundle(BaseModel):
+class Bundle(FrozenModel):
     """What one site wrote apart.
 
     :ivar epoch: under which the site was replicated to again.
@@ -58,8 +57,6 @@ class Bundle(BaseModel):
     :ivar files_stay: the storage keeps every version, so the files were not moved and not counted.
     :ivar metadata: None when the site's schema held no table.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     group: str

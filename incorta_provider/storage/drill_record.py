@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.durable import sync_folder
 from incorta_provider.storage.json_file import read_model, write_json
 from incorta_provider.storage.point_files import PointFiles
 
 
-class Occupied(BaseModel):
+class Occupied(FrozenModel):
     """A drill that took the place, and has not given it back.
 
     :ivar storage: the folder that it fills, from then on its to remove.
     :ivar schema_name: the schema that it makes, likewise.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
     storage: Path
@@ -53,13 +52,11 @@ class DrillPlace:
         sync_folder(self._path.parent)
 
 
-class Proof(BaseModel):
+class Proof(FrozenModel):
     """A drill that started a recovery point and asked it.
 
     :ivar rto_seconds: from files in place to the verified service.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     point: str
     run_id: str

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.json_file import read_model, write_json
 
 
-class FenceOverride(BaseModel):
+class FenceOverride(FrozenModel):
     """One word.
 
     :ivar epoch: under which it was given; the next change of roles ends it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     site: str
     epoch: int = Field(ge=0)

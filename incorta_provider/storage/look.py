@@ -12,20 +12,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.json_file import read_model, write_json
 from incorta_provider.storage.workspace import Workspace
 
 
-class Look(BaseModel):
+class Look(FrozenModel):
     """How a run looks at its source.
 
     :ivar is_full: at every file.
     :ivar full_look_at: when the last full look began: this run's, or one before.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     is_full: bool
     full_look_at: AwareDatetime

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.point_files import PointFiles
 
 
-class Pin(BaseModel):
+class Pin(FrozenModel):
     """One pinned point."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     point: str
     reason: str

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.storage.catalog import DROPPED, POINT, Catalog
@@ -30,10 +31,8 @@ from incorta_provider.storage.workspace import Workspace
 _WHY = "dropping.json"
 
 
-class Dropping(BaseModel):
+class Dropping(FrozenModel):
     """Why a point is dropped: written beside its record before that is renamed, for the line in the ledger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     point: str
     reason: str

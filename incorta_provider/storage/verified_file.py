@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.json_file import read_model, write_json
 
 SHOWN = 20
 
 
-class Findings(BaseModel):
+class Findings(FrozenModel):
     """Where a replica differs from its point.
 
     :ivar missing: how many files, folders and links the point has and the replica lacks.
@@ -21,8 +22,6 @@ class Findings(BaseModel):
     :ivar different: how many are there and not the same.
     :ivar names: the first of them, as a line each.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     missing: int = 0
     unexpected: int = 0
@@ -39,7 +38,7 @@ class Findings(BaseModel):
         return f"{self.missing} missing, {self.different} different, {self.unexpected} unexpected"
 
 
-class Verified(BaseModel):
+class Verified(FrozenModel):
     """One compare.
 
     :ivar point: what the replica was compared with.
@@ -48,8 +47,6 @@ class Verified(BaseModel):
     :ivar day: the day, since 1970, up to which samples were read; None when the last compares read none.
     :ivar sample_days: what the samples were made for; 1 for a compare of every digest.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: AwareDatetime
     point: str

@@ -111,7 +111,7 @@ def test_a_fence_says_which_nodes_did_not_answer_and_goes_on_when_they_do(stage,
         approve(bad, run)
         result = fence(run)
     assert sorted(result["not_reached"]) == [f"services of {PRIMARY}_node1", f"services of {PRIMARY}_node2"]
-    assert all("no SSH conversation" in reason for reason in result["not_reached"].values()), json.dumps(result)
+    assert all("SSH failed" in reason for reason in result["not_reached"].values()), json.dumps(result)
     assert result["stopped"] == ["epoch registry", "database"]
     assert may_work(stage) is False
     facts = watch(stage.access, by="the watcher")[PRIMARY]

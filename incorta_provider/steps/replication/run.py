@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from incorta_provider.coordination.group_lock import LockOwner
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import DrError, PreconditionError, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
@@ -36,7 +37,7 @@ FLUSH_SECONDS = 600.0
 """How long a seal or an apply may be still at least: it brings to disk what came, in one call that tells nothing."""
 
 
-class RunRecord(BaseModel):
+class RunRecord(FrozenModel):
     """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.
 
     :ivar opened_at: the RPO counts from here, so a retried task keeps it.
@@ -44,8 +45,6 @@ class RunRecord(BaseModel):
     :ivar previous: the newest sealed point when the run opened; what did not change since is not read again.
     :ivar adopted: that is true of what the target holds of a common point instead, because it was active since.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
     point_id: str
@@ -57,7 +56,7 @@ class RunRecord(BaseModel):
     incorta_version: str
 
 
-class CheckReport(BaseModel):
+class CheckReport(FrozenModel):
     """What the check found in order; without it nothing is sealed.
 
     :ivar references: how many files the metadata name; None when the topology has no queries for them.
@@ -66,8 +65,6 @@ class CheckReport(BaseModel):
         do not name.
     :ivar manifest_sha256: of the manifest that was checked, and ``inventory_sha256`` of the metadata that named files.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     staged_files: int
     staged_bytes: int
@@ -78,10 +75,8 @@ class CheckReport(BaseModel):
     inventory_sha256: str
 
 
-class Proof(BaseModel):
+class Proof(FrozenModel):
     """Which dump and which inventory were found equal after a restore."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     proven_at: AwareDatetime
     dump_sha256: str

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.flow.limit import override_path
 from incorta_provider.storage.json_file import read_model, write_json
 
 
-class Override(BaseModel):
+class Override(FrozenModel):
     """What a person set.
 
     :ivar bytes_per_second: None for no limit at all, whatever the topology says.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bytes_per_second: int | None = Field(default=None, ge=1)
     by: str

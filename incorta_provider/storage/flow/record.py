@@ -11,22 +11,21 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.flow.at_work import records_at_work
 from incorta_provider.storage.json_file import read_model, write_json
 
 
-class ProgressRecord(BaseModel):
+class ProgressRecord(FrozenModel):
     """How far one copy is.
 
     :ivar shard: which shard is copied; None for a copy of everything.
     :ivar seconds_left: None where nobody can tell.
     :ivar text: the line of the task's log.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: AwareDatetime
     host: str

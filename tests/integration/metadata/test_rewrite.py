@@ -148,7 +148,7 @@ def test_what_was_seen_is_done_and_nothing_else(site: Any) -> None:
     before = held(site)
     kept: list[Rewriting] = []
     site.run("UPDATE job SET state = 'ACTIVE' WHERE id = 2")
-    with pytest.raises(PreconditionError, match="not the one that was looked at"):
+    with pytest.raises(PreconditionError, match="not the one that was reviewed"):
         rewrite(site.endpoint, ALL, keep=kept.append, seen=seen.sha256)
     site.run("UPDATE job SET state = 'GONE' WHERE id = 2")
     assert (held(site), kept) == (before, [])

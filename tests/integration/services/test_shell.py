@@ -85,7 +85,7 @@ def test_a_changed_host_key_is_refused(node, sshd, tmp_path, pin):
     pinned = {"file": {"known_hosts_file": str(tmp_path / "known_hosts")}, "connection": {"host_key": other}}[pin]
     error = refused(node(extra=pinned))
     assert error.what.startswith("the host key CHANGED: it shows ssh-ed25519 SHA256:")
-    assert "Do not go on" in error.fix
+    assert "Do not continue" in error.fix
 
 
 def test_a_revoked_host_key_is_not_trusted(node, sshd, tmp_path):
@@ -195,7 +195,7 @@ def serving(answer):
 def test_something_that_is_no_sshd_is_told_in_time(node, answer):
     started = time.monotonic()
     with serving(answer) as port:
-        assert "no SSH conversation" in refused(node(port=port), TransientError).what
+        assert "SSH failed" in refused(node(port=port), TransientError).what
     assert time.monotonic() - started < 30
 
 

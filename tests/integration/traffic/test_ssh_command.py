@@ -84,7 +84,7 @@ def test_what_was_unset_cannot_be_unset_again(command: Any, host: ConnectionInfo
     doer = CommandAtHost(config, host, "run 1")
     assert doer.read() is None
     switch(doer, config.state_for("newyork"))
-    with pytest.raises(ConfigurationError, match="no command that takes one away"):
+    with pytest.raises(ConfigurationError, match="no command that removes one"):
         switch(doer, None)
 
 

@@ -114,7 +114,7 @@ def test_the_vault_of_another_group_is_refused(target, tmp_path, dr):
 def test_a_folder_with_something_in_it_becomes_no_vault(target, tmp_path, dr):
     put(tmp_path / "full", {"x": b""})
     volume = RemoteVolume(dr(), bytes(tmp_path / "node/live"), bytes(tmp_path / "full"))
-    with pytest.raises(PreconditionError, match="not empty, and no vault"):
+    with pytest.raises(PreconditionError, match="not empty, and it is not a vault"):
         SshTarget(target.catalog, volume).initialise()
 
 

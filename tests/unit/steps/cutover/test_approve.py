@@ -189,5 +189,5 @@ def test_a_plan_that_is_too_old_is_not_shown_to_an_approver(bench: Bench) -> Non
     bench.clock.go_on(3600 + 900)
     assert plan_to_approve(run) == plan
     bench.clock.go_on(1)
-    with pytest.raises(PreconditionError, match="says no longer what would be lost"):
+    with pytest.raises(PreconditionError, match="no longer says what would be lost"):
         plan_to_approve(run)
