@@ -2,7 +2,7 @@
 # Set up everything that `make demo` and `make test` need: Debian packages and the Python environment in .venv.
 #
 # Needs only a Python 3.11 or later. Safe to repeat and to kill: a stamp is written last, and a second run that finds
-# the stamp of the same inputs ends at once. A .venv that was cut off half-way is made anew.
+# the stamp of the same inputs ends at once; without it .venv is made anew.
 #
 # PYTHON=/path/to/python3.12 chooses the interpreter.
 set -eu
@@ -14,7 +14,6 @@ export PATH
 PACKAGES=lab/packages.txt
 VENV=.venv
 STAMP=$VENV/setup-done
-BEGUN=$VENV/setup-begun
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK='# put here by incorta-provider scripts/setup.sh for the time of one apt run'
 
@@ -37,15 +36,8 @@ fingerprint() {
 }
 
 install_python_packages() {
-    if [ -e "$BEGUN" ]; then
-        say "the last set-up was cut off; making $VENV anew"
-        rm -rf "$VENV"
-    fi
-    mkdir -p "$VENV"
-    : >"$BEGUN"
-    rm -f "$STAMP"
     say "making $VENV with $PY"
-    "$PY" -m venv "$VENV"
+    "$PY" -m venv --clear "$VENV" # nothing of another Python, or of a set-up that was cut off, stays
     pip install --upgrade 'pip>=25.1' uv || die "pip cannot install uv. Next: see its message above; is a package index reachable?"
     if ! with_uv; then
         say "uv could not install the packages (it does not read pip's settings); trying with pip"
@@ -54,7 +46,6 @@ install_python_packages() {
     fi
     fingerprint >"$STAMP.tmp"
     mv "$STAMP.tmp" "$STAMP"
-    rm -f "$BEGUN"
 }
 
 pip() { "$VENV/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
