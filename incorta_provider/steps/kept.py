@@ -1,6 +1,6 @@
 """What steps that are taken in a row keep open between them: a login at a node, a session at an ensemble.
 
-Opening one costs a tenth of a second of processor and several round trips, and a cutover needs some twenty of each.
+Opening one costs processor time at both ends and several round trips, and a cutover needs about ten of either kind.
 Who lends these knows nothing of what is lent; each heals itself: :class:`~incorta_provider.ssh.shell.NodeShell` logs in
 anew where its login was dropped meanwhile, and kazoo finds another member.
 """

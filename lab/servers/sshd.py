@@ -150,11 +150,12 @@ class Sshd:
             "MaxStartups": "100:30:200",
             "MaxSessions": 100,
             "PrintMotd": "no",
-            "SetEnv": " ".join(f'"{name}={value}"' for name, value in self._session_environment().items()),
+            "SetEnv": " ".join(f'"{name}={value}"' for name, value in self.session_environment.items()),
         }
         return "".join(f"{key} {value}\n" for key, value in settings.items())
 
-    def _session_environment(self) -> dict[str, str]:
+    @property
+    def session_environment(self) -> dict[str, str]:
         """Return what every session gets.
 
         A bash that sshd starts reads the account's ``~/.bashrc``, unless another shell seems to have started it
