@@ -109,7 +109,7 @@ def without(position: str, server: str) -> str:
 def lacking(held: str, wanted: str) -> int:
     """Return how many transactions of ``wanted`` are not in ``held``.
 
-    :raises ValueError: one of them is no position.
+    :raises ValueError: one of them is not a position.
 
     >>> lacking("0-1-50", "0-1-57,3-2-4"), lacking("a:1-5", "a:1-9:12")
     (11, 5)

@@ -59,9 +59,8 @@ def running(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     files = (ROOT / "docker" / "compose.yaml", HERE / "compose.yaml")
     compose = Compose("incorta-test-docker", settings, files)
     try:
-        compose("build", "--quiet")
         _up(compose)
-        password = secrets.token_urlsafe(16)
+        password = secrets.token_hex(16)  # begins with no hyphen, which would be an option
         person = f"--username {ADMIN} --firstname {ADMIN} --lastname {ADMIN} --email {ADMIN}@example.com"
         compose.inside("api-server", f"airflow users create --role Admin {person} --password {password}")
         yield Running(compose, f"http://127.0.0.1:{port}", password)
@@ -78,7 +77,7 @@ def admin(running: Running) -> Iterator[AirflowClient]:
 
 def _up(compose: Compose) -> None:
     try:
-        compose("up", "--detach", "--wait", "--wait-timeout", str(START_SECONDS))
+        compose("up", "--build", "--detach", "--wait", "--wait-timeout", str(START_SECONDS))
     except AssertionError as error:
         raise AssertionError(f"{error}\n{compose('logs', '--tail', '40')}") from None
 

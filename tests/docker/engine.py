@@ -36,7 +36,7 @@ def missing(*programs: str) -> list[str]:
     """
     found = {
         "a Docker engine that answers `docker info`": answers("info"),
-        "`docker compose` 2.20 or newer (its plugin)": answers("compose", "version"),
+        "`docker compose` (its plugin)": answers("compose", "version"),
         "`docker buildx` (its plugin)": answers("buildx", "version"),
         "root's rights: files are given to the account of the containers": os.geteuid() == 0,
         **{program: shutil.which(program) is not None for program in programs},

@@ -63,7 +63,7 @@ def people() -> Iterator[People]:
         lab.connections_file.write_text(json.dumps({"some_node": {"conn_type": "generic"}}), encoding="utf-8")
         settings = FabSettings(lab, DAGS)
         runner.prepare(settings)
-        password = secrets.token_urlsafe(12)
+        password = secrets.token_hex(12)  # begins with no hyphen, which would be an option
         groups = Topology.model_validate(topology_document(lab.root)).groups
         roles = [line for line in role_script(groups) if line.startswith(("airflow ", "known "))]
         who = f"--username {ADMIN} --firstname {ADMIN} --lastname {ADMIN} --email {ADMIN}@example.com"

@@ -32,6 +32,11 @@ def test_every_airflow_container_is_the_same_image_with_the_same_settings(servic
     assert services[name]["command"].split()[0] in {name, "db"}
 
 
+def test_that_image_is_built_once(services: dict[str, Any]) -> None:
+    """A build for each service makes as many images, of which all but the last lose their name."""
+    assert [name for name in services if "build" in services[name]] == ["migrate"]
+
+
 def test_every_option_exists(services: dict[str, Any]) -> None:
     known = conf.configuration_description
     for variable in services["scheduler"]["environment"]:

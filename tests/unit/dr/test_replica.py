@@ -74,7 +74,7 @@ def test_a_tag_counts_by_itself() -> None:
 
 @pytest.mark.parametrize("text", ["0-1", "x", "0-1-5,,abc:", "abc:1-", "abc:1:tag"])
 def test_what_is_no_position_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no position"):
+    with pytest.raises(ValueError, match="is not a position"):
         ranges(text)
 
 
