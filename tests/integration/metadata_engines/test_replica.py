@@ -226,6 +226,15 @@ def test_a_source_that_gives_nothing_is_told_in_the_servers_words(
         set_up(pair, folder / DUMP_FILE, inventory_of(folder), folder / "setup", sha256=report.sha256)
 
 
+def test_an_account_that_may_change_other_schemas_is_refused(there: Any, pair: ReplicaPair, folder: Path) -> None:
+    """What passes MySQL's filters is applied with its rights."""
+    at_server(there.server, f"GRANT CREATE USER, EVENT ON *.* TO {ACCOUNT}")
+    with pytest.raises(ConfigurationError, match="other schemas or accounts as well: CREATE USER, EVENT "):
+        set_up_from_source(pair, folder)
+    at_server(there.server, f"REVOKE CREATE USER, EVENT ON *.* FROM {ACCOUNT}")
+    set_up_from_source(pair, folder)
+
+
 @pytest.mark.parametrize(
     ("mode", "ca", "refused"),
     [
