@@ -100,6 +100,22 @@ def replica_grants(schema: str, engine: Engine = _MARIADB) -> list[Grant]:
     ]
 
 
+_CHANGES = {
+    *("ALL PRIVILEGES", "SUPER", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "CREATE VIEW", "TRIGGER"),
+    *("CREATE ROUTINE", "ALTER ROUTINE", "EVENT", "CREATE USER", "CREATE ROLE", "DROP ROLE", "ROLE_ADMIN"),
+    "CREATE_SPATIAL_REFERENCE_SYSTEM",
+}
+
+
+def changes_everywhere(shown: Iterable[str]) -> list[str]:
+    """Return the rights by which an account may change every schema, or accounts.
+
+    :param shown: as for :func:`missing`.
+    """
+    held = (parsed for line in shown if (parsed := _parse(line)))
+    return sorted({right for rights, database, _ in held if database == "*" for right in rights & _CHANGES})
+
+
 def _readable(tables: Iterable[str]) -> list[Grant]:
     return [Grant(("SELECT",), ".".join(map(quote, table.split(".")))) for table in tables]
 

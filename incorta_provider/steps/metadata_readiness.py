@@ -15,7 +15,7 @@ from incorta_provider.metadata.fencing import ensure_fence_rights
 from incorta_provider.metadata.readiness.access_rules import rights_findings
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers, sorted_by_severity
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
-from incorta_provider.metadata.replica.opening import lacking_rights
+from incorta_provider.metadata.replica.opening import ensure_confined, lacking_rights
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.fencing import can_fence_database
 from incorta_provider.steps.point import point_inventory
@@ -64,9 +64,10 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
 
 
 def _replication_rights(site: SiteAccess) -> Iterator[Finding]:
-    """Yield what the account that replicates lacks; one that is refused lacks all of it."""
+    """Yield what the account that replicates lacks, or has too much; one that is refused lacks all of it."""
     try:
         account, lacking = lacking_rights(site.replica_account)
+        ensure_confined(site.replica_account)
     except ConfigurationError as error:
         yield Finding(Severity.BLOCKER, "replica", site.name, error.what, error.fix)
     else:

@@ -13,7 +13,7 @@ from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.replica.channel import Channel
 from incorta_provider.metadata.replica.mariadb import MariaDbChannel
 from incorta_provider.metadata.replica.mysql import MySqlChannel
-from incorta_provider.metadata.rights import Grant, lacking, replica_grants
+from incorta_provider.metadata.rights import Grant, changes_everywhere, lacking, replica_grants
 
 STATEMENT_SECONDS = 60
 """How long one statement may take: a replica that is to stop ends first what it is about to apply."""
@@ -28,6 +28,22 @@ def lacking_rights(admin: Endpoint) -> tuple[str, list[Grant]]:
         shown = [str(line) for (line,) in cursor.fetchall()]
         engine = engine_of(session)
     return f"'{user}'@'{host}'", lacking(shown, replica_grants(admin.schema, engine))
+
+
+def ensure_confined(admin: Endpoint) -> None:
+    """Refuse an account that may change more than the metadata schema, where what is replicated is applied by it.
+
+    :raises ConfigurationError: names the rights; what passes the server's filters would be applied with them.
+    """
+    with admin.connect_to(None) as session, translated(admin.label), session.cursor() as cursor:
+        cursor.execute("SHOW GRANTS")
+        wide = changes_everywhere(str(line) for (line,) in cursor.fetchall())
+        if wide and engine_of(session).replica_schema_rights:
+            raise ConfigurationError(
+                f"the account that replicates may change other schemas or accounts as well: {', '.join(wide)}",
+                where=admin.label,
+                fix=f"Use one with just the rights of docs/metadata-replica.md, or revoke {', '.join(wide)} ON *.*.",
+            )
 
 
 @contextmanager

@@ -65,5 +65,6 @@ def _ensure_equal(pair: ReplicaPair, counted: Inventory, found: Inventory) -> No
         raise IntegrityError(
             f"the replica differs from its source in {len(differences)} place(s):\n  {shown}",
             where=pair.replica.label,
-            fix="Something wrote there. Set it up again with `incorta-dr metadata replica setup`.",
+            fix="Something wrote there, or a filter kept a statement out (docs/metadata-replica.md). Set it up again: "
+            "`incorta-dr metadata replica setup`.",
         )

@@ -1,5 +1,6 @@
 """Makes a server a replica, beginning with a recovery point: its data, then its position, then the connection.
 
+:raises ConfigurationError: the account that replicates lacks a right, or may change other schemas as well.
 :raises PreconditionError: the point has no position that a replica knows, or the server has other replications.
 :raises IntegrityError: what was restored is not equal to the point; the schema is the one before.
 :raises TransientError: the replica does not connect, or the source has no log from that position on any more.
@@ -18,7 +19,7 @@ from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.replica.advance import hold
 from incorta_provider.metadata.replica.equal import replica_differences
-from incorta_provider.metadata.replica.opening import channel_at
+from incorta_provider.metadata.replica.opening import channel_at, ensure_confined
 from incorta_provider.metadata.replica.point import SHOWN, ReplicaPair
 from incorta_provider.metadata.restore import commit_schema, replace_schema, return_schema
 from incorta_provider.metadata.schema import holds_anything
@@ -42,6 +43,7 @@ def set_up(pair: ReplicaPair, dump: Path, inventory: Inventory, folder: Path, *,
             where=str(dump),
             fix="Choose a newer point. A MySQL server counts its transactions with gtid_mode = ON only.",
         )
+    ensure_confined(pair.replica_account)
     _free(pair.replica_account, inventory.gtid)
     if restored := not _is_equal(pair.replica, inventory):
         _restore(pair.replica, dump, inventory, folder, sha256)

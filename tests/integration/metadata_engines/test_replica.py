@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.replica import ReplicaState, lacking, problems
-from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
+from incorta_provider.metadata.member import catch_up
 from incorta_provider.metadata.prove import prove
 from incorta_provider.metadata.replica import advance as advance_module
 from incorta_provider.metadata.replica.channel import tables_of_schema
@@ -225,6 +226,15 @@ def test_a_source_that_gives_nothing_is_told_in_the_servers_words(
         set_up(pair, folder / DUMP_FILE, inventory_of(folder), folder / "setup", sha256=report.sha256)
 
 
+def test_an_account_that_may_change_other_schemas_is_refused(there: Any, pair: ReplicaPair, folder: Path) -> None:
+    """What passes MySQL's filters is applied with its rights."""
+    at_server(there.server, f"GRANT CREATE USER, EVENT ON *.* TO {ACCOUNT}")
+    with pytest.raises(ConfigurationError, match="other schemas or accounts as well: CREATE USER, EVENT "):
+        set_up_from_source(pair, folder)
+    at_server(there.server, f"REVOKE CREATE USER, EVENT ON *.* FROM {ACCOUNT}")
+    set_up_from_source(pair, folder)
+
+
 @pytest.mark.parametrize(
     ("mode", "ca", "refused"),
     [
@@ -299,6 +309,23 @@ def test_each_right_that_is_missing_is_named(there: Any, pair: ReplicaPair) -> N
             ((named,),) = (each.rights for each in lacking_rights(pair.replica_account)[1])
             assert named == right
             at_server(there.server, Grant((right,), grant.place).statement(ACCOUNT))
+
+
+def test_a_dump_at_a_member_is_as_new_as_the_primary(
+    nasty: Any, there: Any, replica: ReplicaPair, folder: Path
+) -> None:
+    """The replica as a member of a cluster: it applies all the time, and nobody writes there."""
+    with pytest.raises(ConfigurationError, match="no dump is made at this member: it takes writes"):
+        catch_up(nasty.endpoint, there.endpoint)
+    at_server(there.server, "SET GLOBAL read_only = 1", "START REPLICA SQL_THREAD FOR CHANNEL 'incorta_dr'")
+    try:
+        for number in (1, 2):
+            nasty.run(f"INSERT INTO empty_one VALUES ({number})")
+            catch_up(nasty.endpoint, there.endpoint)
+            dump(there.endpoint, folder)
+            assert inventory_of(folder).tables["empty_one"].rows == number
+    finally:
+        at_server(there.server, "SET GLOBAL read_only = 0")
 
 
 @pytest.mark.parametrize("moment", ["counted", "applying", "applied", "dumped"])

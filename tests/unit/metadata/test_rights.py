@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from incorta_provider.metadata.rights import Grant, missing, needed, statements
+from incorta_provider.metadata.engines.mysql import MySql
+from incorta_provider.metadata.rights import Grant, changes_everywhere, missing, needed, replica_grants, statements
 
 ACCOUNT = "`incorta`@`%`"
 ALL = [
@@ -18,6 +19,12 @@ ALL = [
 
 def test_an_account_with_all_rights_lacks_none() -> None:
     assert missing(ALL, "my_schema") == []
+
+
+def test_what_changes_every_schema_is_told_from_what_changes_one() -> None:
+    own = [grant.statement(ACCOUNT) for grant in replica_grants("my_schema", MySql("9.7.4"))]
+    assert changes_everywhere([*own, *ALL, f"GRANT SELECT ON *.* TO {ACCOUNT}"]) == []
+    assert changes_everywhere([f"GRANT RELOAD, EVENT, CREATE USER ON *.* TO {ACCOUNT}"]) == ["CREATE USER", "EVENT"]
 
 
 def test_the_own_statements_are_enough() -> None:
