@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from incorta_provider.connection import connections_from_file
@@ -15,7 +16,9 @@ from incorta_provider.steps.readiness import Part, not_ready, services_of
 from incorta_provider.steps.topology_file import read_topology
 from lab.demo.command_line import ensure_done
 from lab.demo.progress import Progress, wait_until_fine
+from lab.incorta.database import connect
 from lab.incorta.install import install
+from lab.incorta.live import live_tables
 from lab.incorta.settings import load_settings
 from lab.layout import GROUP, PRIMARY, Lab
 from lab.supervisor import Supervisor
@@ -46,11 +49,17 @@ def start_primary(lab: Lab, progress: Progress) -> None:
 
 
 def start_workload(lab: Lab, progress: Progress) -> None:
-    """Start load jobs, one after the other."""
+    """Start load jobs, one after the other, and wait for the first: a point before it has no table to be asked for."""
     argv = [sys.executable, "-m", "lab.workload", "--lab", str(lab.root), "--base", str(lab.base)]
     log = lab.workload / "workload.log"
     Supervisor(lab).start("workload", argv, log=log, site=PRIMARY, cwd=_CHECKOUT)
+    wait_until_fine(f"the first load of {PRIMARY}", lambda: _nothing_loaded(lab), seconds=READY_SECONDS)
     progress("load jobs run")
+
+
+def _nothing_loaded(lab: Lab) -> str | None:
+    with closing(connect(load_settings(lab.site(PRIMARY).node(1).home).database)) as session:
+        return None if live_tables(session) else "no table is live"
 
 
 def _start(

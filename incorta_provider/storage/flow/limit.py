@@ -52,8 +52,8 @@ class Limit:
         """Return how many bytes a second this copy may move; None for no limit."""
         now = self._clock()
         if self._read_at is None or now - self._read_at >= READ_SECONDS:
-            self._read_at = now
             self._share = self._read()
+            self._read_at = now  # not before: a thread that asks meanwhile would pass without the limit
         return self._share
 
     def _read(self) -> int | None:

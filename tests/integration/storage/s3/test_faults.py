@@ -57,12 +57,12 @@ def each(number: int, answer: Answered | None) -> Callable[[Asked, Forward], Ans
 )
 def test_a_storm_of_faults_is_sat_out(tmp_path: Path, site: TestBucket, relay: Relay, fault: Answered | None) -> None:
     (tmp_path / "source").mkdir()
-    write(tmp_path / "source", {f"d/{number}": b"%d" % number for number in range(15)})
+    write(tmp_path / "source", {f"d/{number}": b"%d" % number for number in range(6)})
     relay.rule = each(3, fault)
     bucket = site.bucket(endpoint=relay.endpoint)
     run = Replication(tmp_path, LocalTree(tmp_path / "source"), lambda catalog: S3Target(bucket, catalog), site)
     run.replicate("A")
-    assert run.content() == {b"d/%d" % number: b"%d" % number for number in range(15)}
+    assert run.content() == {b"d/%d" % number: b"%d" % number for number in range(6)}
     assert run.verify("A").equal
 
 

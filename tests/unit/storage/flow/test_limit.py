@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from incorta_provider.storage.flow import limit as limit_module
 from incorta_provider.storage.flow.limit import Limit, override_path
 from incorta_provider.storage.flow.override import Override, read_override, set_override
+from incorta_provider.storage.json_file import read_json
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -88,3 +90,19 @@ def test_a_file_that_cannot_be_read_leaves_the_limit_as_it_was(
 def test_nothing_per_second_is_no_limit_that_a_person_can_set() -> None:
     with pytest.raises(ValidationError):
         override(0)
+
+
+def test_a_thread_that_asks_while_another_one_reads_is_limited_too(
+    limit: Limit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_override(tmp_path, override(70))
+    meanwhile: list[int | None] = []
+
+    def read(path: Path) -> object:
+        if not meanwhile:
+            meanwhile.append(0)
+            meanwhile[0] = limit.share()
+        return read_json(path)
+
+    monkeypatch.setattr(limit_module, "read_json", read)
+    assert (limit.share(), meanwhile) == (70, [70])
