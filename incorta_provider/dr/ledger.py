@@ -2,7 +2,7 @@
 
 Each line carries the digest of the line before it and its own, so that a changed, removed or inserted line shows. There
 is no secret in the chain: whoever rewrites every line from some point on makes a whole one, and only a copy kept
-elsewhere tells them apart. The rules are here, the file is in :mod:`incorta_provider.storage.ledger_file`.
+elsewhere tells them apart. The rules are here, the file is in :mod:`incorta_provider.storage.records.ledger_file`.
 """
 
 from __future__ import annotations

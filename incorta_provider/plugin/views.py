@@ -15,7 +15,7 @@ from incorta_provider.steps.cutover.report import ledger_lines, report_so_far
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.roles import roles_that_answer
 from incorta_provider.steps.upkeep import upkeep_lines
-from incorta_provider.storage.pins import Pins
+from incorta_provider.storage.records.pins import Pins
 
 log = logging.getLogger(__name__)
 

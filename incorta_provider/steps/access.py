@@ -19,7 +19,7 @@ from incorta_provider.services.node import IncortaNode
 from incorta_provider.ssh.shell import NodeShell
 from incorta_provider.steps.kept import Kept
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.records.ledger_file import LedgerFile
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree

@@ -12,7 +12,7 @@ from pathlib import Path
 from incorta_provider.dr.manifest import shown
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.storage.divergence import DIFFERENCES, Bundle, Bundles
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 
 
 def bundle_summaries(site: SiteAccess) -> Iterator[str]:

@@ -13,7 +13,7 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.point import ensure_digest
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from incorta_provider.metadata.rewrite import Put, Replace, Rule
 from incorta_provider.metadata.undo import undo
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.roles import role_at
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.records.rewritings import Rewritings
 
 
 def site_rules(access: GroupAccess, source: SiteAccess, target: SiteAccess) -> list[Rule]:

@@ -8,7 +8,7 @@ from incorta_provider.dr.schema_switch import Stage
 from incorta_provider.metadata.switch_journal import read_switch
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.metadata_replica import active_site, replica_report
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 _ENDED = (Stage.RETURNED, Stage.COMMITTED)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
-from incorta_provider.storage.pins import Pin, Pins
+from incorta_provider.storage.records.pins import Pin, Pins
 
 
 def pin(access: GroupAccess, site: SiteAccess, point_id: str, *, reason: str, by: str, run_id: str = "") -> Pin:

@@ -18,10 +18,11 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.point import ensure_point_whole
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
-from incorta_provider.storage.in_use import points_in_use
-from incorta_provider.storage.pins import Pins
-from incorta_provider.storage.prune import (
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.pins import Pins
+from incorta_provider.storage.records.rewritings import Rewritings
+from incorta_provider.storage.vault.in_use import points_in_use
+from incorta_provider.storage.vault.prune import (
     Dropping,
     Freed,
     drop,
@@ -32,7 +33,6 @@ from incorta_provider.storage.prune import (
     manifests_that_stay,
     sweep,
 )
-from incorta_provider.storage.rewritings import Rewritings
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from incorta_provider.steps.roles import role_at
 from incorta_provider.steps.unfence import newest_role
 from incorta_provider.steps.upkeep import upkeep_lines
 from incorta_provider.steps.watch import unfenced_sites
-from incorta_provider.storage.drill_record import Proofs
-from incorta_provider.storage.found import is_diverged
-from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.apply.actual import is_diverged
+from incorta_provider.storage.records.drill_record import Proofs
+from incorta_provider.storage.records.ledger_file import LedgerFile
 
 RECENT_POINTS = 5
 RECENT_ENTRIES = 5

@@ -19,8 +19,8 @@ from incorta_provider.exceptions import DrError, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.fencing import unfence_database
 from incorta_provider.steps.roles import roles_that_answer
-from incorta_provider.storage.fence_override import FenceOverride, read_override, save_override
-from incorta_provider.storage.found import mark_diverged
+from incorta_provider.storage.apply.actual import mark_diverged
+from incorta_provider.storage.records.fence_override import FenceOverride, read_override, save_override
 
 log = logging.getLogger(__name__)
 

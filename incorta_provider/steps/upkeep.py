@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.copies import copy_lines
 from incorta_provider.steps.divergence import summary
-from incorta_provider.storage.breaker_file import BreakerFile
 from incorta_provider.storage.divergence import Bundles
-from incorta_provider.storage.drill_record import DrillPlace
-from incorta_provider.storage.pins import Pins
-from incorta_provider.storage.verified_file import last_verified
+from incorta_provider.storage.records.breaker_file import BreakerFile
+from incorta_provider.storage.records.drill_record import DrillPlace
+from incorta_provider.storage.records.pins import Pins
+from incorta_provider.storage.records.verified_file import last_verified
 
 
 def upkeep_lines(site: SiteAccess) -> Iterator[str]:

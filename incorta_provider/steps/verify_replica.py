@@ -24,9 +24,9 @@ from incorta_provider.exceptions import NothingToDo, TransientError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.point import ensure_digest
 from incorta_provider.steps.repair import repair_replica
+from incorta_provider.storage.apply.actual import is_diverged
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.found import is_diverged
-from incorta_provider.storage.verified_file import SHOWN, Findings, Verified, last_verified, save_verified
+from incorta_provider.storage.records.verified_file import SHOWN, Findings, Verified, last_verified, save_verified
 from incorta_provider.storage.verify import VerifyReport, verify_replica
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.cutover.fence_source import fence_again
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.unfence import is_overridden, newest_role
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
 

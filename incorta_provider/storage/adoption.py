@@ -20,11 +20,11 @@ from incorta_provider.dr.diff import align, same_content
 from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.work_pool import in_order
 from incorta_provider.storage.folders import remove_tree
-from incorta_provider.storage.json_file import read_model, write_json
-from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest
+from incorta_provider.storage.records.json_file import read_model, write_json
 from incorta_provider.storage.target import Target
-from incorta_provider.storage.work_pool import in_order
 
 
 class Adopted(FrozenModel):

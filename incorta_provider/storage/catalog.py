@@ -33,14 +33,14 @@ from pydantic import ValidationError
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.durable import sync_filesystem, sync_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.file_lock import exclusive
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.folders import remove_tree
-from incorta_provider.storage.json_file import collect_drafts, read_json, write_json
 from incorta_provider.storage.names import folder_name
-from incorta_provider.storage.workspace import Workspace
+from incorta_provider.storage.records.json_file import collect_drafts, read_json, write_json
 
 log = logging.getLogger(__name__)
 

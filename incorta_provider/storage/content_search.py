@@ -21,7 +21,7 @@ from typing import IO
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.tree import Missed, Tree
 
 CHUNK_BYTES = 4 << 20

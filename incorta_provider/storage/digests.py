@@ -9,10 +9,10 @@ import threading
 from dataclasses import dataclass
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.copying.work_pool import LIMITS
 from incorta_provider.storage.faults import GONE, NO_FILE, target_fault
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.parquet_framing import framing_fault, is_parquet
-from incorta_provider.storage.work_pool import LIMITS
 
 BUFFER_BYTES = 1024 * 1024
 PART_BYTES = 128 * 1024

@@ -23,7 +23,7 @@ from pydantic import AwareDatetime
 from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.json_file import read_model, write_json
+from incorta_provider.storage.records.json_file import read_model, write_json
 
 FOLDER = "divergence"
 """The folder, in the catalog and in a vault."""

@@ -25,17 +25,17 @@ from typing import Literal
 from incorta_provider.dr.diff import same_mtime
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
-from incorta_provider.storage.areas import CatalogAreas
+from incorta_provider.storage.apply.content import Content
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.content import Content
+from incorta_provider.storage.copying.free_space import ensure_room, room
+from incorta_provider.storage.copying.work_pool import Batch, in_order
 from incorta_provider.storage.faults import GONE, translated
 from incorta_provider.storage.folders import remove_tree
-from incorta_provider.storage.free_space import ensure_room, room
-from incorta_provider.storage.local_copy import copy_file
-from incorta_provider.storage.local_volume import LocalVolume
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.vault import Vault
-from incorta_provider.storage.work_pool import Batch, in_order
+from incorta_provider.storage.local.copy import copy_file
+from incorta_provider.storage.local.volume import LocalVolume
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.vault.areas import CatalogAreas
+from incorta_provider.storage.vault.vault import Vault
 
 Way = Literal["copy", "reflink"]
 

@@ -24,11 +24,11 @@ from incorta_provider.connection import ConnectionInfo, Connections
 from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind, in_path_order, shown
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.late import late
+from incorta_provider.storage.copying.stamps import SECOND_NS, seconds_to_rest
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
-from incorta_provider.storage.local_copy import write_all
-from incorta_provider.storage.stamps import SECOND_NS, seconds_to_rest
+from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.tree import Missed
 
 if TYPE_CHECKING:

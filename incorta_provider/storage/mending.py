@@ -18,15 +18,15 @@ from functools import partial
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import DrError, IntegrityError
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.proven import Proven
+from incorta_provider.storage.copying.work_pool import chunks
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.folders import remove_tree
-from incorta_provider.storage.manifest_file import select
-from incorta_provider.storage.proven import Proven
+from incorta_provider.storage.manifest.manifest_file import select
 from incorta_provider.storage.routes import copier_for
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.verify import VerifyReport
-from incorta_provider.storage.work_pool import chunks
-from incorta_provider.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3.foldered import FolderedTree
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.ssh.routes import folder_to_node, node_to_folder, node_to_node
@@ -17,7 +18,6 @@ from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Tree
-from incorta_provider.storage.workspace import Workspace
 
 _ROUTES: Mapping[tuple[type, type], Callable[..., Copier]] = {
     (SshTree, LocalTarget): node_to_folder,

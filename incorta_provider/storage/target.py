@@ -24,11 +24,11 @@ from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.storage.proven import Outcome
+from incorta_provider.storage.copying.proven import Outcome
+from incorta_provider.storage.copying.work_pool import Batch, Limits
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.volume import AreaReader
-from incorta_provider.storage.work_pool import Batch, Limits
-from incorta_provider.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Copier(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """How it is called best by :func:`incorta_provider.storage.work_pool.in_order`."""
+        """How it is called best by :func:`incorta_provider.storage.copying.work_pool.in_order`."""
 
     def __call__(self, batch: Batch) -> Sequence[Outcome]:
         """Copy a batch, and return for each file what was copied (digest, and version if the target has those).

@@ -14,8 +14,8 @@ from incorta_provider.connection import Connections
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.fsspec_tree import open_fsspec_tree
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3.address import open_s3_target, open_s3_tree
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.ssh.address import open_ssh_target, open_ssh_tree

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from incorta_provider.dr.diff import align, same_content, same_mtime
 from incorta_provider.dr.manifest import Entry, Kind, OpenFolders
+from incorta_provider.storage.copying.work_pool import in_order
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.target import Target
-from incorta_provider.storage.work_pool import in_order
 
 _Paths = tuple[bytes, ...]
 

@@ -5,7 +5,7 @@ in *areas*: folders that are named relative to the vault, such as ``points/<id>/
 lie on one file system, so that every step of an apply is a rename.
 
 Each call takes and returns a whole batch of plain data (bytes, numbers, entries, steps), so that a volume at a node is
-the same class behind a pipe: :class:`incorta_provider.storage.local_volume.LocalVolume` and all that it imports need
+the same class behind a pipe: :class:`incorta_provider.storage.local.volume.LocalVolume` and all that it imports need
 nothing but the standard library. No call remembers anything for the next one, and each may be repeated.
 
 :raises DrError: of every call: reading or writing failed, see :mod:`incorta_provider.storage.faults`.
@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.apply.redo_journal import Step
+from incorta_provider.storage.copying.free_space import Room
+from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.digests import Reading
-from incorta_provider.storage.free_space import Room
-from incorta_provider.storage.redo_journal import Step
 from incorta_provider.storage.tree import Tree
-from incorta_provider.storage.work_pool import Limits
 
 LIVE = b""
 """The area that is the live root itself; all others are in the vault."""
@@ -52,7 +52,7 @@ class AreaReader(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """How it is called best by :func:`incorta_provider.storage.work_pool.in_order`."""
+        """How it is called best by :func:`incorta_provider.storage.copying.work_pool.in_order`."""
 
     def __call__(self, batch: list[Entry]) -> list[Reading]:
         """Return what each file holds now; a file that is not there is a reading without digest."""

@@ -11,19 +11,19 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.storage.apply import apply_point, ensure_fit, rehearse_apply
-from incorta_provider.storage.areas import HISTORY, Areas
+from incorta_provider.storage.apply.actual import write_actual
+from incorta_provider.storage.apply.apply import apply_point, ensure_fit, rehearse_apply
+from incorta_provider.storage.apply.redo_journal import Step, Verb
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.found import write_found
-from incorta_provider.storage.free_space import ensure_room
-from incorta_provider.storage.leftovers import leftovers
-from incorta_provider.storage.redo_journal import Step, Verb
+from incorta_provider.storage.copying.free_space import ensure_room
+from incorta_provider.storage.copying.work_pool import Batch, chunks
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.tree import Tree
-from incorta_provider.storage.vault import Vault
+from incorta_provider.storage.vault.areas import HISTORY, Areas
+from incorta_provider.storage.vault.leftovers import leftovers
+from incorta_provider.storage.vault.vault import Vault
 from incorta_provider.storage.volume import LIVE, STEPS, AreaReader, Volume
-from incorta_provider.storage.work_pool import Batch, chunks
-from incorta_provider.storage.workspace import Workspace
 
 MENDED = "mended"
 """The history folder for files that were replaced by what was fetched from elsewhere."""
@@ -86,7 +86,7 @@ class VolumeTarget:
 
     def find_out(self, path: Path, point_id: str, suspects: Collection[bytes] = ()) -> None:
         """Write a manifest of what the live replica is to ``path``, whatever its record says."""
-        write_found(path, self.volume, self.catalog.manifest_path(point_id), suspects)
+        write_actual(path, self.volume, self.catalog.manifest_path(point_id), suspects)
 
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live replica the point; an apply that was cut off before is finished first."""

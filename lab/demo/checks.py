@@ -14,7 +14,7 @@ from typing import Any
 
 from incorta_provider.dr.report import Report
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 from lab.demo.command_line import incorta_dr
 from lab.incorta.checker import Verdict, check
 from lab.incorta.database import connect

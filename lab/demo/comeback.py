@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from incorta_provider.dr.plan import StepName
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 from lab.airflow.client import AirflowClient
 from lab.demo.progress import Progress, wait_for
 from lab.layout import DR, GROUP, PRIMARY, Lab

@@ -5,8 +5,8 @@ from __future__ import annotations
 from incorta_provider.dr.report import Report
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
-from incorta_provider.storage.drill_record import Proofs
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.drill_record import Proofs
 from lab.airflow.client import AirflowClient
 from lab.demo.progress import Progress
 from lab.demo.watching import Watch

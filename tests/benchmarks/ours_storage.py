@@ -14,10 +14,10 @@ from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import checks as checks_module
 from incorta_provider.storage import transfer as transfer_module
 from incorta_provider.storage import workspace as workspace_module
-from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
-from incorta_provider.storage.local_volume import LocalVolume
-from incorta_provider.storage.redo_journal import RedoJournal
-from incorta_provider.storage.workspace import Workspace
+from incorta_provider.storage.apply.redo_journal import RedoJournal
+from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.volume import LocalVolume
 from tests.benchmarks.phases import Phases, Split
 from tests.builders.storage import Pair, complete, make_point
 

@@ -20,7 +20,7 @@ import pytest
 from incorta_provider.dr.report import Report
 from incorta_provider.steps.cutover.commit import commit
 from incorta_provider.steps.roles import initialise_roles
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 from lab.airflow import runner
 from lab.airflow.client import AirflowClient
 from lab.airflow.settings import APPROVER, REQUESTER, Settings

@@ -16,7 +16,7 @@ from typing import Any
 
 from incorta_provider.dr.plan import StepName
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 MOMENTS = ("started", "worked", "recorded", "told")
 WORKER_SECONDS = 300

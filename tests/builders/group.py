@@ -41,7 +41,7 @@ from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.replication import open as open_module
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.manifest_file import ManifestWriter, read_totals
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_totals
 from incorta_provider.storage.url import local_path
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.tree import Missed
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.manifest_file import read_totals
+from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.manifest_file import read_totals
 from incorta_provider.storage.target import ApplyReport
-from incorta_provider.storage.transfer import CopyReport, copy_delta
-from incorta_provider.storage.workspace import Workspace
 
 EPOCH = datetime(2026, 11, 25, 3, 4, 5, tzinfo=UTC)
 NS = 1_700_000_000_123_456_789

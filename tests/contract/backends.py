@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree as SourceTree
-from incorta_provider.storage.workspace import Workspace
 from tests.contract.found import Found, Tree, read_folder
 
 

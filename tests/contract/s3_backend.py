@@ -10,11 +10,11 @@ from urllib.parse import quote_from_bytes
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.s3.staging_log import log_of
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree as SourceTree
 from incorta_provider.storage.url import open_target, open_tree
-from incorta_provider.storage.workspace import Workspace
 from tests.builders.s3 import TestBucket
 from tests.contract.found import Found
 

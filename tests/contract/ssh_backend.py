@@ -8,12 +8,12 @@ from pathlib import Path
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.names import folder_name
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree as SourceTree
 from incorta_provider.storage.url import open_target, open_tree
-from incorta_provider.storage.workspace import Workspace
 from lab.servers.sshd import Sshd
 from tests.contract.backends import Folder, change_first_byte
 from tests.contract.found import Tree, read_folder

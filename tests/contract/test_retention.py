@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.storage.mending import mend_replica
-from incorta_provider.storage.prune import Freed, drop, forget_bytes, sweep
+from incorta_provider.storage.vault.prune import Freed, drop, forget_bytes, sweep
 from tests.builders.storage import EPOCH
 from tests.contract.backends import Site, Source
 from tests.contract.found import Found

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.target import ApplyReport, Target
-from incorta_provider.storage.transfer import CopyReport, copy_delta
 from incorta_provider.storage.verify import VerifyReport, verify_replica
-from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import complete, make_point
 from tests.contract.backends import Site, Source
 from tests.contract.found import Found, Tree, contents

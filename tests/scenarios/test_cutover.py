@@ -33,7 +33,7 @@ from incorta_provider.steps.readiness import Part
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.steps.running import running
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.records.rewritings import Rewritings
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect
 from lab.incorta.home import Home

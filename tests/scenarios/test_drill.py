@@ -21,9 +21,9 @@ from incorta_provider.steps.drill.run import DrillRun, drill_run
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.running import running
 from incorta_provider.steps.status import status_lines
-from incorta_provider.storage.drill_record import Proofs
-from incorta_provider.storage.found import is_diverged
-from incorta_provider.storage.in_use import points_in_use
+from incorta_provider.storage.apply.actual import is_diverged
+from incorta_provider.storage.records.drill_record import Proofs
+from incorta_provider.storage.vault.in_use import points_in_use
 from incorta_provider.storage.verify import verify_replica
 from lab.incorta.database import connect
 from lab.incorta.site import stop_site

@@ -11,7 +11,7 @@ from incorta_provider.steps.drill.actions import ACTIONS
 from incorta_provider.steps.drill.clean import clean_drill, clean_site
 from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.steps.drill.take import take_drill
-from incorta_provider.storage.found import is_diverged
+from incorta_provider.storage.apply.actual import is_diverged
 from incorta_provider.storage.verify import verify_replica
 from lab.layout import DR
 from tests.builders.deaths import MOMENTS, Deaths, worker_died

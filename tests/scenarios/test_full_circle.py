@@ -26,9 +26,9 @@ from incorta_provider.steps.replication.protocol import replicate
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.roles import change_role, copy_role, role_at
 from incorta_provider.steps.watch import watch
+from incorta_provider.storage.apply.actual import mark_diverged
 from incorta_provider.storage.divergence import Bundles
-from incorta_provider.storage.found import mark_diverged
-from incorta_provider.storage.manifest_file import read_manifest, read_totals
+from incorta_provider.storage.manifest.manifest_file import read_manifest, read_totals
 from lab.incorta.checker import Verdict
 from lab.incorta.checker import check as check_commits
 from lab.incorta.database import connect

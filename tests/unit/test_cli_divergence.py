@@ -8,7 +8,7 @@ import pytest
 
 from incorta_provider.cli import main
 from incorta_provider.storage.divergence import Bundle, Bundles, KeptMetadata
-from incorta_provider.storage.manifest_file import ManifestWriter
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter
 from tests.builders.group import NOON, Bench, make_bench, topology_document, use_at_command_line
 from tests.builders.storage import file
 

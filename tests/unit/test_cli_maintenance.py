@@ -11,9 +11,9 @@ import pytest
 from incorta_provider.cli import main
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.steps.access import utc_now
-from incorta_provider.storage.breaker_file import BreakerFile, Counts, Held
-from incorta_provider.storage.found import mark_diverged
-from incorta_provider.storage.pins import Pins
+from incorta_provider.storage.apply.actual import mark_diverged
+from incorta_provider.storage.records.breaker_file import BreakerFile, Counts, Held
+from incorta_provider.storage.records.pins import Pins
 from tests.builders.group import (
     PASSWORD,
     Bench,

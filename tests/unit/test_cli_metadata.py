@@ -16,7 +16,7 @@ from incorta_provider.dr.rewriting import CellChange, Rewriting
 from incorta_provider.metadata.rewrite import Put, Replace
 from incorta_provider.metadata.scan import Finding
 from incorta_provider.steps import metadata_diff, metadata_rewrite, metadata_scan
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.records.rewritings import Rewritings
 from tests.builders.group import PASSWORD, Bench, make_bench, sealed_point, topology_document, use_at_command_line
 
 PLACE = ("--group", "acme", "--site", "newyork")

@@ -26,7 +26,7 @@ from incorta_provider.steps.point import point_inventory
 from incorta_provider.steps.replication.protocol import make_point
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.running import running
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 
 SHOWN = 20
 

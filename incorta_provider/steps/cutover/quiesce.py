@@ -32,7 +32,7 @@ from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import services_of
 from incorta_provider.steps.running import port_states
 from incorta_provider.steps.site_stop import ensure_stopped, on_nodes, stop_site
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
 

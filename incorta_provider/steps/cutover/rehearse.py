@@ -15,7 +15,7 @@ from pathlib import Path
 from incorta_provider.dr.manifest import shown
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.storage.found import is_diverged
+from incorta_provider.storage.apply.actual import is_diverged
 from incorta_provider.storage.verify import verify_replica
 
 SHOWN = 3

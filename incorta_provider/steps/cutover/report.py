@@ -32,7 +32,7 @@ from incorta_provider.dr.report import (
 from incorta_provider.exceptions import DrError
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.report_page import report_page
-from incorta_provider.storage.reports import kept_reports
+from incorta_provider.storage.records.reports import kept_reports
 
 PROMOTED, GIVEN_UP, UNDER_WAY = "promoted", "given up", "under way"
 

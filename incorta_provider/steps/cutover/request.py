@@ -36,7 +36,7 @@ from incorta_provider.steps.point import ensure_point_whole, point_inventory
 from incorta_provider.steps.readiness import Part, not_ready
 from incorta_provider.steps.roles import knows_better, role_at, roles_that_answer
 from incorta_provider.steps.running import running, unknown_ports
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
 

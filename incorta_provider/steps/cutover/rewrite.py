@@ -10,7 +10,7 @@ from incorta_provider.metadata.rewrite import rewrite
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.metadata_rewrite import drill_rules, site_rules
 from incorta_provider.steps.metadata_scan import Scanned, scan_site
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.records.rewritings import Rewritings
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from incorta_provider.exceptions import DrError, NothingToDo, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.foreign_errors import own_errors
 from incorta_provider.steps.roles import role_at
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
 

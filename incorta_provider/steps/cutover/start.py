@@ -9,7 +9,7 @@ from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.readiness import Part
 from incorta_provider.steps.site_services import start_part
-from incorta_provider.storage.found import mark_diverged
+from incorta_provider.storage.apply.actual import mark_diverged
 
 
 def start_nodes(run: CutoverRun) -> Result:

@@ -28,9 +28,9 @@ from incorta_provider.steps.drill.run import DrillRun, drill_run
 from incorta_provider.steps.report_page import report_page
 from incorta_provider.steps.site_stop import ensure_stopped, stop_site
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.drill_files import empty_folder
-from incorta_provider.storage.drill_record import Occupied
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.drill_record import Occupied
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from incorta_provider.steps.cutover.run import Result
 from incorta_provider.steps.drill.clean import clean_site, stop_place
 from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.storage.drill_files import empty_folder, ensure_empty, place_files
-from incorta_provider.storage.drill_record import Occupied
+from incorta_provider.storage.records.drill_record import Occupied
 from incorta_provider.storage.url import local_path
 
 log = logging.getLogger(__name__)

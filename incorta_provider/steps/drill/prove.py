@@ -11,7 +11,7 @@ from incorta_provider.steps.cutover.run import Result
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.drill.report import rto_seconds
 from incorta_provider.steps.drill.run import DrillRun
-from incorta_provider.storage.drill_record import Proof, Proofs
+from incorta_provider.storage.records.drill_record import Proof, Proofs
 
 
 def prove_point(run: DrillRun) -> Result:

@@ -11,7 +11,7 @@ from incorta_provider.dr.ledger import LedgerEntry
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.report import newest_cutovers, usual_seconds
 from incorta_provider.steps.drill.run import DrillRun
-from incorta_provider.storage.reports import kept_reports
+from incorta_provider.storage.records.reports import kept_reports
 
 Report = dict[str, Any]
 Results = Mapping[StepName, Mapping[str, Any]]

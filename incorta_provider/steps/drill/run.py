@@ -15,7 +15,7 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.roles import role_at
-from incorta_provider.storage.drill_record import DrillPlace
+from incorta_provider.storage.records.drill_record import DrillPlace
 
 
 @dataclass(frozen=True, kw_only=True)

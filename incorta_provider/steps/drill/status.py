@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from incorta_provider.dr.report import Report
 from incorta_provider.steps.access import SiteAccess
-from incorta_provider.storage.cutover_folder import CutoverFolder
-from incorta_provider.storage.drill_record import DrillPlace, Proofs
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.drill_record import DrillPlace, Proofs
 
 RECENT = 5
 

@@ -21,7 +21,7 @@ from incorta_provider.steps.metadata_references import count_faults
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.guard import ensure_within_limits
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
-from incorta_provider.storage.checks import drop_from_manifest, verify_staged
+from incorta_provider.storage.copying.checks import drop_from_manifest, verify_staged
 
 log = logging.getLogger(__name__)
 

@@ -20,12 +20,12 @@ from incorta_provider.steps.locking import keep
 from incorta_provider.steps.replication.apply import ensure_still_active
 from incorta_provider.steps.replication.guard import source_watched
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.storage import shards
+from incorta_provider.storage.copying import shards
+from incorta_provider.storage.copying.shards import ShardReport
+from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
 from incorta_provider.storage.flow.oversight import Controls
 from incorta_provider.storage.flow.shards import ShardSize
-from incorta_provider.storage.look import passed_over
-from incorta_provider.storage.shards import ShardReport
-from incorta_provider.storage.transfer import CopyReport, copy_delta
+from incorta_provider.storage.survey.full_look import passed_over
 
 log = logging.getLogger(__name__)
 

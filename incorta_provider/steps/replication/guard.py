@@ -21,9 +21,9 @@ from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.pin import ensure_reason, pin
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.storage.breaker_file import WAITS, BreakerFile, Counts, Held, Override
-from incorta_provider.storage.delta_file import delta_base, read_delta
-from incorta_provider.storage.manifest_file import differing, read_totals
+from incorta_provider.storage.manifest.delta_file import delta_base, read_delta
+from incorta_provider.storage.manifest.manifest_file import differing, read_totals
+from incorta_provider.storage.records.breaker_file import WAITS, BreakerFile, Counts, Held, Override
 from incorta_provider.storage.tree import Tree
 
 log = logging.getLogger(__name__)

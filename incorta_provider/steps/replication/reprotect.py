@@ -29,10 +29,10 @@ from incorta_provider.steps.replication.guard import mount_fault
 from incorta_provider.steps.replication.kept_metadata import keep_metadata
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.adoption import Adopted, Adoption, Split, read_all, split
+from incorta_provider.storage.apply.actual import is_diverged, mark_diverged
 from incorta_provider.storage.divergence import FOLDER, Bundle, Bundles
 from incorta_provider.storage.folders import remove_tree
-from incorta_provider.storage.found import is_diverged, mark_diverged
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.volume_target import VolumeTarget
 
 log = logging.getLogger(__name__)

@@ -25,9 +25,9 @@ from incorta_provider.steps.locking import REPLICATION, lock_owner
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.storage.adoption import Adoption
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.flow.watched import watched
-from incorta_provider.storage.json_file import read_json, write_json
-from incorta_provider.storage.workspace import Workspace
+from incorta_provider.storage.records.json_file import read_json, write_json
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.flow.at_work import records_at_work
-from incorta_provider.storage.json_file import read_json
+from incorta_provider.storage.records.json_file import read_json
 
 READ_SECONDS = 1.0
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.storage.flow.limit import override_path
-from incorta_provider.storage.json_file import read_model, write_json
+from incorta_provider.storage.records.json_file import read_model, write_json
 
 
 class Override(FrozenModel):

@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Self
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.limit import Limit
 from incorta_provider.storage.flow.progress import Progress, Report, Total
 from incorta_provider.storage.flow.record import ProgressRecord, remove_record, this_process, write_record
 from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.flow.watchdog import StalledError, Watchdog
-from incorta_provider.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

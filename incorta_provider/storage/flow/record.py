@@ -16,7 +16,7 @@ from pydantic import AwareDatetime
 from incorta_provider.dr.frozen import FrozenModel
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.flow.at_work import records_at_work
-from incorta_provider.storage.json_file import read_model, write_json
+from incorta_provider.storage.records.json_file import read_model, write_json
 
 
 class ProgressRecord(FrozenModel):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.copying.proven import Outcome
 from incorta_provider.storage.flow.throttle import Throttle, lent
-from incorta_provider.storage.proven import Outcome
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

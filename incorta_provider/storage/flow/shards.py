@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.copying.workspace import Pass
 from incorta_provider.storage.flow.progress import Total
-from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
-from incorta_provider.storage.workspace import Pass
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest
 
 MAX_SHARDS = 64
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.apply.actual import forget_divergence, is_diverged
+from incorta_provider.storage.apply.redo_journal import Header, RedoJournal, Step, Verb
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.work_pool import chunks
 from incorta_provider.storage.faults import translated
 from incorta_provider.storage.flow.throttle import alive, handed_on
-from incorta_provider.storage.found import forget_divergence, is_diverged
-from incorta_provider.storage.manifest_file import read_totals
-from incorta_provider.storage.redo_journal import Header, RedoJournal, Step, Verb
+from incorta_provider.storage.manifest.manifest_file import read_totals
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import MD5, MODE, MTIME_NS, SHA256, carried
 from incorta_provider.storage.s3.lock import ObjectLock
@@ -28,7 +29,6 @@ from incorta_provider.storage.s3.objects import DELETE_KEYS, copy, delete, is_co
 from incorta_provider.storage.s3.plan import S3Plan, moved_files
 from incorta_provider.storage.s3.staging_log import StagingLog, all_logs
 from incorta_provider.storage.target import ApplyReport
-from incorta_provider.storage.work_pool import chunks
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_copy import read_small
+from incorta_provider.storage.copying.proven import Proven
+from incorta_provider.storage.copying.work_pool import Batch, Limits
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.copy import read_small
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.parquet_framing import framing_fault, framing_fault_of, is_parquet
-from incorta_provider.storage.proven import Proven
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
@@ -29,8 +31,6 @@ from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import SINGLE_BYTES, Written, copy, md5_of, put, put_in_parts, tags
 from incorta_provider.storage.s3.staging_log import StagingLog
 from incorta_provider.storage.tree import Missed, Tree
-from incorta_provider.storage.work_pool import Batch, Limits
-from incorta_provider.storage.workspace import Workspace
 
 SMALL_BYTES = 8 * 1024 * 1024
 """Objects up to this size are held in memory."""

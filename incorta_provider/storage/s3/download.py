@@ -19,7 +19,7 @@ from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
-from incorta_provider.storage.local_copy import write_all
+from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import FILE_MODE, mtime_of, plain_md5, proven_sha256
 from incorta_provider.storage.tree import Missed

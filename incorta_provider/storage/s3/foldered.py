@@ -18,10 +18,10 @@ from typing import IO
 
 from incorta_provider.dr.manifest import Entry, Kind, is_safe, shown
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.copying.work_pool import chunks
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.work_pool import chunks
 
 FOLDER_MODE = 0o755
 FOLDER_MTIME_NS = 1

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.copying.work_pool import chunks
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import look
 from incorta_provider.storage.s3.listing import Version, versions
 from incorta_provider.storage.s3.objects import DELETE_KEYS, abort_uploads, delete_allowed
 from incorta_provider.storage.s3.staging_log import all_logs
-from incorta_provider.storage.work_pool import chunks
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.exclude import Exclude
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import Now, everything, look
 from incorta_provider.storage.s3.download import digest, download

@@ -17,15 +17,15 @@ from pathlib import Path
 from incorta_provider.dr.diff import diff, same_content
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.cursor import Edit, layered
+from incorta_provider.storage.apply.redo_journal import Step, Verb
+from incorta_provider.storage.copying.work_pool import chunks
 from incorta_provider.storage.flow.throttle import alive
-from incorta_provider.storage.manifest_file import differing, read_manifest, read_totals, select
-from incorta_provider.storage.redo_journal import Step, Verb
+from incorta_provider.storage.manifest.cursor import Edit, layered
+from incorta_provider.storage.manifest.manifest_file import differing, read_manifest, read_totals, select
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import LISTING_PAYS, Now, everything, look, look_at, version_of
 from incorta_provider.storage.s3.download import digest
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.work_pool import chunks
 
 _SHOWN = 20
 _AT_ONCE = 500

@@ -8,13 +8,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.copying.work_pool import Batch, Limits
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.flow.throttle import handed_on
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import exist
 from incorta_provider.storage.s3.download import digest
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.work_pool import Batch, Limits
 
 _THREADS = 8
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.staged_index import from_text, quoted
+from incorta_provider.storage.copying.staged_index import from_text, quoted
 
 if TYPE_CHECKING:  # heavy, and of no use to a helper process
     from incorta_provider.storage.catalog import Catalog
-    from incorta_provider.storage.workspace import Workspace
+    from incorta_provider.storage.copying.workspace import Workspace
 
 
 class StagingLog:

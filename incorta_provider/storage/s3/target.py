@@ -16,8 +16,10 @@ from pathlib import Path
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.manifest_file import ManifestWriter, select
+from incorta_provider.storage.copying.work_pool import Batch
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, select
 from incorta_provider.storage.s3.apply import S3Apply, rehearse
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.copiers import BucketCopier, FolderCopier, PutCopier
@@ -32,8 +34,6 @@ from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.target import ApplyReport, Copier
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.volume import AreaReader
-from incorta_provider.storage.work_pool import Batch
-from incorta_provider.storage.workspace import Workspace
 
 
 class S3Target:

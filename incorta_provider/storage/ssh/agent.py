@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from incorta_provider.exceptions import DrError
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.throttle import Throttle
-from incorta_provider.storage.local_copy import write_all
+from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.ssh.agent_vault import VAULT_WORK, end_lines
 from incorta_provider.storage.ssh.agent_work import SOURCE_WORK
 from incorta_provider.storage.ssh.fence import run_fenced

@@ -16,9 +16,10 @@ from typing import Any
 
 from incorta_provider.dr.manifest import parent_of
 from incorta_provider.ssh.openssh import Login, write_options
+from incorta_provider.storage.copying.staged_index import from_text
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.folders import make_folders, remove_tree
-from incorta_provider.storage.local_volume import LocalVolume
+from incorta_provider.storage.local.volume import LocalVolume
 from incorta_provider.storage.ssh import marker, pieces, rsync
 from incorta_provider.storage.ssh.fence import inside, take_over
 from incorta_provider.storage.ssh.lines import Lines
@@ -35,7 +36,6 @@ from incorta_provider.storage.ssh.wire import (
     unpack_entries,
     unpack_paths,
 )
-from incorta_provider.storage.staged_index import from_text
 
 _ENTRIES = 2_000
 _NOBODY = "nobody"

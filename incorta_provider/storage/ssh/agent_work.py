@@ -14,10 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from incorta_provider.storage.copying.staged_index import from_text, to_text
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.digests import read as read_file
 from incorta_provider.storage.faults import source_fault
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh.ends import PARQUET_MAGIC, PARQUET_TAIL, UNJUDGED
 from incorta_provider.storage.ssh.facts import ensure_readable, facts_of
 from incorta_provider.storage.ssh.packed import pack, read_packed
@@ -30,7 +31,6 @@ from incorta_provider.storage.ssh.wire import (
     unpack_entries,
     unpack_paths,
 )
-from incorta_provider.storage.staged_index import from_text, to_text
 from incorta_provider.storage.tree import Missed
 
 _ROWS = 2_000

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.copying.work_pool import Batch, Limits
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.facts import Facts, State
@@ -25,7 +26,6 @@ from incorta_provider.storage.ssh.packed import PACKED_BYTES, Packed
 from incorta_provider.storage.ssh.pieces import LONG_BYTES
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.work_pool import Batch, Limits
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.storage.copying.staged_index import to_text
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved, share
 from incorta_provider.storage.folders import make_folders, remove_tree
@@ -25,8 +27,6 @@ from incorta_provider.storage.ssh.rsync_commands import Handling, Manner, pull_c
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.ssh.wire import Message, pack_contents, pack_entries, pack_paths, unpack_texts
-from incorta_provider.storage.staged_index import to_text
-from incorta_provider.storage.workspace import Workspace
 
 
 class _Numbered:

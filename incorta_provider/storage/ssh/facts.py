@@ -15,8 +15,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from incorta_provider.dr.manifest import MODE_BITS
+from incorta_provider.storage.copying.stamps import seconds_to_rest
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault
-from incorta_provider.storage.stamps import seconds_to_rest
 
 _BLOCK = 512
 

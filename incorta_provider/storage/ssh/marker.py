@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from incorta_provider.exceptions import IntegrityError, PreconditionError
-from incorta_provider.storage.json_file import write_json
+from incorta_provider.storage.records.json_file import write_json
 
 _NAME = "vault.json"
 Owner = dict[str, str]

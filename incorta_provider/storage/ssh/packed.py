@@ -15,7 +15,7 @@ from typing import NamedTuple
 from incorta_provider.dr.manifest import parent_of
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_fault
 from incorta_provider.storage.folders import make_folders
-from incorta_provider.storage.local_copy import write_all
+from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.ssh.facts import WIDTH, Facts, State, facts_of
 from incorta_provider.storage.ssh.wire import pack_contents, pack_numbers, unpack_contents, unpack_numbers
 

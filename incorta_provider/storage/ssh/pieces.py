@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 from incorta_provider.dr.manifest import parent_of
 from incorta_provider.ssh.openssh import ALIAS
 from incorta_provider.storage.folders import make_folders
-from incorta_provider.storage.local_copy import write_all
+from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.ssh.rsync import PARTIAL, Ended, complaint_in
 
 PIECE_BYTES = 16 << 20

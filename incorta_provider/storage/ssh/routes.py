@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh.batches import BatchCopier
 from incorta_provider.storage.ssh.carriers import PullHere, PullThere, PushThere
 from incorta_provider.storage.ssh.local_source import LocalSource
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.target import Copier
-from incorta_provider.storage.workspace import Workspace
 
 
 def node_to_folder(source: SshTree, target: LocalTarget, workspace: Workspace, *, alone: bool = True) -> Copier:

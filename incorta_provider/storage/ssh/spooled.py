@@ -10,6 +10,8 @@ from dataclasses import replace
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.copying.work_pool import Batch
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.batches import LIMITS
@@ -17,8 +19,6 @@ from incorta_provider.storage.ssh.carriers import PushThere
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.tree import Missed, Tree
-from incorta_provider.storage.work_pool import Batch
-from incorta_provider.storage.workspace import Workspace
 
 _FETCHES = 8
 """At the same time, for each batch: a far source mostly keeps one waiting."""

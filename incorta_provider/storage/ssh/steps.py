@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from incorta_provider.storage.redo_journal import Step, Verb
+from incorta_provider.storage.apply.redo_journal import Step, Verb
 from incorta_provider.storage.ssh.wire import pack_numbers, pack_paths, unpack_numbers, unpack_paths
 
 _VERBS = tuple(Verb)

@@ -9,6 +9,7 @@ from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.names import folder_name
 from incorta_provider.storage.ssh.batches import BatchCopier
 from incorta_provider.storage.ssh.carriers import PushThere
@@ -18,7 +19,6 @@ from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.target import Copier
 from incorta_provider.storage.tree import Missed, Tree
 from incorta_provider.storage.volume_target import VolumeTarget
-from incorta_provider.storage.workspace import Workspace
 
 _RECORDS = b"records"
 

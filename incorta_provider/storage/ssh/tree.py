@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, Kind, from_row, shown
+from incorta_provider.storage.copying.staged_index import to_text
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.ssh.facts import WIDTH, Facts
 from incorta_provider.storage.ssh.node_agent import Node, node_of
 from incorta_provider.storage.ssh.packed import Packed, unpack
 from incorta_provider.storage.ssh.wire import Message, pack_paths, unpack_numbers, unpack_paths, unpack_rows
-from incorta_provider.storage.staged_index import to_text
 from incorta_provider.storage.tree import Missed, Parallel, Rows
 
 _TRIES = 3

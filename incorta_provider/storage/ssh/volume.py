@@ -7,9 +7,11 @@ from typing import Any
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.storage.apply.redo_journal import Step
+from incorta_provider.storage.copying.free_space import Room
+from incorta_provider.storage.copying.staged_index import to_text
+from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.digests import Reading
-from incorta_provider.storage.free_space import Room
-from incorta_provider.storage.redo_journal import Step
 from incorta_provider.storage.ssh.ends import UNJUDGED, fault_of_ends
 from incorta_provider.storage.ssh.marker import Owner
 from incorta_provider.storage.ssh.node_agent import Node, node_of
@@ -24,9 +26,7 @@ from incorta_provider.storage.ssh.wire import (
     unpack_paths,
     unpack_texts,
 )
-from incorta_provider.storage.staged_index import to_text
 from incorta_provider.storage.volume import LIVE, AreaReader, LiveRoot
-from incorta_provider.storage.work_pool import Limits
 
 _APPLY = "apply"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from incorta_provider.storage.checks import drop_from_manifest, verify_staged
-from incorta_provider.storage.ledger_file import LedgerFile
-from incorta_provider.storage.prune import Freed, drop, ensure_nothing_under_way, forget_bytes, sweep
+from incorta_provider.storage.copying.checks import drop_from_manifest, verify_staged
+from incorta_provider.storage.records.ledger_file import LedgerFile
+from incorta_provider.storage.vault.prune import Freed, drop, ensure_nothing_under_way, forget_bytes, sweep
 from tests.builders.storage import EPOCH, Pair, complete, make_point
 
 

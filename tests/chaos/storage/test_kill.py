@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.ledger_file import LedgerFile
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.records.ledger_file import LedgerFile
 from tests.builders.storage import Pair, complete, make_point, put, snapshot
 from tests.chaos.storage.stage import KILLED, Stage, Story, Worker, ensure_no_leftovers, live, points
 

@@ -20,9 +20,9 @@ import pytest
 from incorta_provider.dr.manifest import Kind
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.ledger_file import LedgerFile
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.records.ledger_file import LedgerFile
 from lab.airflow import runner
 from lab.airflow.celery import WORKERS, CelerySettings, CeleryWorker
 from lab.airflow.client import ENDED, AirflowClient, Question

@@ -14,7 +14,7 @@ import pytest
 from incorta_provider.dr.topology import Topology
 from incorta_provider.steps.access import utc_now
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.records.ledger_file import LedgerFile
 from tests.builders.group import NOON, PASSWORD, sealed_point, topology_document, write_topology
 
 PROGRAM = str(Path(sys.executable).with_name("incorta-dr"))

@@ -17,7 +17,7 @@ from incorta_provider.dr.rewriting import Rewriting
 from incorta_provider.metadata.rewrite import Replace, rewrite
 from incorta_provider.metadata.undo import undo
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.records.rewritings import Rewritings
 
 pytestmark = pytest.mark.lab
 
@@ -29,7 +29,7 @@ from pathlib import Path
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.rewrite import Replace, rewrite
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.records.rewritings import Rewritings
 
 fields, rules, root = json.loads(sys.stdin.read())
 

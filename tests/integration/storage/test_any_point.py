@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incorta_provider.dr.diff import diff
-from incorta_provider.storage.checks import verify_staged
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.copying.checks import verify_staged
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import HOSTILE_NAMES, Pair, complete, folder_in_memory, make_pair, make_point, put, snapshot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incorta_provider.storage.prune import Freed, drop, forget_bytes, sweep
+from incorta_provider.storage.vault.prune import Freed, drop, forget_bytes, sweep
 from tests.builders.storage import EPOCH, Pair, snapshot
 from tests.integration.storage.test_any_point import CHANGES, LOTS, ROUNDS, Change, change, ensure_is, lent_pair, seal
 

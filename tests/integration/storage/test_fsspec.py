@@ -14,7 +14,7 @@ from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.tree import Missed
 from incorta_provider.storage.url import open_target, open_tree
 from lab.servers.sshd import Sshd

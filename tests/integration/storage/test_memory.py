@@ -13,13 +13,13 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from incorta_provider.dr.manifest import Entry, Kind
-from incorta_provider.storage.delta_file import read_delta
-from incorta_provider.storage.known import Known
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.outcome import complete, complete_last
-from incorta_provider.storage.staged_index import to_line
-from incorta_provider.storage.survey import survey
-from incorta_provider.storage.workspace import Workspace
+from incorta_provider.storage.manifest.delta_file import read_delta
+from incorta_provider.storage.survey.baseline import Baseline
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.copying.outcome import complete, complete_last
+from incorta_provider.storage.copying.staged_index import to_line
+from incorta_provider.storage.survey.survey import survey
+from incorta_provider.storage.copying.workspace import Workspace
 
 count, root = int(sys.argv[1]), Path(sys.argv[2])
 
@@ -38,7 +38,7 @@ for mtime in (2, 3):
     workspace.create()
     for final in (False, True):
         files = workspace.new_pass()
-        known = Known.of(workspace, base)
+        known = Baseline.of(workspace, base)
         found = survey(Tree(mtime), known, files)
         with files.index.open("wb") as index:
             for entry in read_manifest(files.pending):

@@ -12,7 +12,7 @@ import pytest
 from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 from lab.airflow.client import Question, Task
 from lab.demo import comeback, cutover, disaster, drill, replication, watching
 from lab.demo.failure import explain

@@ -55,9 +55,9 @@ from incorta_provider.operators.replication import (
 from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.steps.cutover.run import REPEATABLE, CutoverRun
 from incorta_provider.steps.replication.run import CheckReport, ReplicationRun, RunRecord
-from incorta_provider.storage.shards import ShardReport
+from incorta_provider.storage.copying.shards import ShardReport
+from incorta_provider.storage.copying.transfer import CopyReport
 from incorta_provider.storage.target import ApplyReport
-from incorta_provider.storage.transfer import CopyReport
 from tests.builders.group import NOON, PASSWORD, Bench, cutover_run, done_before, frozen_plan, report_of, sealed_point
 
 TARGET = {"group": "acme", "target": "newyork"}

@@ -19,8 +19,8 @@ from incorta_provider.plugin.app import PREFIX, make_app
 from incorta_provider.plugin.recovery_points import IncortaDrPlugin
 from incorta_provider.steps.access import utc_now
 from incorta_provider.steps.pin import pin
-from incorta_provider.storage.breaker_file import BreakerFile, Held
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.records.breaker_file import BreakerFile, Held
 from tests.builders.group import (
     PASSWORD,
     Bench,

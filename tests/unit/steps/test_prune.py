@@ -21,9 +21,9 @@ from incorta_provider.steps.pin import pin, unpin
 from incorta_provider.steps.prune import PruneReport, look, prune
 from incorta_provider.storage import prune as prune_module
 from incorta_provider.storage.catalog import DROPPED
-from incorta_provider.storage.json_file import write_json
-from incorta_provider.storage.rewritings import Rewritings
-from incorta_provider.storage.transfer import copy_delta
+from incorta_provider.storage.copying.transfer import copy_delta
+from incorta_provider.storage.records.json_file import write_json
+from incorta_provider.storage.records.rewritings import Rewritings
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, sealed_point
 from tests.builders.storage import put, snapshot
 

@@ -9,8 +9,8 @@ from incorta_provider.steps.access import group_access
 from incorta_provider.steps.pin import pin
 from incorta_provider.steps.status import ledger_faults, status_lines
 from incorta_provider.steps.verify_replica import verify
-from incorta_provider.storage.breaker_file import BreakerFile, Counts, Held, Override
-from incorta_provider.storage.found import mark_diverged
+from incorta_provider.storage.apply.actual import mark_diverged
+from incorta_provider.storage.records.breaker_file import BreakerFile, Counts, Held, Override
 from tests.builders.group import NOON, PASSWORD, Bench, owner, sealed_point, topology_document
 
 ROLE = "    role: epoch 1, active berlin, steady, by dana at 2026-11-25 12:00:00 UTC"

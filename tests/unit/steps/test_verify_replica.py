@@ -16,9 +16,9 @@ from incorta_provider.services.ports import Port
 from incorta_provider.steps import verify_replica as step
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.verify_replica import verify
-from incorta_provider.storage.found import mark_diverged
-from incorta_provider.storage.transfer import copy_delta
-from incorta_provider.storage.verified_file import Verified, last_verified
+from incorta_provider.storage.apply.actual import mark_diverged
+from incorta_provider.storage.copying.transfer import copy_delta
+from incorta_provider.storage.records.verified_file import Verified, last_verified
 from incorta_provider.storage.verify import VerifyReport, verify_replica
 from tests.builders.group import Bench, promoting, sealed_point
 from tests.builders.storage import put, snapshot

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.storage.adoption import Split, read_all, split
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest
 from tests.builders.storage import HOSTILE_NAMES, NS, file
 
 NAMES = st.sampled_from([b"a", b"a/x", b"a/y", b"b", b"b-c", b"z\xff"])

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
-from incorta_provider.storage import local_volume
-from incorta_provider.storage.areas import CatalogAreas
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest
-from incorta_provider.storage.vault import Vault
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import volume as local_volume
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest
+from incorta_provider.storage.vault.areas import CatalogAreas
+from incorta_provider.storage.vault.vault import Vault
 from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import HOSTILE_NAMES, NS, Pair, complete, file, make_pair, make_point, put, snapshot
 

@@ -14,10 +14,10 @@ from incorta_provider.exceptions import IntegrityError, PreconditionError, Trans
 from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import file_lock
 from incorta_provider.storage.catalog import DROPPED, Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
 from incorta_provider.storage.file_lock import exclusive
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 from tests.builders.storage import (
     Pair,
     complete,

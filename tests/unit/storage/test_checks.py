@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage import checks, transfer
-from incorta_provider.storage.checks import StagedReport, drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying import checks, transfer
+from incorta_provider.storage.copying.checks import StagedReport, drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying.staging import Staging
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.digests import Reader
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.staging import Staging
-from incorta_provider.storage.workspace import Workspace
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from tests.builders.storage import Pair, make_pair, put
 
 

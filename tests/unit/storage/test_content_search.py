@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage import content_search
 from incorta_provider.storage.content_search import Searched, Wanted, search_files
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.tree import Missed
 
 

@@ -9,7 +9,7 @@ from incorta_provider.dr.approval import Approval
 from incorta_provider.dr.plan import Mode, Plan, StepName
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.cutover_folder import CutoverFolder
+from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 

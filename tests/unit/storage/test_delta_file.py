@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from incorta_provider.dr.diff import Change, ChangeKind, diff
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage import delta_file
-from incorta_provider.storage.delta_file import (
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.manifest import delta_file
+from incorta_provider.storage.manifest.delta_file import (
     delta_base,
     drop_from_delta,
     has_changes,
@@ -22,8 +23,7 @@ from incorta_provider.storage.delta_file import (
     write_delta,
     write_first,
 )
-from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest, read_totals
-from incorta_provider.storage.workspace import Workspace
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest, read_totals
 from tests.builders.storage import HOSTILE_NAMES, file, folder, link
 
 OLD = [folder(b"a"), file(b"a/changed", b"1"), file(b"a/same"), folder(b"b"), file(b"b/gone"), link(b"l", b"a")]

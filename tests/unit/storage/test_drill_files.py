@@ -12,8 +12,8 @@ import pytest
 
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
 from incorta_provider.storage import drill_files
+from incorta_provider.storage.copying.free_space import Room
 from incorta_provider.storage.drill_files import empty_folder, ensure_empty, place_files
-from incorta_provider.storage.free_space import Room
 from tests.builders.storage import HOSTILE_NAMES, Pair, folder_in_memory, make_pair, put, snapshot
 
 

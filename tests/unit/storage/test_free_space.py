@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.storage.free_space import RESERVE_BYTES, ensure_room, room
+from incorta_provider.storage.copying.free_space import RESERVE_BYTES, ensure_room, room
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Row
-from incorta_provider.storage import ranges
-from incorta_provider.storage.base_rows import BaseRows
-from incorta_provider.storage.glimpse import Glimpse
-from incorta_provider.storage.judging import Judge
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.manifest_file import ManifestWriter
-from incorta_provider.storage.stretch import Block, Stretch
-from incorta_provider.storage.transfer import CopyReport, copy_delta
+from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.base_rows import BaseRows
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter
+from incorta_provider.storage.survey.glimpse import Glimpse
+from incorta_provider.storage.survey.judging import Judge
+from incorta_provider.storage.survey.stretch import Block, Stretch
+from incorta_provider.storage.survey.survey import ranges
 from tests.builders.storage import Pair, folder_in_memory, make_pair, put
 
 FILES = ["t/a", "t/b/x", "t/b/y", "t/b-1", "t/b-1/z", "t/b.c", "t/b0", "u", "v-1", "v/w/x", "v/w.x"]

@@ -11,12 +11,12 @@ import pytest
 from pydantic import BaseModel
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.json_file import collect_drafts, read_json, read_model, write_json
+from incorta_provider.storage.records.json_file import collect_drafts, read_json, read_model, write_json
 
 WRITER = """
 import sys
 from pathlib import Path
-from incorta_provider.storage.json_file import write_json
+from incorta_provider.storage.records.json_file import write_json
 number = 0
 while True:
     number += 1

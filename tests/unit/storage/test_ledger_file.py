@@ -19,8 +19,8 @@ import pytest
 
 from incorta_provider.dr.ledger import GENESIS, LedgerEntry, parse_line
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage import ledger_file
-from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.records import ledger_file
+from incorta_provider.storage.records.ledger_file import LedgerFile
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 FORK = multiprocessing.get_context("fork")

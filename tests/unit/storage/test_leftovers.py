@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.dr.manifest import Kind
-from incorta_provider.storage import leftovers
-from incorta_provider.storage.found import mark_diverged
+from incorta_provider.storage.apply.actual import mark_diverged
+from incorta_provider.storage.vault.vault import leftovers
 from tests.builders.storage import Pair, make_pair, put, snapshot
 
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from incorta_provider.dr.diff import diff
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage import manifest_file
-from incorta_provider.storage.manifest_columns import to_entries
-from incorta_provider.storage.manifest_file import (
+from incorta_provider.storage.manifest import manifest_file
+from incorta_provider.storage.manifest.columns import to_entries
+from incorta_provider.storage.manifest.manifest_file import (
     ManifestWriter,
     Totals,
     differing,
@@ -204,7 +204,7 @@ def test_a_manifest_needs_no_pandas(tmp_path: Path) -> None:
     """Importing it costs half a second and 50 MB in each task."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from incorta_provider.storage.manifest_file import *\n"
+        "from incorta_provider.storage.manifest.manifest_file import *\n"
         "from incorta_provider.dr.manifest import Entry, Kind\n"
         "path = Path(sys.argv[1])\n"
         "with ManifestWriter(path) as writer: writer.add(Entry(b'a', Kind.FILE, 1, 1, 1, bytes(32)))\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.redo_journal import Header, RedoJournal, Step, Verb
+from incorta_provider.storage.apply.redo_journal import Header, RedoJournal, Step, Verb
 from tests.builders.storage import HOSTILE_NAMES
 
 HEADER = Header("A", "B", "A.1")

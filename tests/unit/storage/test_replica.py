@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.storage.local_volume import LocalVolume
-from incorta_provider.storage.redo_journal import Step, Verb
-from incorta_provider.storage.replica import Replica
+from incorta_provider.storage.apply.redo_journal import Step, Verb
+from incorta_provider.storage.apply.replica import Replica
+from incorta_provider.storage.local.volume import LocalVolume
 from tests.builders.storage import NS, folder, folder_for_nobody, give_to_nobody, put, run_as_nobody, snapshot
 
 
@@ -166,9 +166,9 @@ def test_folders_that_lock_us_out_are_opened_and_closed_again() -> None:
         (site.history / "files" / "v").chmod(0o500)
         give_to_nobody(root)
         program = (
-            "from incorta_provider.storage.replica import Replica; "
-            "from incorta_provider.storage.local_volume import LocalVolume; "
-            "from incorta_provider.storage.redo_journal import Step, Verb; "
+            "from incorta_provider.storage.apply.replica import Replica; "
+            "from incorta_provider.storage.local.volume import LocalVolume; "
+            "from incorta_provider.storage.apply.redo_journal import Step, Verb; "
             "catalog = os.fsencode(root / 'catalog'); "
             "replica = Replica(os.fsencode(root / 'live'), catalog, catalog + b'/history/A'); "
             "replica.do(Step(Verb.PLACE, b'back', b'history/A/files/v/back', 0o600, 1)); "

@@ -9,16 +9,16 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import PreconditionError, TransientError
+from incorta_provider.storage.copying.free_space import RESERVE_BYTES, Room
+from incorta_provider.storage.copying.shards import ShardReport, copy_shard
+from incorta_provider.storage.copying.staged_index import read_index
+from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.flow.oversight import Controls
 from incorta_provider.storage.flow.shards import ShardSize
-from incorta_provider.storage.free_space import RESERVE_BYTES, Room
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.shards import ShardReport, copy_shard
-from incorta_provider.storage.staged_index import read_index
-from incorta_provider.storage.transfer import CopyReport, copy_delta
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import HOSTILE_NAMES, Pair, make_pair, put, snapshot
 
 SPLIT = ShardSize(files=25, size=10**9)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Entry, Kind
-from incorta_provider.storage.redo_journal import Step, Verb
+from incorta_provider.storage.apply.redo_journal import Step, Verb
 from incorta_provider.storage.ssh.steps import pack_steps, unpack_steps
 from incorta_provider.storage.ssh.wire import (
     MAX_BODY,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Entry
-from incorta_provider.storage.staged_index import from_text, newest, read_index, to_line, to_text
+from incorta_provider.storage.copying.staged_index import from_text, newest, read_index, to_line, to_text
 from tests.builders.storage import HOSTILE_NAMES, file
 
 PATHS = st.binary(min_size=1, max_size=8).filter(lambda path: b"\0" not in path)

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from incorta_provider.dr.diff import diff
 from incorta_provider.dr.manifest import CODES, Entry, Kind, parent_of
-from incorta_provider.storage import delta_file, judging, manifest_file, ranges
-from incorta_provider.storage.delta_file import DeltaWriter, path_of, read_delta
-from incorta_provider.storage.known import Known
-from incorta_provider.storage.manifest_file import ManifestWriter, read_manifest, read_totals
-from incorta_provider.storage.staged_index import to_line
-from incorta_provider.storage.survey import Survey, survey
+from incorta_provider.storage.copying.staged_index import to_line
+from incorta_provider.storage.copying.workspace import Pass, Workspace
+from incorta_provider.storage.manifest import delta_file, manifest_file
+from incorta_provider.storage.manifest.delta_file import DeltaWriter, path_of, read_delta
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest, read_totals
+from incorta_provider.storage.survey.baseline import Baseline
+from incorta_provider.storage.survey.survey import Survey, judging, ranges, survey
 from incorta_provider.storage.tree import Missed, Parallel, Rows
-from incorta_provider.storage.workspace import Pass, Workspace
 from tests.builders.storage import file, folder, link, listed
 
 OLD, NEW = file(b"f", b"old"), file(b"f", b"newer")
@@ -86,7 +86,7 @@ def surveyed(
     :param own: what this run has, from a complete pass; or of one that was cut off: then only its files, over ``base``.
     """
     carry = bool(own) and not cut_off
-    known = Known(
+    known = Baseline(
         base=_manifest(files.seen.with_name("base"), base) if base else None,
         held=_delta(files.seen.with_name("held"), base, own) if carry else None,
         indexes=[_index(files.seen.with_name("staged"), own)] if cut_off else [],

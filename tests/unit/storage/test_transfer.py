@@ -11,16 +11,18 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import PreconditionError, TransientError
-from incorta_provider.storage import free_space, local_copy, local_target, transfer, work_pool
-from incorta_provider.storage.local_copy import copy_proven
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.proven import Proven
-from incorta_provider.storage.staged_index import read_index
-from incorta_provider.storage.staging import Staging
-from incorta_provider.storage.transfer import copy_delta
+from incorta_provider.storage.copying import free_space, transfer, work_pool
+from incorta_provider.storage.copying.proven import Proven
+from incorta_provider.storage.copying.staged_index import read_index
+from incorta_provider.storage.copying.staging import Staging
+from incorta_provider.storage.copying.transfer import copy_delta
+from incorta_provider.storage.copying.work_pool import Limits
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.copy import copy_proven
+from incorta_provider.storage.local.tree import copy as local_copy
+from incorta_provider.storage.local.tree import target as local_target
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.work_pool import Limits
-from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import HOSTILE_NAMES, Pair, folder_for_nobody, give_to_nobody, make_pair, put, run_as_nobody
 
 

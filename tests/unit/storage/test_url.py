@@ -10,8 +10,8 @@ import pytest
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.url import local_path, open_target, open_tree

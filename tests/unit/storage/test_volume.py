@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError
-from incorta_provider.storage.local_volume import LocalVolume
+from incorta_provider.storage.local.volume import LocalVolume
 from incorta_provider.storage.volume import LIVE, LiveRoot
 from tests.builders.storage import file, folder_for_nobody, put, run_as_nobody
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 _FOREIGN = """
 import sys
 before = set(sys.modules)
-import incorta_provider.storage.local_volume, incorta_provider.storage.volume
+import incorta_provider.storage.local.volume, incorta_provider.storage.volume
 tops = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(tops - sys.stdlib_module_names - {"incorta_provider", "__mp_main__"}))
 """
@@ -103,7 +103,7 @@ def test_what_the_system_refuses_says_what_to_do(tmp_path: Path) -> None:
         put(root, {"vault": None})
         root.chmod(0o555)
         program = (
-            "from incorta_provider.storage.local_volume import LocalVolume; "
+            "from incorta_provider.storage.local.volume import LocalVolume; "
             "LocalVolume(root / 'live', root / 'vault').make_live_root()"
         )
         assert run_as_nobody(program, root).startswith(f"{ConfigurationError.__name__}: cannot write")

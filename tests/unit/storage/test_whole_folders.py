@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.storage.apply_plan import ApplyPlan
-from incorta_provider.storage.areas import CatalogAreas
-from incorta_provider.storage.redo_journal import Step, Verb
-from incorta_provider.storage.vault import Vault
-from incorta_provider.storage.way import Compared, way_to
+from incorta_provider.storage.apply.changes import Compared, changes_to
+from incorta_provider.storage.apply.plan import ApplyPlan
+from incorta_provider.storage.apply.redo_journal import Step, Verb
+from incorta_provider.storage.vault.areas import CatalogAreas
+from incorta_provider.storage.vault.vault import Vault
 from tests.builders.storage import NS, Pair, make_pair, put, snapshot
 
 State = dict[bytes, tuple[object, ...]]
@@ -40,7 +40,7 @@ def seal(pair: Pair, name: str = "B", minute: int = 1) -> State:
 
 def plan(pair: Pair, point: str = "B") -> list[Step]:
     vault = Vault(pair.catalog, pair.target.volume, CatalogAreas())
-    way = way_to(pair.catalog, pair.catalog.live_point_id(), point)
+    way = changes_to(pair.catalog, pair.catalog.live_point_id(), point)
     return list(ApplyPlan(vault, point, way, unmanaged=pair.catalog.live_point_id() is None).steps())
 
 
@@ -134,7 +134,7 @@ def test_over_a_point_that_was_not_applied_manifests_are_compared(pair: Pair) ->
     put(pair.source, {"t/v3/a": b"1"})
     shutil.rmtree(pair.source / "t" / "v1")
     expected = seal(pair, "C", 2)
-    assert isinstance(way_to(pair.catalog, "A", "C"), Compared)
+    assert isinstance(changes_to(pair.catalog, "A", "C"), Compared)
     pair.apply("C")
     assert snapshot(pair.live, times=True) == expected
 
@@ -148,7 +148,7 @@ def test_nothing_of_the_manifest_is_read_on_the_way_along_a_delta(pair: Pair, mo
         raise AssertionError("a manifest was read")
 
     for name in ("select", "read_manifest", "differing"):
-        monkeypatch.setattr(f"incorta_provider.storage.way.{name}", refuse)
+        monkeypatch.setattr(f"incorta_provider.storage.apply.changes.{name}", refuse)
     pair.apply("B")
     assert snapshot(pair.live, times=True) == at_b
     pair.apply("A")

@@ -14,8 +14,8 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import DrError, IntegrityError, TransientError
-from incorta_provider.storage.helpers import Helpers
-from incorta_provider.storage.work_pool import LIMITS, Limits, batches, in_order
+from incorta_provider.storage.copying.helpers import Helpers
+from incorta_provider.storage.copying.work_pool import LIMITS, Limits, batches, in_order
 from tests.builders.storage import file
 
 
@@ -156,7 +156,7 @@ def test_helpers_die_with_the_process_that_started_them() -> None:
     """One that goes on writing behind a killed run would meet the next run in the same workspace."""
     program = (
         "import os, sys, time\n"
-        "from incorta_provider.storage.helpers import Helpers\n"
+        "from incorta_provider.storage.copying.helpers import Helpers\n"
         "from tests.unit.storage.test_work_pool import Sizes\n"
         "from tests.builders.storage import file\n"
         "helpers = Helpers(Sizes(), 3).__enter__()\n"

@@ -9,9 +9,9 @@ from typing import Any
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.transfer import CopyReport, copy_delta
+from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.verify import VerifyReport, verify_replica
 from tests.builders.s3 import TestBucket

@@ -12,7 +12,8 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, TransientError
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.copying.work_pool import Limits
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3 import session
 from incorta_provider.storage.s3.access import Keys
 from incorta_provider.storage.s3.bucket import Bucket, Request
@@ -22,7 +23,6 @@ from incorta_provider.storage.s3.objects import delete, md5_of, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.work_pool import Limits
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
 from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed

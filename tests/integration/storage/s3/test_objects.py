@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3 import copiers, download, listing, objects
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.foldered import FolderedTree

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import IntegrityError
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.mending import mend_replica
 from incorta_provider.storage.s3.objects import delete
 from lab.servers.ceph import CephS3

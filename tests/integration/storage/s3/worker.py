@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3.access import Access, Keys
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.place import Place

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from incorta_provider.connection import from_document
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.ssh import batches
-from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.url import open_target, open_tree
 
 

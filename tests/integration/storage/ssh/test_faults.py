@@ -19,8 +19,8 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Tran
 from incorta_provider.ssh.private_folder import PREFIX, private_folder
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.throttle import Throttle
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh import batches, node_agent, pieces, routes, rsync
 from incorta_provider.storage.ssh.carriers import PullHere
 from incorta_provider.storage.ssh.rsync_commands import Handling

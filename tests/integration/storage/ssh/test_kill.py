@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.target import SshTarget
-from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.url import open_target, open_tree
 from lab.processes import all_processes, family, is_alive
 from lab.supervisor import markers

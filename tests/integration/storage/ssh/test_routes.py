@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from incorta_provider.dr.manifest import Kind
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh import batches, pieces, routes
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.tree import Missed

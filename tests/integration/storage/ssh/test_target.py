@@ -13,13 +13,13 @@ import pytest
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.checks import drop_from_manifest, ensure_staged, verify_staged
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
+from incorta_provider.storage.copying.transfer import copy_delta
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.routes import folder_to_node
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.volume import RemoteReader, RemoteVolume
-from incorta_provider.storage.transfer import copy_delta
 from incorta_provider.storage.verify import verify_replica
 from tests.builders.storage import HOSTILE_NAMES, complete, make_pair, make_point, put, snapshot
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from incorta_provider.exceptions import IntegrityError, PreconditionError
-from incorta_provider.storage.local import LocalTree
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.tree import Missed, RangedTree
 from tests.builders.storage import HOSTILE_NAMES, put

@@ -32,8 +32,8 @@ from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.rewritings import Rewritings
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.records.rewritings import Rewritings
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, replication_run, write_dump
 
 DONE = Rewriting(

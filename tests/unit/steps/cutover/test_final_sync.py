@@ -13,7 +13,7 @@ from incorta_provider.steps.cutover import final_sync as module
 from incorta_provider.steps.cutover.final_sync import final_sync
 from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.storage.in_use import points_in_use
+from incorta_provider.storage.vault.in_use import points_in_use
 from tests.builders.group import NOON, Bench, cutover_run, done_before, frozen_plan, sealed_point
 
 

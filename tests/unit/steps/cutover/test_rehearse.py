@@ -16,7 +16,7 @@ from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.seal import seal
-from incorta_provider.storage.found import mark_diverged
+from incorta_provider.storage.apply.actual import mark_diverged
 from tests.builders.group import Bench, cutover_request, cutover_run, replication_run, write_dump
 
 FILES = ("notes.txt", "source/a", "source/b")

@@ -9,7 +9,7 @@ import pytest
 
 from incorta_provider.dr.plan import StepName
 from incorta_provider.exceptions import PreconditionError
-from incorta_provider.storage.ledger_file import LedgerFile
+from incorta_provider.storage.records.ledger_file import LedgerFile
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan
 
 FULL = OSError(errno.ENOSPC, "No space left on device", "ledger.jsonl")

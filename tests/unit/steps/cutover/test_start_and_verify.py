@@ -15,7 +15,7 @@ from incorta_provider.steps.cutover.run import CutoverRun
 from incorta_provider.steps.cutover.start import start_analytics, start_cmc, start_loader, start_nodes
 from incorta_provider.steps.cutover.verify import verify_service
 from incorta_provider.steps.readiness import Part
-from incorta_provider.storage.found import is_diverged
+from incorta_provider.storage.apply.actual import is_diverged
 from tests.builders.group import Bench, cleared, cutover_run, done_before, frozen_plan
 
 STARTS = {

@@ -25,8 +25,8 @@ from incorta_provider.steps.drill.run import DrillRun
 from incorta_provider.steps.drill.status import drill_lines
 from incorta_provider.steps.drill.take import take_drill
 from incorta_provider.steps.status import status_lines
-from incorta_provider.storage.drill_record import Occupied, Proofs
-from incorta_provider.storage.in_use import points_in_use
+from incorta_provider.storage.records.drill_record import Occupied, Proofs
+from incorta_provider.storage.vault.in_use import points_in_use
 from tests.builders.drill import drill_document, planned_drill, with_drill
 from tests.builders.group import Bench, cutover_run, promoting, use_at_command_line
 

@@ -20,8 +20,8 @@ from incorta_provider.steps.replication.check import check
 from incorta_provider.steps.replication.copy import MAX_PASSES, final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.transfer import CopyReport
+from incorta_provider.storage.copying.transfer import CopyReport
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from tests.builders.group import Bench, digest, replication_run, report_of, write_dump
 
 NOT_UTF_8 = os.fsdecode(b"source/caf\xe9.parquet")

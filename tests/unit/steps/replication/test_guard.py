@@ -20,8 +20,8 @@ from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
-from incorta_provider.storage.breaker_file import BreakerFile, Counts, Held, Override
-from incorta_provider.storage.pins import Pins
+from incorta_provider.storage.records.breaker_file import BreakerFile, Counts, Held, Override
+from incorta_provider.storage.records.pins import Pins
 from tests.builders.group import ACTOR, Bench, replication_run, write_dump
 from tests.builders.storage import put, snapshot
 

@@ -22,10 +22,10 @@ from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
+from incorta_provider.storage.apply.actual import mark_diverged
 from incorta_provider.storage.divergence import Bundle, Bundles, KeptMetadata
-from incorta_provider.storage.fence_override import FenceOverride, save_override
-from incorta_provider.storage.found import mark_diverged
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.records.fence_override import FenceOverride, save_override
 from incorta_provider.storage.verify import verify_replica
 from incorta_provider.storage.volume_target import VolumeTarget
 from tests.builders.group import ACTOR, NOON, Bench, cutover_run, frozen_plan, write_dump

@@ -41,9 +41,9 @@ from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage.flow import crew
 from incorta_provider.storage.flow.watchdog import StalledError
 from incorta_provider.storage.flow.watched import watched
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.local_volume import LocalVolume
-from incorta_provider.storage.manifest_file import ManifestWriter
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.volume import LocalVolume
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter
 from tests.builders.group import ACTOR, NOON, Bench, digest, owner, replication_run, sealed_point, write_dump
 
 

@@ -13,7 +13,7 @@ from incorta_provider.exceptions import FencingError, PreconditionError, Transie
 from incorta_provider.steps.replication.copy import copy_shard, final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.storage.manifest_file import read_manifest
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from tests.builders.group import Bench, replication_run, write_dump
 
 SMALL = {"replication": Replication(shard_files=10)}

@@ -4,8 +4,8 @@ import os
 import pickle
 import threading
 
+from incorta_provider.storage.copying.helpers import Helpers
 from incorta_provider.storage.flow.board import Board, Counts
-from incorta_provider.storage.helpers import Helpers
 
 
 class Adds:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from incorta_provider.storage.flow import limit as limit_module
 from incorta_provider.storage.flow.limit import Limit, override_path
 from incorta_provider.storage.flow.override import Override, read_override, set_override
-from incorta_provider.storage.json_file import read_json
+from incorta_provider.storage.records.json_file import read_json
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -17,6 +17,8 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.copying.transfer import copy_delta
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.faults import source_fault
 from incorta_provider.storage.flow import oversight, progress
 from incorta_provider.storage.flow.board import Board
@@ -27,11 +29,9 @@ from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.flow.record import read_records
 from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.flow.watchdog import StalledError
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.local_target import LocalTarget
-from incorta_provider.storage.transfer import copy_delta
+from incorta_provider.storage.local.target import LocalTarget
+from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.tree import Missed
-from incorta_provider.storage.workspace import Workspace
 from tests.builders.storage import Pair, put
 
 KB = 1000
@@ -112,7 +112,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from incorta_provider.storage.flow.oversight import Controls
-from incorta_provider.storage.transfer import copy_delta
+from incorta_provider.storage.copying.transfer import copy_delta
 from tests.builders.hanging import Hangs
 from tests.builders.storage import Pair
 pair, controls = Pair(Path(sys.argv[1])), Controls(stall_seconds=float(sys.argv[2]))

@@ -107,7 +107,7 @@ def test_what_trying_again_cannot_help_is_not_tried_again() -> None:
 
 def test_a_helper_process_imports_nothing_that_takes_long() -> None:
     program = (
-        "import sys, incorta_provider.storage.flow.retry, incorta_provider.storage.helper_process;"
+        "import sys, incorta_provider.storage.flow.retry, incorta_provider.storage.copying.helper_process;"
         "print(sorted({'pydantic', 'tenacity', 'asyncio', 'pyarrow', 'airflow'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

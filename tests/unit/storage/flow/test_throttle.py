@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.copying.helpers import Helpers
 from incorta_provider.storage.flow import throttle as module
 from incorta_provider.storage.flow.board import Board, Counts
 from incorta_provider.storage.flow.limit import Limit
 from incorta_provider.storage.flow.override import Override, set_override
 from incorta_provider.storage.flow.throttle import Throttle, alive, lent, moved, share
-from incorta_provider.storage.helpers import Helpers
 
 MB = 10**6
 

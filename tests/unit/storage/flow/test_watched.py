@@ -14,6 +14,8 @@ import pytest
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage import catalog
+from incorta_provider.storage.copying.read_ahead import read_ahead
+from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.digests import Reader, Reading
 from incorta_provider.storage.flow import crew
 from incorta_provider.storage.flow.board import Board
@@ -21,10 +23,8 @@ from incorta_provider.storage.flow.oversight import Controls
 from incorta_provider.storage.flow.throttle import Throttle, alive, handed_on
 from incorta_provider.storage.flow.watchdog import StalledError, Stillness
 from incorta_provider.storage.flow.watched import Telling, watched
-from incorta_provider.storage.local import LocalTree
-from incorta_provider.storage.manifest_file import read_manifest
-from incorta_provider.storage.read_ahead import read_ahead
-from incorta_provider.storage.transfer import copy_delta
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.manifest.manifest_file import read_manifest
 from tests.builders.storage import complete, file, make_pair, make_point, put
 
 

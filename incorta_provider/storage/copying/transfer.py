@@ -1,0 +1,215 @@
+"""Bring what changed at the source into a workspace: one pass of the recovery point protocol.
+
+A pass lists the source and decides (:mod:`~incorta_provider.storage.survey.survey`), checks the room, copies with
+digests (:mod:`~incorta_provider.storage.routes`), and ends with what differs from the point before and has its bytes at
+the target; the last pass makes the manifest of it (:mod:`~incorta_provider.storage.copying.outcome`). Nothing is
+deleted, and nothing outside of the workspace is written. A pass that was cut off is started again, and what it had
+copied is not copied twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.copying.outcome import complete, complete_last, without_fallback
+from incorta_provider.storage.copying.recorded import Record, Recorded
+from incorta_provider.storage.copying.work_pool import in_order
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.flow.oversight import Controls, Oversight
+from incorta_provider.storage.flow.progress import Total
+from incorta_provider.storage.flow.retry import Persistent
+from incorta_provider.storage.flow.shards import ShardSize, write_shards
+from incorta_provider.storage.flow.watched import watched
+from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.routes import copier_for, suited
+from incorta_provider.storage.survey.baseline import Baseline
+from incorta_provider.storage.survey.survey import Survey, survey
+from incorta_provider.storage.target import Copier, Target
+from incorta_provider.storage.tree import Missed, Tree
+
+log = logging.getLogger(__name__)
+
+CONTROLS = Controls()
+"""For copies that no topology controls."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What one pass did.
+
+    :param listed: files, folders and links at the source; of these ``listed_files`` are files.
+    :param base_files: how many files the point before has; 0 when there is none.
+    :param added: files that the point before does not have; ``changed``: that it has with another size or time;
+        ``removed``: that only it has. ``removed_folders``: in how many top folders they are; the root counts as one.
+    :param reused: files whose bytes were at the target already.
+    :param carried: files kept that the source lost since an earlier pass of this run.
+    :param vanished: gone between listing and copy, and never copied by this run.
+    :param unsettled: changed under every try, and never copied by this run.
+    :param shards: the shards that were left to others; nothing was copied then.
+    """
+
+    listed: int
+    listed_files: int
+    listed_bytes: int
+    base_files: int
+    base_bytes: int
+    added: int
+    changed: int
+    removed: int
+    removed_folders: int
+    copied_files: int
+    copied_bytes: int
+    reused: int
+    carried: int
+    vanished: tuple[bytes, ...]
+    unsettled: tuple[bytes, ...]
+    seconds: float
+    shards: tuple[int, ...] = ()
+
+
+def copy_delta(
+    source: Tree,
+    target: Target,
+    base_manifest: Path | None,
+    workspace: Workspace,
+    *,
+    final: bool,
+    controls: Controls = CONTROLS,
+    immutable: Sequence[str] = (),
+    split: ShardSize | None = None,
+) -> CopyReport:
+    """Copy new and changed files into the workspace; the final pass also writes the manifest of the point to be.
+
+    A file that cannot be copied because it vanished or keeps changing is not an error here. If an earlier pass of this
+    run copied it, that version stays. Otherwise it is not in the result, and the check of the metadata's references
+    decides whether anything needs it.
+
+    Any pass withdraws the manifest of a final one before it, with the check and the proof that rest on it.
+
+    :param base_manifest: of the newest sealed point, whose bytes are all at the target.
+    :param controls: how fast it may be, and how long nothing may move.
+    :param immutable: patterns of the folders that are passed over while they have the time that the base has.
+    :param split: a pass that finds more than this copies nothing: what is pending is left to shards
+        (:func:`~incorta_provider.storage.copying.shards.copy_shard`), and the next pass takes what they copied for
+        staged.
+    :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
+    :raises TransientError: another process copies into this workspace; or a file failed each time that it was tried, or
+        nothing moves any more.
+    :raises IntegrityError: a file or folder cannot be read.
+    """
+    with workspace.lock():
+        workspace.withdraw()
+        workspace.drop_shards()
+        known = Baseline.of(workspace, base_manifest)
+        return _copy_delta(
+            suited(source, target), target, known, workspace, split, immutable, final=final, controls=controls
+        )
+
+
+def _copy_delta(
+    source: Tree,
+    target: Target,
+    known: Baseline,
+    workspace: Workspace,
+    split: ShardSize | None,
+    immutable: Sequence[str],
+    *,
+    final: bool,
+    controls: Controls,
+) -> CopyReport:
+    started = time.monotonic()
+    files = workspace.new_pass()
+    found = watched(
+        lambda: survey(source, known, files, immutable=immutable), "the listing", controls.stall_seconds, source.label
+    )
+    _refuse_emptied(found, known, source)
+    target.ensure_room(size=found.pending_bytes, files=found.pending_files)
+    total = Total(found.pending_files, found.pending_bytes)
+    shards = write_shards(files, total, split.count(total)) if split and split.count(total) else []
+    if shards:
+        done = Done()
+    else:
+        with Oversight(total, controls, workspace, source.label) as oversight, files.index.open("wb") as index:
+            copier = copier_for(source, target, workspace)
+            done = copy_pending(copier, read_manifest(files.pending), total, index, oversight)
+    vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
+    if final:
+        workspace.save_left_out(unsettled)
+        complete_last(known, files, workspace)
+    elif shards:
+        files.clear()
+    else:
+        complete(known, files)
+    counts, base_files, base_bytes = found.counts, *known.base_totals()
+    return CopyReport(
+        listed=counts.listed,
+        listed_files=counts.listed_files,
+        listed_bytes=counts.listed_bytes,
+        base_files=base_files,
+        base_bytes=base_bytes,
+        added=counts.added,
+        changed=counts.changed,
+        removed=counts.removed,
+        removed_folders=len(counts.removed_in),
+        copied_files=done.files,
+        copied_bytes=done.size,
+        reused=counts.listed_files - found.pending_files,
+        carried=found.carried,
+        vanished=tuple(vanished),
+        unsettled=tuple(unsettled),
+        seconds=time.monotonic() - started,
+        shards=tuple(shards),
+    )
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of the files that were pending."""
+
+    files: int = 0
+    size: int = 0
+    vanished: list[bytes] = field(default_factory=list)
+    unsettled: list[bytes] = field(default_factory=list)
+
+    def add(self, record: Record) -> None:
+        """Count one batch."""
+        self.files += record.files
+        self.size += record.size
+        for path, how in record.missed:
+            if how is Missed.VANISHED:
+                self.vanished.append(path)
+            else:
+                log.warning("%s changes under the copy; left out of this pass", shown(path))
+                self.unsettled.append(path)
+
+
+def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight) -> Done:
+    """Copy files in the order of their paths; a batch's lines are written to the index after its files.
+
+    :param total: how much is pending.
+    """
+    done = Done()
+    work = Recorded(Persistent(copier, oversight.throttle))
+    limits = copier.limits.for_total(total.files, total.size)
+    for _, record in in_order(work, pending, limits, oversight.tick):
+        done.add(record)
+        index.write(record.lines)
+        index.flush()
+    return done
+
+
+def _refuse_emptied(found: Survey, known: Baseline, source: Tree) -> None:
+    """A source that lost every file is a source that is not mounted, until a person says otherwise."""
+    if not found.counts.listed_files and (files := known.files()):
+        raise PreconditionError(
+            f"the source lists no file, and had {files} before",
+            where=source.label,
+            fix="Nothing was deleted. Check that the source is mounted and whole.",
+        )

@@ -1,0 +1,122 @@
+"""Work on many files at once, results in the order of the files.
+
+Threads do for few files, and for large ones, whose digests and copies run outside of Python's global lock. With many
+small files threads hurt: each file is a dozen system calls of a microsecond, and handing the lock over costs more than
+the call (measured with files of 8 KB: 29 µs a file in one thread, 41 µs in two). So many files get helper processes
+(:mod:`~incorta_provider.storage.copying.helpers`), one thread here only waiting for each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
+
+from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.copying.helpers import Helpers
+from incorta_provider.storage.flow.crew import Crew, Tick, no_tick
+
+Batch = list[Entry]
+R = TypeVar("R")
+T = TypeVar("T")
+
+WORKERS = min(max(4, os.cpu_count() or 1), 8)
+"""More than processors: on a network file system most of the time is waiting."""
+
+MANY_FILES = 1_000
+"""From this many files on, starting helper processes (about 0.1 s) pays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How one kind of work is handed out.
+
+    :param workers: how many calls at once pay.
+    :param batch_files: a batch has at most this many files, and ends with the file that fills ``batch_bytes``.
+    :param least_files: in smaller batches, handing one over costs more than it saves; ``least_bytes``: the same.
+    :param helpers: many files go faster in processes than in threads, and the work can be pickled.
+    """
+
+    workers: int = WORKERS
+    batch_files: int = 64
+    batch_bytes: int = 4 * 1024 * 1024
+    least_files: int = 16
+    least_bytes: int = 1024 * 1024
+    helpers: bool = True
+
+    def for_total(self, files: int, size: int) -> Limits:
+        """Return the same for work of which all is known, with batches so small that every worker gets some.
+
+        The last batch is waited for by all, so each worker gets :data:`SHARES` of them if there is so much to do.
+        """
+        shares = self.workers * SHARES
+        return replace(
+            self,
+            batch_files=min(self.batch_files, max(self.least_files, -(-files // shares))),
+            batch_bytes=min(self.batch_bytes, max(self.least_bytes, -(-size // shares))),
+        )
+
+
+LIMITS = Limits()
+"""What does for files of a mounted file system."""
+
+SHARES = 2
+
+_AHEAD = 512
+"""How many batches may be unfinished behind a slow one; bounds memory."""
+
+
+def in_order(
+    work: Callable[[Batch], R], entries: Iterable[Entry], limits: Limits = LIMITS, tick: Tick[Batch] = no_tick
+) -> Iterator[tuple[Batch, R]]:
+    """Yield each batch with ``work(batch)``, in the order of the entries.
+
+    The first error ends it: what has not begun is dropped, what runs is waited for, unless it hangs.
+
+    :param work: picklable, if the limits allow helper processes.
+    :param tick: looks around, also while a batch is waited for.
+    """
+    running: deque[tuple[Batch, Future[R]]] = deque()
+    begun = 0
+    with ExitStack() as stack, Crew[Batch, R](limits.workers, tick) as crew:
+        for batch in batches(entries, limits):
+            if limits.helpers and begun < MANY_FILES <= begun + len(batch):
+                work = stack.enter_context(Helpers(work, limits.workers))
+            begun += len(batch)
+            running.append((batch, crew.submit(work, batch)))
+            crew.tick()
+            while running and (running[0][1].done() or len(running) > _AHEAD):
+                yield _finished(running, crew)
+        while running:
+            yield _finished(running, crew)
+
+
+def _finished(running: deque[tuple[Batch, Future[R]]], crew: Crew[Batch, R]) -> tuple[Batch, R]:
+    batch, future = running.popleft()
+    return batch, crew.result(future)
+
+
+def batches(entries: Iterable[Entry], limits: Limits) -> Iterator[Batch]:
+    """Group entries, so that handing a batch over costs little beside the work on it."""
+    batch: Batch = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += entry.size
+        if len(batch) >= limits.batch_files or size >= limits.batch_bytes:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Group items, ``size`` at a time."""
+    ahead = iter(items)
+    while chunk := list(islice(ahead, size)):
+        yield chunk

@@ -1,0 +1,1 @@
+"""Files that are mounted here, local or NFS: as a source, and as a target."""

@@ -1,0 +1,37 @@
+"""The target that is mounted here: its vault is the catalog itself, so sealing and applying are renames."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.staging import Staging
+from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.copy import copy_proven
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.local.volume import LocalVolume
+from incorta_provider.storage.target import Copier
+from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.vault.areas import CatalogAreas
+from incorta_provider.storage.volume_target import VolumeTarget
+
+
+class LocalTarget(VolumeTarget):
+    """The replica at ``root``, beside its catalog."""
+
+    def __init__(self, root: Path, catalog: Catalog) -> None:
+        super().__init__(catalog, LocalVolume(root, catalog.root), CatalogAreas())
+
+    def copier(self, source: Tree, workspace: Workspace) -> Copier:
+        """Return what copies from any source: each file is fetched to its own place in the workspace.
+
+        From a folder that is mounted here, each copy comes with its proof.
+        """
+        if isinstance(source, LocalTree) and type(source).fetch is LocalTree.fetch:
+            return Staging(partial(copy_proven, os.fsencode(source.root)), workspace)
+        return Staging(source.fetch, workspace)
+
+    def discard(self, workspace: Workspace) -> None:
+        """Leave it to the catalog: what was staged lies in the workspace, and goes with it by one rename."""

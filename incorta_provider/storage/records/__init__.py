@@ -1,0 +1,1 @@
+"""What a catalog keeps beside its recovery points: the ledger, and small JSON files, each written whole."""

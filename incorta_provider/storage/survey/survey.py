@@ -1,0 +1,140 @@
+"""The first half of a pass: list the source and decide what must be copied, without reading one file.
+
+The listing is held against the point before, and against what earlier passes of this run have. A file with the size and
+time that it had when its bytes came here keeps its digest. Only what differs is written down: nothing of a pass grows
+with the tree.
+
+The paths are cut into stretches along the base's groups of rows; the stretches are listed and judged in parallel
+(:mod:`~incorta_provider.storage.survey.judging`), in helper processes where listing takes a processor's time. Here the
+findings come together, in path order.
+
+What this run saw in an earlier pass and has, but the source lost since, is carried on: the metadata that are dumped in
+between may name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from incorta_provider.dr.manifest import Entry, Kind, parent_of
+from incorta_provider.storage.copying.workspace import Pass
+from incorta_provider.storage.manifest.base_rows import BaseRows
+from incorta_provider.storage.manifest.delta_file import DeltaWriter, change_between
+from incorta_provider.storage.manifest.manifest_file import ManifestWriter
+from incorta_provider.storage.survey.baseline import Baseline
+from incorta_provider.storage.survey.ranges import Found, found_in
+from incorta_provider.storage.survey.stretch import Counts, Finding, Lost, Result
+from incorta_provider.storage.tree import FlatTree, Tree
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a listing means for the copy.
+
+    :ivar counts: of the listing, and of what changed in it since the point before.
+    :ivar carried: files that the source lost since an earlier pass of this run.
+    :ivar pending_files: files to copy, ``pending_bytes`` in all.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    carried: int = 0
+    pending_files: int = 0
+    pending_bytes: int = 0
+
+
+def survey(source: Tree, known: Baseline, files: Pass, *, immutable: Sequence[str] = ()) -> Survey:
+    """Write down how the source differs from what is known, in the files of a pass.
+
+    :param immutable: patterns of the folders that are passed over when they have the time that the base has.
+    :raises IntegrityError: the source holds what no recovery point can, or the base is damaged.
+    """
+    with (
+        BaseRows(known.base) as base,
+        _Book(files, known.base_id, flat=isinstance(source, FlatTree)) as book,
+        closing(found_in(source, known, base, immutable)) as found,
+    ):
+        for part in found:
+            book.add(part)
+    return book.survey
+
+
+class _Book:
+    """Writes the findings down, in path order, and tells which of what was lost can stay.
+
+    :param flat: the source has no folders.
+    """
+
+    def __init__(self, files: Pass, base_id: str | None, *, flat: bool) -> None:
+        self.survey = Survey()
+        self._flat = flat
+        self._pending = ManifestWriter(files.pending)
+        self._draft = DeltaWriter(files.draft, base_id)
+        self._folders: set[bytes] = set()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._pending)
+            stack.enter_context(self._draft)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, found: Found) -> None:
+        """Write down what one block holds; the block that follows it comes next."""
+        block = found.block
+        self.survey.counts.add(block.counts)
+        bases = found.rows.entries([finding.base for finding in block.findings if finding.base >= 0])
+        for finding in block.findings:
+            if finding.base < 0 and finding.entry is None and finding.asked is not None:
+                self._ask(finding.asked)  # nothing is known of it: nearly all that a first sync finds
+            else:
+                self._write(finding, bases.get(finding.base))
+        self._folders.update(block.folders)
+        self._folders = {folder for folder in self._folders if _reaches(folder, found.behind)}
+
+    def _write(self, finding: Finding, old: Entry | None) -> None:
+        new = _result(finding, old)
+        if finding.lost is not Lost.NO and new is not None:
+            new = self._carried(finding, new)
+        asked = finding.asked
+        if asked is not None:
+            self._ask(asked)
+        if new != old or (asked is not None and old is not None):
+            self._draft.add(change_between(old, new))
+
+    def _ask(self, asked: Entry) -> None:
+        self.survey.pending_files += 1
+        self.survey.pending_bytes += asked.size
+        self._pending.add(asked)
+
+    def _carried(self, finding: Finding, entry: Entry) -> Entry | None:
+        """Return what stays of a path that the source lost; nothing without its folder, where there are folders."""
+        has_folder = self._flat or finding.lost is Lost.HELD or parent_of(entry.path) + b"/" in self._folders
+        if not has_folder:
+            return None
+        self.survey.carried += entry.kind is Kind.FILE
+        if entry.kind is Kind.DIR:
+            self._folders.add(entry.path + b"/")
+        return entry
+
+
+def _result(finding: Finding, old: Entry | None) -> Entry | None:
+    if finding.result is Result.BASE:
+        return old
+    if finding.result is Result.RECALLED and finding.entry is not None and old is not None:
+        return finding.entry._replace(sha256=old.sha256, version=old.version)
+    return finding.entry
+
+
+def _reaches(folder: bytes, behind: bytes | None) -> bool:
+    """Tell whether a folder, given with ``/``, may hold ``behind`` or what follows it."""
+    return behind is not None and (folder >= behind or behind.startswith(folder))
