@@ -11,9 +11,9 @@ from pathlib import Path
 from airflow.providers.amazon.aws.hooks import base_aws
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.storage import checks as checks_module
-from incorta_provider.storage import transfer as transfer_module
 from incorta_provider.storage.apply.redo_journal import RedoJournal
+from incorta_provider.storage.copying import checks as checks_module
+from incorta_provider.storage.copying import transfer as transfer_module
 from incorta_provider.storage.s3 import apply as apply_module
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree

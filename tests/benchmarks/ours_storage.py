@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from incorta_provider.storage import catalog as catalog_module
-from incorta_provider.storage import checks as checks_module
-from incorta_provider.storage import transfer as transfer_module
-from incorta_provider.storage import workspace as workspace_module
 from incorta_provider.storage.apply.redo_journal import RedoJournal
+from incorta_provider.storage.copying import checks as checks_module
+from incorta_provider.storage.copying import transfer as transfer_module
+from incorta_provider.storage.copying import workspace as workspace_module
 from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.local.volume import LocalVolume

@@ -19,11 +19,11 @@ from incorta_provider.steps import prune as step
 from incorta_provider.steps.access import GroupAccess
 from incorta_provider.steps.pin import pin, unpin
 from incorta_provider.steps.prune import PruneReport, look, prune
-from incorta_provider.storage import prune as prune_module
 from incorta_provider.storage.catalog import DROPPED
 from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.records.json_file import write_json
 from incorta_provider.storage.records.rewritings import Rewritings
+from incorta_provider.storage.vault import prune as prune_module
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, sealed_point
 from tests.builders.storage import put, snapshot
 

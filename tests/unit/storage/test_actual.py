@@ -13,7 +13,7 @@ from incorta_provider.storage.apply.actual import actual_path, is_diverged, mark
 from incorta_provider.storage.apply.redo_journal import Step
 from incorta_provider.storage.apply.replica import Replica
 from incorta_provider.storage.digests import Reader
-from incorta_provider.storage.local.tree import volume as local_volume
+from incorta_provider.storage.local import volume as local_volume
 from tests.builders.storage import Pair, make_pair, put, snapshot
 
 State = dict[bytes, tuple[object, ...]]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
+from incorta_provider.storage.local import volume as local_volume
 from incorta_provider.storage.local.target import LocalTarget
-from incorta_provider.storage.local.tree import volume as local_volume
 from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest
 from incorta_provider.storage.vault.areas import CatalogAreas
 from incorta_provider.storage.vault.vault import Vault

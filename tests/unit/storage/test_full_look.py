@@ -14,8 +14,8 @@ from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.manifest.manifest_file import read_manifest
+from incorta_provider.storage.survey import ranges
 from incorta_provider.storage.survey.full_look import passed_over
-from incorta_provider.storage.survey.survey import ranges
 from tests.builders.storage import Pair, make_pair, put
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -14,10 +14,10 @@ from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.manifest.base_rows import BaseRows
 from incorta_provider.storage.manifest.manifest_file import ManifestWriter
+from incorta_provider.storage.survey import ranges
 from incorta_provider.storage.survey.glimpse import Glimpse
 from incorta_provider.storage.survey.judging import Judge
 from incorta_provider.storage.survey.stretch import Block, Stretch
-from incorta_provider.storage.survey.survey import ranges
 from tests.builders.storage import Pair, folder_in_memory, make_pair, put
 
 FILES = ["t/a", "t/b/x", "t/b/y", "t/b-1", "t/b-1/z", "t/b.c", "t/b0", "u", "v-1", "v/w/x", "v/w.x"]

@@ -9,7 +9,7 @@ import pytest
 
 from incorta_provider.dr.manifest import Kind
 from incorta_provider.storage.apply.actual import mark_diverged
-from incorta_provider.storage.vault.vault import leftovers
+from incorta_provider.storage.vault import leftovers
 from tests.builders.storage import Pair, make_pair, put, snapshot
 
 

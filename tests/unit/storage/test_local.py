@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import DrError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.folders import make_folders, remove_tree
+from incorta_provider.storage.local import walk as local_walk
 from incorta_provider.storage.local.tree import LocalTree
-from incorta_provider.storage.local.tree import walk as local_walk
 from tests.builders.storage import HOSTILE_NAMES, folder_for_nobody, give_to_nobody, put, run_as_nobody
 
 

@@ -15,8 +15,8 @@ from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.copying.proven import Proven
 from incorta_provider.storage.digests import BUFFER_BYTES, PART_BYTES
+from incorta_provider.storage.local import copy as local_copy
 from incorta_provider.storage.local.copy import copy_file, copy_proven, read_small
-from incorta_provider.storage.local.tree import copy as local_copy
 from incorta_provider.storage.tree import Missed
 from tests.builders.storage import NS, file, put
 

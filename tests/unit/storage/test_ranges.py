@@ -12,7 +12,7 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.manifest import manifest_file
 from incorta_provider.storage.manifest.delta_file import delta_base, path_of, read_delta
 from incorta_provider.storage.manifest.manifest_file import read_manifest
-from incorta_provider.storage.survey.survey import ranges
+from incorta_provider.storage.survey import ranges
 from tests.builders.storage import HOSTILE_NAMES, Pair, make_pair, put
 
 

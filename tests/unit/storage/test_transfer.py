@@ -18,9 +18,9 @@ from incorta_provider.storage.copying.staging import Staging
 from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local import copy as local_copy
+from incorta_provider.storage.local import target as local_target
 from incorta_provider.storage.local.copy import copy_proven
-from incorta_provider.storage.local.tree import copy as local_copy
-from incorta_provider.storage.local.tree import target as local_target
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Missed
 from tests.builders.storage import HOSTILE_NAMES, Pair, folder_for_nobody, give_to_nobody, make_pair, put, run_as_nobody
