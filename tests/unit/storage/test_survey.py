@@ -19,8 +19,9 @@ from incorta_provider.storage.copying.workspace import Pass, Workspace
 from incorta_provider.storage.manifest import delta_file, manifest_file
 from incorta_provider.storage.manifest.delta_file import DeltaWriter, path_of, read_delta
 from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest, read_totals
+from incorta_provider.storage.survey import judging, ranges
 from incorta_provider.storage.survey.baseline import Baseline
-from incorta_provider.storage.survey.survey import Survey, judging, ranges, survey
+from incorta_provider.storage.survey.survey import Survey, survey
 from incorta_provider.storage.tree import Missed, Parallel, Rows
 from tests.builders.storage import file, folder, link, listed
 
