@@ -18,7 +18,7 @@ from incorta_provider.storage.survey.baseline import Baseline
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.copying.outcome import complete, complete_last
 from incorta_provider.storage.copying.staged_index import to_line
-from incorta_provider.storage.survey import survey
+from incorta_provider.storage.survey.survey import survey
 from incorta_provider.storage.copying.workspace import Workspace
 
 count, root = int(sys.argv[1]), Path(sys.argv[2])
