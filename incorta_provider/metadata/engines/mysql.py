@@ -115,8 +115,11 @@ class MySql(Engine):
 
     @property
     def applier_rights(self) -> tuple[str, ...]:
-        """Return the rights on everything: to apply, and objects of other definers, which may be system accounts."""
-        return ("REPLICATION_APPLIER", "SYSTEM_USER", self._definer_right)
+        """Return the rights on everything.
+
+        To apply; objects of other definers too, which may be system accounts; RELOAD, or a ``FLUSH`` stops the replica.
+        """
+        return ("RELOAD", "REPLICATION_APPLIER", "SYSTEM_USER", self._definer_right)
 
     @property
     def can_be_held(self) -> bool:
