@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 _MARIADB = re.compile(r"(\d+)-(\d+)-(\d+)")
 _TAG = re.compile(r"[a-z_]\w{0,31}")
+_STATEMENT = re.compile(r" on query\b| Default database: | Query: | near '")
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 Ranges = dict[str, list[tuple[int, int]]]
@@ -120,6 +121,15 @@ def lacking(held: str, wanted: str) -> int:
         for name, intervals in ranges(wanted).items()
         for first, last in intervals
     )
+
+
+def without_statement(told: str) -> str:
+    """Return why something could not be applied without the statement: that may hold a password or its hash.
+
+    >>> without_statement("Error 'Access denied' on query. Default database: 'x'. Query: 'ALTER USER a ...'")
+    "Error 'Access denied'"
+    """
+    return _STATEMENT.split(told, maxsplit=1)[0]
 
 
 def problems(state: ReplicaState, *, source: str, tables: str) -> list[str]:

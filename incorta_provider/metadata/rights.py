@@ -7,7 +7,7 @@ them, and a dump without them would look whole. So the rights are compared befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from incorta_provider.dr.sql_names import quote
@@ -90,30 +90,40 @@ def fence_grants(engine: Engine = _MARIADB) -> list[Grant]:
     ]
 
 
-def replica_grants(schema: str, engine: Engine = _MARIADB) -> list[Grant]:
+def replica_grants(engine: Engine = _MARIADB) -> list[Grant]:
     """Return the rights that the account needs which replicates, at every site: the roles of the sites change."""
-    whole = [(*SCHEMA_RIGHTS, *engine.replica_schema_rights)] if engine.replica_schema_rights else []
-    return [
-        Grant(engine.replica_rights, "*.*"),
-        *(Grant(rights, f"{quote(_pattern(schema))}.*") for rights in whole),
-        *_readable(engine.replica_tables),
-    ]
+    return [Grant(engine.replica_rights, "*.*"), *_readable(engine.replica_tables)]
 
 
-_CHANGES = {
-    *("ALL PRIVILEGES", "SUPER", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "CREATE VIEW", "TRIGGER"),
-    *("CREATE ROUTINE", "ALTER ROUTINE", "EVENT", "CREATE USER", "CREATE ROLE", "DROP ROLE", "ROLE_ADMIN"),
-    "CREATE_SPATIAL_REFERENCE_SYSTEM",
-}
+def applier_grants(schema: str, engine: Engine) -> list[Grant]:
+    """Return the rights that the account needs with whose rights a replica applies; none where there is no such one."""
+    if not engine.applier:
+        return []
+    whole = (*SCHEMA_RIGHTS, *engine.applier_schema_rights)
+    return [Grant(engine.applier_rights, "*.*"), Grant(whole, f"{quote(_pattern(schema))}.*")]
 
 
-def changes_everywhere(shown: Iterable[str]) -> list[str]:
-    """Return the rights by which an account may change every schema, or accounts.
+def exceeding(shown: Iterable[str], grants: Iterable[Grant]) -> list[str]:
+    """Return what an account has beside some grants: more rights on everything, other places, roles, passing rights on.
 
-    :param shown: as for :func:`missing`.
+    :param shown: what ``SHOW GRANTS`` says of the account.
+    :param grants: on everything, these rights only; on other places, any.
+    :returns: as ``SHOW GRANTS`` words it, without the account.
     """
-    held = (parsed for line in shown if (parsed := _parse(line)))
-    return sorted({right for rights, database, _ in held if database == "*" for right in rights & _CHANGES})
+    wanted = {grant.place: frozenset(grant.rights) for grant in grants}
+    return [line.removeprefix("GRANT ").split(" TO ")[0] for line in shown if not _within(line, wanted)]
+
+
+def _within(line: str, wanted: Mapping[str, frozenset[str]]) -> bool:
+    if (parsed := _parse(line)) is None or line.rstrip().endswith("WITH GRANT OPTION"):
+        return False
+    rights, database, table = parsed
+    place = f"{_quoted(database)}.{_quoted(table)}"
+    return rights == {"USAGE"} or (place in wanted and (place != "*.*" or rights <= wanted[place]))
+
+
+def _quoted(name: str) -> str:
+    return name if name == "*" else quote(name)
 
 
 def _readable(tables: Iterable[str]) -> list[Grant]:

@@ -15,7 +15,7 @@ from incorta_provider.metadata.fencing import ensure_fence_rights
 from incorta_provider.metadata.readiness.access_rules import rights_findings
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers, sorted_by_severity
 from incorta_provider.metadata.readiness.pair import pair_findings, restore_findings
-from incorta_provider.metadata.replica.opening import ensure_confined, lacking_rights
+from incorta_provider.metadata.replica.accounts import ensure_confined, lacking_of_applier, lacking_rights
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.fencing import can_fence_database
 from incorta_provider.steps.point import point_inventory
@@ -64,14 +64,16 @@ def metadata_readiness(access: GroupAccess, source: SiteAccess, target: SiteAcce
 
 
 def _replication_rights(site: SiteAccess) -> Iterator[Finding]:
-    """Yield what the account that replicates lacks, or has too much; one that is refused lacks all of it."""
+    """Yield what the accounts of a replica lack, or have too much; one that is refused or locked lacks all of it."""
     try:
-        account, lacking = lacking_rights(site.replica_account)
-        ensure_confined(site.replica_account)
-    except ConfigurationError as error:
+        lacking = [lacking_rights(site.replica_account), lacking_of_applier(site.database)]
+        if not any(absent for _, absent in lacking):
+            ensure_confined(site.database, site.replica_account)
+    except (ConfigurationError, PreconditionError) as error:
         yield Finding(Severity.BLOCKER, "replica", site.name, error.what, error.fix)
     else:
-        yield from rights_findings(site.name, account, lacking)
+        for account, absent in lacking:
+            yield from rights_findings(site.name, account, absent)
 
 
 def _fence_findings(site: SiteAccess) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ def replicated(stage) -> Iterator[object]:
     for site in stage.lab.sites:
         with MariaDb(site, drawn[site.name]).connect() as session, session.cursor() as cursor:
             cursor.execute(f"CREATE OR REPLACE USER {USER}@'127.0.0.1' IDENTIFIED BY %s", (password,))
-            for grant in replica_grants(stage.access.config.sites[site.name].metadata.schema_name):
+            for grant in replica_grants():
                 cursor.execute(grant.statement(f"{USER}@'127.0.0.1'"))
 
     def connections(conn_id: str) -> ConnectionInfo:

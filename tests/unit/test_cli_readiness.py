@@ -8,11 +8,21 @@ import pytest
 
 from incorta_provider.cli import main
 from incorta_provider.dr.inventory import Inventory
-from incorta_provider.exceptions import ConfigurationError, TransientError
+from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
+from incorta_provider.metadata.rights import Grant
 from incorta_provider.steps import metadata_readiness
-from tests.builders.group import SITES, Bench, make_bench, sealed_point, topology_document, write_topology
+from tests.builders.group import (
+    SITES,
+    Bench,
+    make_bench,
+    sealed_point,
+    topology_document,
+    use_at_command_line,
+    with_replica,
+    write_topology,
+)
 
 PLACE = ("metadata", "readiness", "--group", "acme", "--site", "newyork")
 LACKING = Finding(Severity.BLOCKER, "collations", "newyork", "the DR server has no collation x", "Convert the tables.")
@@ -62,6 +72,26 @@ def test_findings_are_a_table_and_a_blocker_is_an_exit_status(
         "note      time_zone   newyork  another one",
         "NOT ready: what is a blocker makes a dump or a restore fail, or come out wrong",
     ]
+
+
+def test_an_account_of_the_replica_that_is_locked_is_a_blocker(
+    bench: Bench, found: list[Finding], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_at_command_line(bench, with_replica(topology_document(bench.root)), monkeypatch)
+    database = {"conn_type": "mysql", "host": "127.0.0.1", "port": 1, "login": "incorta"}
+    known = {f"{site}_{use}": database for site in SITES for use in ("metadata", "replica")}
+    (bench.root / "connections.json").write_text(json.dumps(known))
+
+    def asked(admin: Endpoint) -> tuple[str, list[Grant]]:
+        if admin.site == "newyork":
+            raise PreconditionError("the account is locked", where=admin.label, fix="Unlock it.")
+        return "'dr'@'%'", []
+
+    monkeypatch.setattr(metadata_readiness, "lacking_rights", asked)
+    monkeypatch.setattr(metadata_readiness, "lacking_of_applier", lambda reader: ("", []))
+    monkeypatch.setattr(metadata_readiness, "ensure_confined", lambda reader, admin: None)
+    assert main([*PLACE]) == 1
+    assert "blocker   replica  newyork  the account is locked" in capsys.readouterr().out
 
 
 def test_programs_read_json(bench: Bench, found: list[Finding], capsys: pytest.CaptureFixture[str]) -> None:

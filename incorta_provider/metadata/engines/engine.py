@@ -89,10 +89,12 @@ class Engine(ABC):
     """Query for all accounts: user, host, whether it may write everywhere, is a role, is locked."""
     memberships: ClassVar[str]
     """Query for who has which role: user and host of either."""
-    replica_schema_rights: ClassVar[tuple[str, ...]] = ()
-    """On the metadata schema, for the account that replicates: beside those of a restore, and empty when none are."""
+    applier: ClassVar[str] = ""
+    """Account with whose rights a replica applies, as in SQL; empty where it applies without looking at rights."""
+    applier_schema_rights: ClassVar[tuple[str, ...]] = ()
+    """Rights of the applier on the metadata schema, beside those of a restore."""
     replica_tables: ClassVar[tuple[str, ...]] = ()
-    """System tables that this account must be able to read."""
+    """System tables that the account must be able to read which replicates."""
     fence_rights: ClassVar[tuple[str, ...]]
     """Rights on everything that a fence needs beside :attr:`global_rights`."""
     read_only: ClassVar[str]
@@ -111,6 +113,11 @@ class Engine(ABC):
     @abstractmethod
     def replica_rights(self) -> tuple[str, ...]:
         """Return the rights on everything that the account needs which replicates."""
+
+    @property
+    def applier_rights(self) -> tuple[str, ...]:
+        """Return the rights on everything that the applier needs."""
+        return ()
 
     @property
     def can_be_held(self) -> bool:

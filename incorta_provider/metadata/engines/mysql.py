@@ -78,8 +78,9 @@ class MySql(Engine):
         "0, account_locked = 'Y' FROM mysql.user"
     )
     memberships = "SELECT TO_USER, TO_HOST, FROM_USER, FROM_HOST FROM mysql.role_edges"
-    replica_schema_rights = ("DELETE", "INDEX", "REFERENCES")
-    """What is replicated is applied with the rights of the account that replicates."""
+    applier = "'incorta_dr_applier'@'localhost'"
+    """Locked, as nobody logs in with it (MySQL manual, *Replication Privilege Checks*)."""
+    applier_schema_rights = ("DELETE", "INDEX", "REFERENCES")
     replica_tables = ("performance_schema.replication_applier_status_by_worker",)
     fence_rights = ("CREATE USER", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "SHOW DATABASES")
     read_only = "SET PERSIST read_only = {}"
@@ -106,11 +107,19 @@ class MySql(Engine):
     def replica_rights(self) -> tuple[str, ...]:
         """Return the rights on everything.
 
-        To be read from; to see how a replica is; to forget its source; to set it up, hold it, and name the transactions
-        that its data have (``gtid_purged``); to apply under the account's own rights, objects of other definers too.
+        To be read from; to see how a replica is; to forget its source; to set it up and hold it; to name the
+        transactions that its data have (``gtid_purged``).
         """
         asked = ("REPLICATION SLAVE", "REPLICATION CLIENT", "RELOAD", "REPLICATION_SLAVE_ADMIN")
-        return (*asked, "SYSTEM_VARIABLES_ADMIN", "REPLICATION_APPLIER", "SYSTEM_USER", self._definer_right)
+        return (*asked, "SYSTEM_VARIABLES_ADMIN")
+
+    @property
+    def applier_rights(self) -> tuple[str, ...]:
+        """Return the rights on everything.
+
+        To apply; objects of other definers too, which may be system accounts; RELOAD, or a ``FLUSH`` stops the replica.
+        """
+        return ("RELOAD", "REPLICATION_APPLIER", "SYSTEM_USER", self._definer_right)
 
     @property
     def can_be_held(self) -> bool:

@@ -48,8 +48,7 @@ def advance(admin: Endpoint, to: Inventory, *, wait_seconds: float) -> None:
     started = time.monotonic()
     with channel_at(admin) as channel:
         schema = to.schema_name
-        before = _known(channel, admin)
-        if not same_position(before.applied, to.gtid, own=before.own):
+        if not _is_at(_known(channel, admin), to.gtid, admin):
             channel.apply_until(to.position, to.gtid)
             _wait(channel, admin, to.gtid, started + wait_seconds)
             channel.hold(schema)
@@ -57,14 +56,30 @@ def advance(admin: Endpoint, to: Inventory, *, wait_seconds: float) -> None:
 
 
 def _wait(channel: Channel, admin: Endpoint, gtid: str, deadline: float) -> None:
-    """Wait until the replica's data are of a position; past it, it stops by itself before the next transaction."""
-    while not same_position((state := _known(channel, admin)).applied, gtid, own=state.own):
+    """Wait until the replica's data are of a position; behind it, it stops by itself before the next transaction."""
+    while not _is_at(state := _known(channel, admin), gtid, admin):
         if state.apply_error:
             raise _not_now(state.apply_error, admin)
         if time.monotonic() > deadline:
-            left = lacking(state.applied, without(gtid, state.own))
+            left = _left(state, gtid)
             raise _not_now(f"it does not get to {gtid} in time; {left} transaction(s) are not applied", admin)
         time.sleep(POLL_SECONDS)
+
+
+def _is_at(state: ReplicaState, gtid: str, admin: Endpoint) -> bool:
+    """Return whether the data are of a position.
+
+    :raises TransientError: they are past it; no waiting brings them back.
+    """
+    if same_position(state.applied, gtid, own=state.own):
+        return True
+    if not _left(state, gtid):
+        raise _not_now(f"it is at {state.applied}, past the source's {gtid}: it has to be set up again", admin)
+    return False
+
+
+def _left(state: ReplicaState, gtid: str) -> int:
+    return lacking(state.applied, without(gtid, state.own))
 
 
 def _known(channel: Channel, admin: Endpoint) -> ReplicaState:

@@ -73,8 +73,8 @@ class Channel(ABC):
         """
 
     @abstractmethod
-    def detach(self) -> None:
-        """Stop it and forget its source; what the data hold stays known. Nothing when it is not set up."""
+    def detach(self) -> bool:
+        """Stop it and forget its source; return whether it was set up. What the data hold stays known."""
 
 
 def tables_of_schema(schema: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pymysql.cursors import DictCursor
 
-from incorta_provider.dr.replica import ReplicaState
+from incorta_provider.dr.replica import ReplicaState, without_statement
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.replica.channel import (
     CONNECT_RETRY_SECONDS,
@@ -41,7 +41,7 @@ class MariaDbChannel(Channel):
             applied=self.applied(),
             tables=str(row["Replicate_Wild_Do_Table"] or ""),
             receive_error=str(row["Last_IO_Error"] or ""),
-            apply_error=str(row["Last_SQL_Error"] or ""),
+            apply_error=without_statement(str(row["Last_SQL_Error"] or "")),
         )
 
     def others(self) -> list[str]:
@@ -91,13 +91,14 @@ class MariaDbChannel(Channel):
                 f"START SLAVE '{NAME}' SQL_THREAD UNTIL MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s", (file, int(offset))
             )
 
-    def detach(self) -> None:
+    def detach(self) -> bool:
         """Stop it and forget its source; the server keeps the position of its data."""
-        if self.state() is None:
-            return
+        if all(row["Connection_name"] != NAME for row in self._all()):
+            return False
         with self.session.cursor() as cursor:
             cursor.execute(f"STOP SLAVE '{NAME}'")
             cursor.execute(f"RESET SLAVE '{NAME}' ALL")
+        return True
 
     def _all(self) -> list[dict[str, Any]]:
         with self.session.cursor(DictCursor) as cursor:

@@ -3,7 +3,7 @@
 No filter of MySQL's keeps everything out that is of other schemas (MySQL manual, *How Servers Evaluate Replication
 Filtering Rules*): the one by table lets their routines and events through, the one by schema goes by the session's
 schema and not by the one that a statement names. So both are set, and what gets past them is applied with the rights of
-the account that replicates, which has none on other schemas: it stops the replica and changes nothing.
+an account that has none on other schemas: it stops the replica and changes nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pymysql.cursors import DictCursor
 
-from incorta_provider.dr.replica import ReplicaState, without
+from incorta_provider.dr.replica import ReplicaState, without, without_statement
 from incorta_provider.dr.sql_names import quote
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.engines.mysql import MySql, gtids_executed
@@ -88,7 +88,6 @@ class MySqlChannel(Channel):
         if absent := self._said("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", gtid):
             with self.session.cursor() as cursor:
                 cursor.execute("SET GLOBAL gtid_purged = %s", (f"+{absent}",))
-        user, _, host = self._said("SELECT CURRENT_USER()").rpartition("@")
         settings: dict[str, object] = {
             "SOURCE_HOST": source.host,
             "SOURCE_PORT": source.port,
@@ -104,9 +103,9 @@ class MySqlChannel(Channel):
         assigned = ", ".join(f"{name} = %s" for name in settings)
         with self.session.cursor() as cursor:
             cursor.execute(
-                f"CHANGE REPLICATION SOURCE TO {assigned}, PRIVILEGE_CHECKS_USER = %s@%s, "
+                f"CHANGE REPLICATION SOURCE TO {assigned}, PRIVILEGE_CHECKS_USER = {self.engine.applier}, "
                 f"REQUIRE_TABLE_PRIMARY_KEY_CHECK = OFF FOR CHANNEL '{NAME}'",
-                (*settings.values(), user, host),
+                (*settings.values(),),
             )
         self._take_schema(schema)
 
@@ -123,13 +122,14 @@ class MySqlChannel(Channel):
         with self.session.cursor() as cursor:
             cursor.execute(f"START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = %s FOR CHANNEL '{NAME}'", (gtid,))
 
-    def detach(self) -> None:
+    def detach(self) -> bool:
         """Stop it and forget its source; the server keeps what its data hold."""
-        if self.state() is None:
-            return
+        if all(row["Channel_Name"] != NAME for row in self._all()):
+            return False
         with self.session.cursor() as cursor:
             cursor.execute(f"STOP REPLICA FOR CHANNEL '{NAME}'")
             cursor.execute(f"RESET REPLICA ALL FOR CHANNEL '{NAME}'")
+        return True
 
     def _all(self) -> list[dict[str, Any]]:
         with self.session.cursor(DictCursor) as cursor:
@@ -154,7 +154,7 @@ class MySqlChannel(Channel):
                 (NAME,),
             )
             (told,) = cursor.fetchone() or ("",)
-        return str(told or shown)
+        return without_statement(str(told or shown))
 
     def _take_schema(self, schema: str) -> None:
         with self.session.cursor() as cursor:

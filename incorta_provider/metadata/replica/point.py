@@ -19,6 +19,7 @@ from incorta_provider.metadata.archive import replacing
 from incorta_provider.metadata.dump import INVENTORY_FILE, DumpReport, dump, forget
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.prove import read_inventory
+from incorta_provider.metadata.replica.accounts import ensure_confined
 from incorta_provider.metadata.replica.advance import advance, hold
 from incorta_provider.metadata.replica.equal import unlike
 from incorta_provider.metadata.schema import holding
@@ -45,6 +46,7 @@ def dump_at_replica(
     :param wait_seconds: how long the replica may take to get to the position.
     """
     with holding(pair.replica, pair.replica.schema):
+        ensure_confined(pair.replica, pair.replica_account)
         hold(pair.replica_account, pair.source_account, pair.source.schema)
         counted = snapshot_inventory(pair.source)
         advance(pair.replica_account, counted, wait_seconds=wait_seconds)

@@ -1,6 +1,6 @@
 """Makes a server a replica, beginning with a recovery point: its data, then its position, then the connection.
 
-:raises ConfigurationError: the account that replicates lacks a right, or may change other schemas as well.
+:raises ConfigurationError: an account lacks a right, or has too many.
 :raises PreconditionError: the point has no position that a replica knows, or the server has other replications.
 :raises IntegrityError: what was restored is not equal to the point; the schema is the one before.
 :raises TransientError: the replica does not connect, or the source has no log from that position on any more.
@@ -17,9 +17,11 @@ from incorta_provider.dr.schema_switch import Stage
 from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.replica.accounts import ensure_confined
 from incorta_provider.metadata.replica.advance import hold
+from incorta_provider.metadata.replica.channel import Channel
 from incorta_provider.metadata.replica.equal import replica_differences
-from incorta_provider.metadata.replica.opening import channel_at, ensure_confined
+from incorta_provider.metadata.replica.opening import channel_at
 from incorta_provider.metadata.replica.point import SHOWN, ReplicaPair
 from incorta_provider.metadata.restore import commit_schema, replace_schema, return_schema
 from incorta_provider.metadata.schema import holds_anything
@@ -43,7 +45,7 @@ def set_up(pair: ReplicaPair, dump: Path, inventory: Inventory, folder: Path, *,
             where=str(dump),
             fix="Choose a newer point. A MySQL server counts its transactions with gtid_mode = ON only.",
         )
-    ensure_confined(pair.replica_account)
+    ensure_confined(pair.replica, pair.replica_account)
     _free(pair.replica_account, inventory.gtid)
     if restored := not _is_equal(pair.replica, inventory):
         _restore(pair.replica, dump, inventory, folder, sha256)
@@ -57,13 +59,14 @@ def set_up(pair: ReplicaPair, dump: Path, inventory: Inventory, folder: Path, *,
 def remove(admin: Endpoint) -> bool:
     """Stop a replication and forget it; return whether there was one. The data stay as they are."""
     with channel_at(admin) as channel:
-        known = channel.state() is not None
-        channel.detach()
-    return known
+        return channel.detach()
 
 
 def _free(admin: Endpoint, gtid: str) -> None:
-    """Let the server be no replica, so that nothing changes beneath a restore, and able to go on at a position."""
+    """Let the server be no replica, so that nothing changes beneath a restore, and able to go on at a position.
+
+    That is asked before, so that a replica which is well outlives a refusal, and once more when it stands still.
+    """
     with channel_at(admin) as channel:
         if others := channel.others():
             raise PreconditionError(
@@ -71,13 +74,18 @@ def _free(admin: Endpoint, gtid: str) -> None:
                 where=admin.label,
                 fix="A replica that is held has a server of its own. Remove these, or metadata.replica.",
             )
+        _ensure_not_beyond(channel, admin, gtid)
         channel.detach()
-        if beyond := channel.beyond(gtid):
-            raise PreconditionError(
-                f"the server has transactions that the recovery point does not hold: {beyond}",
-                where=admin.label,
-                fix=f"Choose a newer point. If the source went back and there is none: {channel.way_back}",
-            )
+        _ensure_not_beyond(channel, admin, gtid)
+
+
+def _ensure_not_beyond(channel: Channel, admin: Endpoint, gtid: str) -> None:
+    if beyond := channel.beyond(gtid):
+        raise PreconditionError(
+            f"the server has transactions that the recovery point does not hold: {beyond}",
+            where=admin.label,
+            fix=f"Choose a newer point. If the source went back and there is none: {channel.way_back}",
+        )
 
 
 def _is_equal(replica: Endpoint, inventory: Inventory) -> bool:

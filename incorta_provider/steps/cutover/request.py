@@ -22,6 +22,8 @@ from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import DrError, FencingError, PreconditionError
 from incorta_provider.metadata.readiness.finding import Finding, Severity, blockers
 from incorta_provider.metadata.readiness.server_rules import WRITE_SWITCHES
+from incorta_provider.metadata.replica.accounts import lacking_rights
+from incorta_provider.metadata.replica.opening import channel_at
 from incorta_provider.metadata.switch import ensure_alone
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import signing_key
@@ -204,6 +206,8 @@ def _looked(check: Check) -> str | None:
 def _checks(run: CutoverRun, point: RecoveryPoint, mode: Mode) -> Iterator[tuple[str, Check]]:
     target = run.target
     yield from service_checks(run, point)
+    if run.access.config.metadata.replica is not None:
+        yield "metadata replica", partial(_replica_problem, target)
     yield "foreign keys of other schemas", partial(_foreign_references, target)
     yield "connections of the source", partial(_source_connections, run.access.site(point.source))
     if mode.loses_nothing:
@@ -247,6 +251,14 @@ def _database_problem(run: CutoverRun, point: RecoveryPoint) -> str | None:
     closed = set(WRITE_SWITCHES) - fenced
     unwritable = [finding for finding in found if finding.subject in closed]  # whether we may or not
     return "; ".join(map(str, dict.fromkeys([*blockers(found), *unwritable]))) or None
+
+
+def _replica_problem(target: SiteAccess) -> str | None:
+    """Behind the fence the target is cut off from its source, under the account that replicates."""
+    with channel_at(target.replica_account) as channel:
+        channel.others()
+    account, absent = lacking_rights(target.replica_account)
+    return "; ".join(f"run {grant.statement(account)}" for grant in absent) or None
 
 
 def _foreign_references(target: SiteAccess) -> None:

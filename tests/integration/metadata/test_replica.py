@@ -50,7 +50,7 @@ def pair(places: Pair[Any]) -> Iterator[ReplicaPair]:
     for place in places:
         with place.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE OR REPLACE USER '{USER}'@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
-            for grant in replica_grants(place.endpoint.schema):
+            for grant in replica_grants():
                 cursor.execute(grant.statement(f"'{USER}'@'127.0.0.1'"))
         accounts.append(replace(place.endpoint, user=USER, password=PASSWORD))
     made = ReplicaPair(places.primary.endpoint, accounts[0], places.dr.endpoint, accounts[1])

@@ -13,6 +13,7 @@ from incorta_provider.dr.inventory import Inventory
 from incorta_provider.metadata import rights
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.engines import mysql as engines
 from incorta_provider.metadata.prove import read_inventory
 from incorta_provider.metadata.replica.point import ReplicaPair, dump_at_replica
 from incorta_provider.metadata.replica.set_up import set_up
@@ -20,15 +21,19 @@ from lab.servers.mysql import MySql
 
 USER, PASSWORD = "dr_replica", "r\"e'p\\ ü"
 ACCOUNT = f"'{USER}'@'127.0.0.1'"
+APPLIER = engines.MySql.applier
 
 
 def replica_account(place: Any) -> Endpoint:
-    """Make the account that replicates, with just the listed rights, and return its endpoint."""
+    """Make the accounts of a replica, with just the listed rights, and return the endpoint of the one that logs in."""
+    engine = place.endpoint.engine()
     at_server(
         place.server,
-        f"DROP USER IF EXISTS {ACCOUNT}",
+        f"DROP USER IF EXISTS {ACCOUNT}, {APPLIER}",
         f"CREATE USER {ACCOUNT} IDENTIFIED BY '{PASSWORD.replace(chr(92), chr(92) * 2).replace(chr(39), chr(39) * 2)}'",
-        *(grant.statement(ACCOUNT) for grant in rights.replica_grants(place.endpoint.schema, place.endpoint.engine())),
+        f"CREATE USER {APPLIER} ACCOUNT LOCK",
+        *(grant.statement(ACCOUNT) for grant in rights.replica_grants(engine)),
+        *(grant.statement(APPLIER) for grant in rights.applier_grants(place.endpoint.schema, engine)),
     )
     return replace(place.endpoint, user=USER, password=PASSWORD)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,14 @@ from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.member import catch_up
 from incorta_provider.metadata.prove import prove
 from incorta_provider.metadata.replica import advance as advance_module
+from incorta_provider.metadata.replica.accounts import lacking_of_applier, lacking_rights
 from incorta_provider.metadata.replica.channel import tables_of_schema
 from incorta_provider.metadata.replica.equal import replica_differences
-from incorta_provider.metadata.replica.opening import channel_at, lacking_rights
+from incorta_provider.metadata.replica.opening import channel_at
 from incorta_provider.metadata.replica.point import ReplicaPair, dump_at_replica
 from incorta_provider.metadata.replica.set_up import set_up
 from incorta_provider.metadata.replica.take_over import take_over
-from incorta_provider.metadata.rights import Grant, replica_grants
+from incorta_provider.metadata.rights import Grant, applier_grants, replica_grants
 from incorta_provider.metadata.snapshot import position_now
 from incorta_provider.metadata.tls import Mode, Tls
 from lab.layout import Lab
@@ -36,6 +39,7 @@ from lab.supervisor import Supervisor
 from tests.integration.metadata.test_replica import PROGRAM
 from tests.integration.metadata_engines.replicas import (
     ACCOUNT,
+    APPLIER,
     at_server,
     inventory_of,
     point,
@@ -194,10 +198,12 @@ def test_an_older_point_is_refused_until_somebody_lets_the_server_forget(
         set_up(*arguments, sha256=sha256)
     assert "RESET BINARY LOGS AND GTIDS at this server" in told.value.fix
     assert there.run("SELECT a FROM empty_one") == ((1,),), "nothing was changed"
+    nasty.run("INSERT INTO empty_one VALUES (2)")
+    assert point(replica, folder).tables["empty_one"].rows == 2, "and it is a replica as before"
     at_server(there.server, "RESET BINARY LOGS AND GTIDS")
     assert set_up(*arguments, sha256=sha256)
     assert there.run("SELECT a FROM empty_one") == ()
-    assert point(replica, folder).tables["empty_one"].rows == 1
+    assert point(replica, folder).tables["empty_one"].rows == 2
 
 
 def test_a_point_of_a_server_that_does_not_count_is_refused(nasty: Any, pair: ReplicaPair, folder: Path) -> None:
@@ -226,13 +232,90 @@ def test_a_source_that_gives_nothing_is_told_in_the_servers_words(
         set_up(pair, folder / DUMP_FILE, inventory_of(folder), folder / "setup", sha256=report.sha256)
 
 
-def test_an_account_that_may_change_other_schemas_is_refused(there: Any, pair: ReplicaPair, folder: Path) -> None:
-    """What passes MySQL's filters is applied with its rights."""
-    at_server(there.server, f"GRANT CREATE USER, EVENT ON *.* TO {ACCOUNT}")
-    with pytest.raises(ConfigurationError, match="other schemas or accounts as well: CREATE USER, EVENT "):
-        set_up_from_source(pair, folder)
-    at_server(there.server, f"REVOKE CREATE USER, EVENT ON *.* FROM {ACCOUNT}")
+@pytest.mark.parametrize(
+    ("account", "given", "told"),
+    [
+        (APPLIER, "CREATE USER, EVENT ON *.*", "CREATE USER, EVENT ON"),
+        (APPLIER, "ALL ON `%`.*", "ON `%`"),
+        (APPLIER, "INSERT ON `mysql`.*", "INSERT ON `mysql`"),
+        (APPLIER, "ALL ON `other`.*", "ON `other`"),
+        (APPLIER, "INSERT (User) ON mysql.db", "INSERT (`User`) ON `mysql`.`db`"),
+        (APPLIER, "wide_role", "`wide_role`@`%`"),
+        (ACCOUNT, "INSERT ON `{schema}`.*", "INSERT ON"),
+        (ACCOUNT, "SET_ANY_DEFINER ON *.*", "SET_ANY_DEFINER"),
+    ],
+)
+def test_accounts_that_may_do_more_are_refused_also_when_they_may_since_the_set_up(
+    account: str, given: str, told: str, primary: Any, there: Any, pair: ReplicaPair, folder: Path
+) -> None:
+    """What passes MySQL's filters is applied with the rights of the one; the other one's password is at both sites."""
     set_up_from_source(pair, folder)
+    at_server(there.server, "CREATE ROLE IF NOT EXISTS wide_role")
+    at_server(there.server, f"GRANT {given.format(schema=primary.endpoint.schema)} TO {account}")
+    for try_it in (set_up_from_source, point):
+        with pytest.raises(ConfigurationError, match=re.escape(told)):
+            try_it(pair, folder)
+    at_server(there.server, "DROP ROLE wide_role")
+
+
+@pytest.mark.parametrize(
+    ("done", "told", "fix"),
+    [
+        (f"DROP USER {APPLIER}", "does not exist", f"CREATE USER {APPLIER} ACCOUNT LOCK"),
+        (f"ALTER USER {APPLIER} ACCOUNT UNLOCK", "is not locked", f"ALTER USER {APPLIER} ACCOUNT LOCK"),
+        (f"REVOKE SET_ANY_DEFINER ON *.* FROM {APPLIER}", "lacks rights", f"SET_ANY_DEFINER ON *.* TO {APPLIER}"),
+    ],
+)
+def test_the_account_that_applies_is_there_is_locked_and_has_its_rights(
+    done: str, told: str, fix: str, there: Any, pair: ReplicaPair, folder: Path
+) -> None:
+    at_server(there.server, done)
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        set_up_from_source(pair, folder)
+    assert fix in caught.value.fix
+
+
+def test_a_password_that_was_changed_at_the_source_is_in_no_message(
+    nasty: Any, replica: ReplicaPair, folder: Path
+) -> None:
+    at_server(nasty.server, "CREATE USER IF NOT EXISTS changed@'%' IDENTIFIED BY 'before'")
+    nasty.run("ALTER USER changed@'%' IDENTIFIED BY 'new-secret'")
+    with pytest.raises(TransientError, match=r"failed executing transaction '\S+:\d+' .*denied") as told:
+        point(replica, folder)
+    assert not re.search(r"IDENTIFIED|\$A\$|Query", str(told.value))
+    at_server(nasty.server, "DROP USER changed@'%'")
+
+
+def test_a_source_that_went_back_is_told_at_once(nasty: Any, replica: ReplicaPair, folder: Path) -> None:
+    """However long may be waited."""
+    counted = point(replica, folder)
+    ((uuid,),) = nasty.run("SELECT @@server_uuid")
+    (source,) = (part for part in counted.gtid.split(",") if part.startswith(uuid))
+    before, _, last = source.rpartition("-")
+    back = counted.model_copy(update={"gtid": counted.gtid.replace(source, f"{before}-{int(last) - 3}")})
+    with pytest.raises(TransientError, match=r"past the source's \S+: it has to be set up again"):
+        advance_module.advance(replica.replica_account, back, wait_seconds=100_000)
+    with channel_at(replica.replica_account) as channel:
+        state = channel.state()
+    assert state is not None
+    assert not state.applying
+
+
+def test_a_replica_is_cut_off_also_by_an_account_that_may_not_read_what_is_wrong(
+    nasty: Any, there: Any, replica: ReplicaPair, folder: Path
+) -> None:
+    counted = point(replica, folder)
+    there.run("INSERT INTO empty_one VALUES (5)")
+    nasty.run("INSERT INTO empty_one VALUES (5)")
+    with pytest.raises(TransientError, match="Duplicate entry"):
+        point(replica, folder)
+    (status,) = there.endpoint.engine().replica_tables
+    at_server(there.server, f"REVOKE SELECT ON {status} FROM {ACCOUNT}")
+    with pytest.raises(ConfigurationError, match="lacks a right"), channel_at(replica.replica_account) as channel:
+        channel.state()
+    assert not take_over(there.endpoint, replica.replica_account, counted)
+    with channel_at(replica.replica_account) as channel:
+        assert channel.state() is None
 
 
 @pytest.mark.parametrize(
@@ -302,13 +385,16 @@ def test_a_server_that_replicates_something_else_is_left_alone(
 
 
 def test_each_right_that_is_missing_is_named(there: Any, pair: ReplicaPair) -> None:
-    for grant in replica_grants(there.endpoint.schema, there.endpoint.engine()):
-        for right in grant.rights:
-            assert lacking_rights(pair.replica_account) == (ACCOUNT, [])
-            at_server(there.server, f"REVOKE {right} ON {grant.place} FROM {ACCOUNT}")
-            ((named,),) = (each.rights for each in lacking_rights(pair.replica_account)[1])
-            assert named == right
-            at_server(there.server, Grant((right,), grant.place).statement(ACCOUNT))
+    engine, asked = there.endpoint.engine(), partial(lacking_rights, pair.replica_account)
+    applier = partial(lacking_of_applier, there.endpoint)
+    both = [(ACCOUNT, asked, replica_grants(engine)), (APPLIER, applier, applier_grants(there.endpoint.schema, engine))]
+    for account, lacks, grants in both:
+        for grant in grants:
+            for right in grant.rights:
+                assert lacks() == (account, [])
+                at_server(there.server, f"REVOKE {right} ON {grant.place} FROM {account}")
+                assert lacks() == (account, [Grant((right,), grant.place)])
+                at_server(there.server, Grant((right,), grant.place).statement(account))
 
 
 def test_a_dump_at_a_member_is_as_new_as_the_primary(

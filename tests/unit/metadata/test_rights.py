@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from incorta_provider.metadata.engines.mariadb import MariaDb
 from incorta_provider.metadata.engines.mysql import MySql
-from incorta_provider.metadata.rights import Grant, changes_everywhere, missing, needed, replica_grants, statements
+from incorta_provider.metadata.rights import Grant, applier_grants, exceeding, missing, needed, statements
 
 ACCOUNT = "`incorta`@`%`"
 ALL = [
@@ -21,10 +22,27 @@ def test_an_account_with_all_rights_lacks_none() -> None:
     assert missing(ALL, "my_schema") == []
 
 
-def test_what_changes_every_schema_is_told_from_what_changes_one() -> None:
-    own = [grant.statement(ACCOUNT) for grant in replica_grants("my_schema", MySql("9.7.4"))]
-    assert changes_everywhere([*own, *ALL, f"GRANT SELECT ON *.* TO {ACCOUNT}"]) == []
-    assert changes_everywhere([f"GRANT RELOAD, EVENT, CREATE USER ON *.* TO {ACCOUNT}"]) == ["CREATE USER", "EVENT"]
+def test_what_an_account_has_beside_the_listed_rights_is_named() -> None:
+    grants = applier_grants("my_schema", MySql("9.7.4"))
+    own = [grant.statement(ACCOUNT) for grant in grants]
+    assert exceeding([*own, f"GRANT USAGE ON *.* TO {ACCOUNT}", ALL[1]], grants) == []
+    more = [
+        "SYSTEM_USER, EVENT ON *.*",
+        "ALL PRIVILEGES ON `%`.*",
+        "ALL PRIVILEGES ON `my%`.*",
+        "INSERT ON `my_schema`.*",
+        "SELECT ON `other`.*",
+        "INSERT (`a`) ON `other`.`t`",
+        "ALTER ROUTINE ON PROCEDURE `other`.`p`",
+        "`role`@`%`",
+    ]
+    assert exceeding([f"GRANT {each} TO {ACCOUNT}" for each in more], grants) == more
+    passed_on = f"{own[1]} WITH GRANT OPTION"
+    assert exceeding([passed_on], grants) == [passed_on.removeprefix("GRANT ").split(" TO ")[0]]
+
+
+def test_a_mariadb_applies_without_an_account_of_its_own() -> None:
+    assert applier_grants("my_schema", MariaDb("10.11")) == []
 
 
 def test_the_own_statements_are_enough() -> None:

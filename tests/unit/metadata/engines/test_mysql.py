@@ -96,7 +96,7 @@ def test_names_changed_with_the_releases() -> None:
     assert (ENGINE.log_status, MySql("8.0.36").log_status) == ("SHOW BINARY LOG STATUS", "SHOW MASTER STATUS")
     assert "SET_ANY_DEFINER" in MySql("8.4.0").global_rights
     assert "SET_USER_ID" in MySql("8.0.36").global_rights
-    assert "SET_USER_ID" in MySql("8.0.36").replica_rights
+    assert "SET_USER_ID" in MySql("8.0.36").applier_rights
     assert (ENGINE.reset_history, MySql("8.1.0").reset_history) == ("RESET BINARY LOGS AND GTIDS", "RESET MASTER")
     assert [MySql(version).can_be_held for version in ("8.0.22", "8.0.23-0ubuntu0", "8.4.0")] == [False, True, True]
 

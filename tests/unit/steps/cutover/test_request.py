@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from incorta_provider.dr.epoch import Role, RoleState
 from incorta_provider.dr.inventory import Inventory
+from incorta_provider.dr.metadata_rules import ReplicaRules
 from incorta_provider.dr.plan import Mode, StepName
 from incorta_provider.exceptions import (
     ConfigurationError,
@@ -17,6 +20,7 @@ from incorta_provider.exceptions import (
 )
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
+from incorta_provider.metadata.rights import Grant
 from incorta_provider.services.ports import Port
 from incorta_provider.steps import metadata_readiness
 from incorta_provider.steps.cutover import request as request_module
@@ -84,6 +88,26 @@ def test_a_request_in_order_freezes_a_plan_for_the_newest_point(ready: Bench) ->
         "accept_unfenced": True,
         "mode": "unplanned",
     }
+
+
+@pytest.mark.parametrize("what", ["locked", "lacks a right"])
+def test_an_account_that_could_not_cut_the_replica_off_is_told_before_anything_is_fenced(
+    what: str, ready: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = MagicMock()
+    if what == "locked":
+        channel.side_effect = PreconditionError("the account is locked", where="newyork", fix="Unlock it.")
+    grant = Grant(("RELOAD",), "*.*")
+    monkeypatch.setattr(request_module, "channel_at", channel)
+    monkeypatch.setattr(request_module, "lacking_rights", lambda admin: ("'dr'@'%'", [grant]))
+    run = cutover_run(ready)
+    metadata = run.target.config.metadata.model_copy(update={"replica_conn_id": "newyork_replica"})
+    target = replace(run.target, config=run.target.config.model_copy(update={"metadata": metadata}))
+    rules = ready.access.config.metadata.model_copy(update={"replica": ReplicaRules()})
+    told = {"locked": "metadata replica: the account is locked", "lacks a right": "run GRANT RELOAD ON"}[what]
+    with pytest.raises(PreconditionError, match=told):
+        request_cutover(replace(run, access=ready.changed(metadata=rules), target=target), cutover_request())
+    assert untouched(ready)
 
 
 def test_an_older_point_can_be_chosen(ready: Bench) -> None:
