@@ -63,6 +63,11 @@ class Session:
         self._hosts = hosts
         self._timeout = timeout
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it had a member at the last sign of one: a member that fell silent is noticed after some seconds."""
+        return bool(self._client.connected)
+
     def read(self, path: str) -> Stored | None:
         """Return what the node holds now; None when there is no such node.
 

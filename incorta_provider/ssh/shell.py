@@ -64,6 +64,9 @@ class Completed:
 class NodeShell:
     """A login at one node; a context manager. A login that was dropped between two commands is renewed.
 
+    Commands of several threads share the login. One more than the node allows (``MaxSessions`` of its sshd) gets a
+    login of its own.
+
     :param info: host, port (22), login; private key or password; pinned host keys. With a key, the password is the
         key's passphrase.
     :param timeout: seconds for each stage of the login.
@@ -76,17 +79,16 @@ class NodeShell:
         self._port = info.port or 22
         self.place = f"{info.login}@{info.host}:{self._port}"
         self._client: paramiko.SSHClient | None = None
-        self._opened: list[paramiko.SSHClient] = []
-        self._renewing = Lock()
+        self._ending = ExitStack()
+        self._opening = Lock()
 
     def __enter__(self) -> Self:
-        self._client = self._kept_alive()
+        self._client = self._logged_in(self._ending)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._client = None
-        while self._opened:
-            self._opened.pop().close()
+        self._ending.close()
 
     def run(self, argv: Sequence[str], timeout: float = COMMAND_TIMEOUT) -> Completed:
         """Run a command to its end.
@@ -97,13 +99,13 @@ class NodeShell:
         command = shlex.join(argv)
         started = time.monotonic()
         try:
-            with closing(self._open(command)) as channel:
+            with ExitStack() as ending:
+                channel = ending.enter_context(closing(self._open(command, ending)))
                 stdout, stderr = self._collect(channel, command, started + timeout)
-                status = channel.recv_exit_status()
+                if (status := channel.recv_exit_status()) < 0:
+                    raise self._no_status(command, channel.get_transport())
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise command_error(error, f"running {command}", self.place) from error
-        if status < 0:
-            raise self._no_status(command, channel.get_transport())
         log.debug("%s: %s: exit status %d after %.2f s", self.place, command, status, time.monotonic() - started)
         return Completed(status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
@@ -121,29 +123,43 @@ class NodeShell:
         :param argv: its words; never a secret, because they stand in the node's process list.
         """
         try:
-            return self._open(shlex.join(argv), talk=True)
+            return self._open(shlex.join(argv), self._ending, talk=True)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise command_error(error, f"starting {argv[0]}", self.place) from error
 
-    def _open(self, command: str, *, talk: bool = False) -> paramiko.Channel:
-        channel = self._channel()
+    def _open(self, command: str, ending: ExitStack, *, talk: bool = False) -> paramiko.Channel:
+        channel = self._channel(ending)
         channel.settimeout(self._timeout)
         channel.exec_command(command)
         if not talk:
             channel.shutdown_write()
         return channel
 
-    def _channel(self) -> paramiko.Channel:
-        """Open a channel; where that fails because the login is gone, log in anew, once: nothing was asked for yet."""
-        if (client := self._client) is None:
-            raise EOFError("not connected")
+    def _channel(self, ending: ExitStack) -> paramiko.Channel:
+        """Open a channel; on a login that ends with ``ending`` where the shared one takes no more at the same time."""
         try:
-            return self._channel_of(client)
-        except paramiko.ChannelException:  # the login is there, and refuses one more
-            raise
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            log.info("%s: logging in anew: %s", self.place, error)
-            return self._channel_of(self._renewed(client))
+            return self._shared_channel()
+        except paramiko.ChannelException as refusal:
+            log.info("%s: one more login, for one command: %s", self.place, refusal)
+            return self._channel_of(self._logged_in(ending))
+
+    def _shared_channel(self) -> paramiko.Channel:
+        """Open a channel; where that fails because the login is gone, log in anew, once: nothing was asked for yet.
+
+        One at a time: of two that the node refuses, paramiko tells only one why. The lost login is closed at the end,
+        because commands may listen there.
+        """
+        with self._opening:
+            if self._client is None:
+                raise EOFError("not connected")
+            try:
+                return self._channel_of(self._client)
+            except paramiko.ChannelException:  # the login is there, and others use it
+                raise
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                log.info("%s: logging in anew: %s", self.place, error)
+                self._client = self._logged_in(self._ending)
+                return self._channel_of(self._client)
 
     def _channel_of(self, client: paramiko.SSHClient) -> paramiko.Channel:
         transport = client.get_transport()
@@ -151,18 +167,9 @@ class NodeShell:
             raise EOFError("not connected")
         return transport.open_session(timeout=self._timeout)
 
-    def _renewed(self, lost: paramiko.SSHClient) -> paramiko.SSHClient:
-        """Return what takes the place of a lost login, which is closed at the end: commands may listen there."""
-        with self._renewing:
-            if self._client is lost:
-                self._client = self._kept_alive()
-            if self._client is None:
-                raise EOFError("not connected")
-            return self._client
-
-    def _kept_alive(self) -> paramiko.SSHClient:
+    def _logged_in(self, ending: ExitStack) -> paramiko.SSHClient:
         client = self._connect()
-        self._opened.append(client)
+        ending.callback(client.close)
         if (transport := client.get_transport()) is not None:
             transport.set_keepalive(_KEEPALIVE)
         return client

@@ -54,7 +54,13 @@ def connect_error(error: Exception, place: str) -> DrError:
 
 
 def command_error(error: Exception, what: str, place: str) -> TransientError:
-    """Return the error for a connection that was lost under a command."""
+    """Return the error for a connection that was lost under a command, or for a command that the node let not begin."""
+    if isinstance(error, paramiko.ChannelException):
+        return TransientError(
+            f"the node's sshd refuses a session for {what}: {error.text}",
+            where=place,
+            fix="Nothing was started. MaxSessions in its sshd_config must be 1 or more; its log has other reasons.",
+        )
     return TransientError(
         f"the connection was lost while {what}: {_in_words(error)}",
         where=place,

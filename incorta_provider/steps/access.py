@@ -151,6 +151,10 @@ class GroupAccess:
             )
         return SiteAccess(name, self.config.sites[name], self.connections, self.kept)
 
+    def leave_nodes(self) -> None:
+        """End the logins at nodes that are kept open; no command may be running there."""
+        self.kept.give_back(NodeShell)
+
     def drill(self, name: str) -> SiteAccess:
         """Return the place for drills at a site, as a site of its own with that site's catalog."""
         config = self.site(name).config.for_drill()

@@ -1,8 +1,8 @@
 """What steps that are taken in a row keep open between them: a login at a node, a session at an ensemble.
 
 Opening one costs processor time at both ends and several round trips, and a cutover needs about ten of either kind.
-Who lends these knows nothing of what is lent; each heals itself: :class:`~incorta_provider.ssh.shell.NodeShell` logs in
-anew where its login was dropped meanwhile, and kazoo finds another member.
+Who lends these knows nothing of what is lent: :class:`~incorta_provider.ssh.shell.NodeShell` logs in anew where its
+login was dropped meanwhile; of what does not heal that soon, the borrower says whether it is still usable.
 """
 
 from __future__ import annotations
@@ -17,43 +17,58 @@ from incorta_provider.connection import ConnectionInfo
 T = TypeVar("T")
 
 Opener = Callable[[ConnectionInfo], AbstractContextManager[T]]
+Judge = Callable[[T], bool]
 
 
 class Kept:
-    """Lends connections: to one asker each, until somebody says that they are to be kept."""
+    """Lends connections: to one asker each, until somebody says that they are to be kept.
+
+    :ivar is_keeping: whether they are kept now.
+    """
 
     def __init__(self) -> None:
+        self.is_keeping = False
         self._places: dict[tuple[Opener[Any], str], _Place] = {}
         self._making = Lock()
-        self._open: ExitStack | None = None
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
         """Keep what is opened in this block, for whoever asks within it, in any thread; close it all at its end."""
-        if self._open is not None:
+        if self.is_keeping:
             yield
             return
-        with ExitStack() as opened:
-            self._open = opened
-            try:
-                yield
-            finally:
-                self._open = None
-                self._places.clear()
+        self.is_keeping = True
+        try:
+            yield
+        finally:
+            self.is_keeping = False
+            self.give_back()
+
+    def give_back(self, opener: Opener[Any] | None = None) -> None:
+        """Close what is kept and nobody uses any more; who asks for it later opens another.
+
+        :param opener: only what this one opened.
+        """
+        with self._making:
+            places = [self._places.pop(key) for key in list(self._places) if opener in (None, key[0])]
+        with ExitStack() as closing:
+            for place in places:
+                closing.callback(place.close)
 
     @contextmanager
-    def lend(self, info: ConnectionInfo, opener: Opener[T]) -> Iterator[T]:
+    def lend(self, info: ConnectionInfo, opener: Opener[T], usable: Judge[T] = lambda _: True) -> Iterator[T]:
         """Lend what ``opener`` opens: what is kept, if it was opened by the same facts.
 
         :param opener: takes the connection's facts; what it raises is raised here, and nothing is kept then.
+        :param usable: tells whether what is kept will do; another is opened in its place if not.
         """
-        if self._open is None:
+        if not self.is_keeping:
             with opener(info) as opened:
                 yield opened
             return
         with self._making:
             place = self._places.setdefault((opener, info.conn_id), _Place())
-        yield place.opened(info, opener, self._open)
+        yield place.opened(info, opener, usable)
 
 
 class _Place:
@@ -63,13 +78,16 @@ class _Place:
         self._opening = Lock()
         self._info: ConnectionInfo | None = None
         self._kept: Any = None
+        self._closing = ExitStack()
 
-    def opened(self, info: ConnectionInfo, opener: Opener[T], closing: ExitStack) -> T:
+    def opened(self, info: ConnectionInfo, opener: Opener[T], usable: Judge[T]) -> T:
+        """Return what is open; what another takes the place of is closed with it, for somebody may be using it."""
         with self._opening:
-            if self._info != info:
-                context = opener(info)
-                self._kept = context.__enter__()
+            if self._info != info or not usable(self._kept):
+                self._kept = self._closing.enter_context(opener(info))
                 self._info = info
-                closing.push(context)
             kept: T = self._kept
             return kept
+
+    def close(self) -> None:
+        self._closing.close()

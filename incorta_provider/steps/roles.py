@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from incorta_provider.coordination.ensemble import ensemble_state, quorum_problem
 from incorta_provider.coordination.role_registry import RoleRegistry
+from incorta_provider.coordination.session import Session
 from incorta_provider.coordination.zookeeper import connect
 from incorta_provider.dr.epoch import Role, RoleState, first_role, registry_empty
 from incorta_provider.exceptions import (
@@ -27,9 +29,30 @@ log = logging.getLogger(__name__)
 
 
 def role_at(access: GroupAccess, site: SiteAccess) -> Role | None:
-    """Return what the registry of one site says; None before it was initialised."""
-    with access.kept.lend(site.zookeeper, connect) as session:
-        stored = RoleRegistry(session, access.name).read()
+    """Return what the registry of one site says; None before it was initialised.
+
+    What a kept session does not answer is asked once more: its member may be the one that has just been lost.
+    """
+    asked = False
+    try:
+        with _session(access, site) as session:
+            asked = True
+            return _role(access, session)
+    except TransientError as error:
+        if not (asked and access.kept.is_keeping):
+            raise
+        log.info("the epoch registry of %s is asked over another session: %s", site.name, error)
+    with _session(access, site) as session:
+        return _role(access, session)
+
+
+def _session(access: GroupAccess, site: SiteAccess) -> AbstractContextManager[Session]:
+    """Lend the session that is kept, unless it is cut off: kazoo waits ever longer before it tries again."""
+    return access.kept.lend(site.zookeeper, connect, usable=lambda session: session.is_connected)
+
+
+def _role(access: GroupAccess, session: Session) -> Role | None:
+    stored = RoleRegistry(session, access.name).read()
     return stored.role if stored else None
 
 

@@ -24,6 +24,8 @@ _PRIVILEGE_SEPARATION = Path("/run/sshd")
 """An empty folder that sshd wants when root starts it: the one thing that the lab makes outside its state folder."""
 _SSHD = "/usr/sbin/sshd"
 """sshd starts itself anew for each session and must be called by its full path."""
+HARDENED = "newyork_node2"
+"""The node that allows two sessions for each login, as Lynis advises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Sshd:
             "PermitRootLogin": "prohibit-password",
             "Subsystem": "sftp internal-sftp",
             "MaxStartups": "100:30:200",
-            "MaxSessions": 100,
+            "MaxSessions": 2 if self.node.conn_id == HARDENED else 100,
             "PrintMotd": "no",
             "SetEnv": " ".join(f'"{name}={value}"' for name, value in self.session_environment.items()),
         }

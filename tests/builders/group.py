@@ -74,6 +74,8 @@ class Clock:
 class MemorySession(Session):
     """ZooKeeper's rules about versions, in memory."""
 
+    is_connected = True
+
     def __init__(self) -> None:
         self.nodes: dict[str, Stored] = {}
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from lab.airflow.processes import api_server
+from lab.airflow.settings import Settings
 from lab.layout import Lab
-from lab.processes import family
-from lab.supervisor import markers
+from lab.processes import family, is_alive
+from lab.supervisor import Supervisor, markers
 from lab.testbed import borrowed
 from tests.builders.lab_state import STATE
 
@@ -28,17 +32,28 @@ def demo_lab() -> Iterator[Lab]:
         yield lab
 
 
+def up(lab: Lab) -> list[str]:
+    return ["up", "--root", str(lab.root), "--base", str(lab.base)]
+
+
+@contextmanager
+def killed_when(words: str, lab: Lab) -> Iterator[None]:
+    """Run a demo until it says these words, then the block, then kill the demo."""
+    with subprocess.Popen([*COMMAND, *up(lab)], stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            assert any(words in line for line in demo.stdout), "it ended before"
+            yield
+        finally:
+            demo.kill()
+
+
 @pytest.fixture(scope="module")
 def finished(demo_lab: Lab) -> tuple[str, dict[str, Any]]:
     """Kill a first demo while Airflow's database is made, run a second one there; return its output and summary."""
-    place = ["up", "--root", str(demo_lab.root), "--base", str(demo_lab.base)]
-    with subprocess.Popen([*COMMAND, *place], stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        for line in first.stdout:
-            if "making Airflow's database" in line:
-                break
-        first.kill()
-    done = subprocess.run([*COMMAND, *place], capture_output=True, text=True, timeout=800, check=False)
+    with killed_when("making Airflow's database", demo_lab):
+        pass
+    done = subprocess.run([*COMMAND, *up(demo_lab)], capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     return done.stdout, json.loads((demo_lab.root / "summary.json").read_text(encoding="utf-8"))
 
@@ -102,3 +117,19 @@ def test_taken_down_it_leaves_no_process_and_keeps_the_summary(
     subprocess.run([*COMMAND, "down", "--root", str(demo_lab.root)], check=True, capture_output=True, timeout=120)
     assert family(markers(demo_lab)) == []
     assert json.loads((demo_lab.root / "summary.json").read_text(encoding="utf-8")) == finished[1]
+
+
+@pytest.mark.chaos
+def test_one_that_was_killed_while_the_api_server_started_is_in_nobodys_way(demo_lab: Lab) -> None:
+    """The next one ends the server that nobody waits for, and gets beyond Airflow."""
+    name = api_server(Settings(demo_lab)).name
+    with killed_when("starting the API server", demo_lab):
+        deadline = time.monotonic() + 60
+        while (left := Supervisor(demo_lab).get(name)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert is_alive(left.process)
+    with killed_when("Load jobs at berlin, replicated to newyork", demo_lab):
+        assert not is_alive(left.process)
+    subprocess.run([*COMMAND, "down", "--root", str(demo_lab.root)], check=True, capture_output=True, timeout=120)
+    assert family(markers(demo_lab)) == []

@@ -126,6 +126,7 @@ def test_a_lost_ensemble_ends_a_call_in_time(info, ensemble, faults):
         started = time.monotonic()
         with pytest.raises(TransientError, match="/lost"):
             session.read("/lost")
+        assert not session.is_connected
         assert time.monotonic() - started < 30
 
 
@@ -140,6 +141,7 @@ def test_a_session_survives_the_loss_of_the_leader(info, ensemble, faults):
                 break
             except TransientError:
                 time.sleep(0.1)
+        assert session.is_connected
     assert stored is not None
     assert stored.value == b"kept"
 

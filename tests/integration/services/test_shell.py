@@ -9,14 +9,14 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
-import paramiko
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
 from incorta_provider.ssh.shell import Completed, NodeShell
 from lab.processes import find, send
+from lab.servers.sshd import HARDENED
 from lab.supervisor import Supervisor
 
 pytestmark = pytest.mark.lab
@@ -212,8 +212,10 @@ def test_a_node_that_hangs_is_told_in_time(node, sshd, lab_layout):
 
 
 @contextmanager
-def old_sshd(sshd, port):
-    options = [f"Port={port}", "PidFile=none", "KexAlgorithms=diffie-hellman-group14-sha1"]
+def other_sshd(sshd, option):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    options = [f"Port={port}", "PidFile=none", option]
     argv = [*sshd.command(), *(word for option in options for word in ("-o", option))]
     process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
     try:
@@ -224,16 +226,14 @@ def old_sshd(sshd, port):
                 break
             except OSError:
                 time.sleep(0.05)
-        yield
+        yield port
     finally:
         process.kill()
         process.wait()
 
 
 def test_a_node_without_a_common_algorithm(node, sshd):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with old_sshd(sshd, port):
+    with other_sshd(sshd, "KexAlgorithms=diffie-hellman-group14-sha1") as port:
         error = refused(node(port=port, extra={"host_key": sshd.host_key}))
     assert error.what == "no common algorithm: Incompatible ssh peer (no acceptable kex algorithm)"
 
@@ -340,16 +340,58 @@ def test_a_login_that_was_dropped_between_two_commands_is_renewed_once(node):
     wait_until_gone(after.pop())
 
 
-def test_what_a_node_refuses_is_not_asked_again_by_another_login(node, monkeypatch):
-    """A node that lets no more commands run at once is there, and closing its login would end those that run."""
-    with NodeShell(node()) as shell:
-        before = parent_of(shell)
-        refusal = paramiko.ChannelException(1, "Administratively prohibited")
-        with monkeypatch.context() as patch:
-            patch.setattr(paramiko.Transport, "open_session", lambda *_, **__: (_ for _ in ()).throw(refusal))
-            with pytest.raises(TransientError, match="running true"):
-                shell.run(["true"])
-        assert parent_of(shell) == before
+MEETING = """
+touch "$0/$1"
+for _ in $(seq 600); do
+    [ -e "$0/0" ] && [ -e "$0/1" ] && [ -e "$0/2" ] && [ -e "$0/3" ] && exec echo $PPID
+    sleep 0.1
+done
+"""
+"""Tells its login as soon as all four of it run at the same time."""
+
+
+def test_a_command_too_many_for_one_login_gets_a_login_of_its_own(node, sshd_nodes, tmp_path):
+    hardened = sshd_nodes[HARDENED]
+    with NodeShell(node(host=hardened.host, port=hardened.port)) as shell:
+        shared = parent_of(shell)
+        with ThreadPoolExecutor(4) as pool:
+            done = pool.map(lambda number: shell.run(["sh", "-c", MEETING, str(tmp_path), str(number)]), range(4))
+            logins = [int(each.stdout) for each in done]
+        assert (logins.count(shared), len(set(logins))) == (2, 3)
+        for own in set(logins) - {shared}:
+            wait_until_gone(own)
+        assert parent_of(shell) == shared
+
+
+def test_a_signal_that_ends_a_command_on_a_login_of_its_own_is_told_as_one(node, sshd):
+    with (
+        other_sshd(sshd, "MaxSessions=1") as port,
+        NodeShell(node(port=port, extra={"host_key": sshd.host_key})) as shell,
+        closing(shell.start(["cat"])),
+        pytest.raises(TransientError, match="a signal ended"),
+    ):
+        shell.run(["sh", "-c", "kill -9 $$"])
+
+
+def test_what_is_talked_to_gets_a_login_of_its_own_too_and_keeps_it(node, sshd):
+    with (
+        other_sshd(sshd, "MaxSessions=1") as port,
+        NodeShell(node(port=port, extra={"host_key": sshd.host_key})) as shell,
+    ):
+        channels = [shell.start(["cat"]) for _ in range(2)]
+        for channel in channels:
+            channel.sendall(b"hello")
+            assert channel.recv(5) == b"hello"
+
+
+def test_a_node_that_refuses_every_session_has_started_nothing(node, sshd):
+    with (
+        other_sshd(sshd, "MaxSessions=0") as port,
+        NodeShell(node(port=port, extra={"host_key": sshd.host_key})) as shell,
+        pytest.raises(TransientError, match="the node's sshd refuses a session for running true") as caught,
+    ):
+        shell.run(["true"])
+    assert caught.value.fix.startswith("Nothing was started.")
 
 
 def parent_of(shell):

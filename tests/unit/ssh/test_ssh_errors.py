@@ -58,3 +58,9 @@ def test_a_connection_that_was_lost_under_a_command():
     assert command_error(EOFError(), "running true", PLACE).what == (
         "the connection was lost while running true: EOFError"
     )
+
+
+def test_a_command_that_the_node_let_not_begin_was_not_lost():
+    found = command_error(paramiko.ChannelException(2, "Connect failed"), "running true", PLACE)
+    assert found.what == "the node's sshd refuses a session for running true: Connect failed"
+    assert found.fix.startswith("Nothing was started.")

@@ -109,3 +109,41 @@ def test_a_block_within_a_block_closes_nothing(door: Door) -> None:
             pass
         assert door.log == ["open 10.0.0.1-0"]
     assert door.log[-1] == "close 10.0.0.1-0"
+
+
+def test_what_is_not_usable_any_more_gives_place_to_another_and_is_closed_with_it(door: Door) -> None:
+    kept, opener = Kept(), door.open
+    with kept.keeping():
+        with kept.lend(NODE, opener, usable=lambda _: False) as name:
+            assert name == "10.0.0.1-0"
+        with kept.lend(NODE, opener, usable=lambda name: name != "10.0.0.1-0") as name:
+            assert name == "10.0.0.1-1"
+        with kept.lend(NODE, opener, usable=lambda name: name != "10.0.0.1-0") as name:
+            assert name == "10.0.0.1-1"
+        assert door.log == ["open 10.0.0.1-0", "open 10.0.0.1-1"]
+    assert door.log[2:] == ["close 10.0.0.1-1", "close 10.0.0.1-0"]
+
+
+def test_where_no_other_can_be_opened_the_one_that_heals_is_used_again(door: Door) -> None:
+    kept, opener = Kept(), door.open
+    with kept.keeping():
+        with kept.lend(NODE, opener):
+            pass
+        door.broken = True
+        with pytest.raises(TransientError), kept.lend(NODE, opener, usable=lambda _: False):
+            pass
+        with kept.lend(NODE, opener, usable=lambda _: True) as name:
+            assert name == "10.0.0.1-0"
+
+
+def test_what_is_given_back_is_closed_at_once_and_opened_anew_for_the_next(door: Door) -> None:
+    kept, opener, other = Kept(), door.open, Door()
+    with kept.keeping():
+        with kept.lend(NODE, opener), kept.lend(NODE, other.open):
+            pass
+        kept.give_back(opener)
+        assert door.log == ["open 10.0.0.1-0", "close 10.0.0.1-0"]
+        assert other.log == ["open 10.0.0.1-0"]
+        with kept.lend(NODE, opener) as name:
+            assert name == "10.0.0.1-2"
+    assert door.log[2:] == ["open 10.0.0.1-2", "close 10.0.0.1-2"]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.coordination.session import Stored
 from incorta_provider.dr.epoch import Role, RoleState, first_role, promoting_role
 from incorta_provider.exceptions import (
@@ -13,6 +16,7 @@ from incorta_provider.exceptions import (
     SiteIsActive,
     TransientError,
 )
+from incorta_provider.steps import roles
 from incorta_provider.steps.roles import (
     adopt_role,
     copy_role,
@@ -22,7 +26,7 @@ from incorta_provider.steps.roles import (
     roles_that_answer,
     tell,
 )
-from tests.builders.group import NOON, SITES, Bench, sealed_point
+from tests.builders.group import NOON, SITES, Bench, MemorySession, sealed_point
 
 
 @pytest.fixture
@@ -135,6 +139,60 @@ def test_only_sites_that_answer_and_know_a_role_are_in_the_answer(bench: Bench) 
     assert list(roles_that_answer(bench.access)) == ["newyork"]
     bench.ensembles.session("newyork").nodes.clear()
     assert roles_that_answer(bench.access) == {}
+
+
+class CutOff(MemorySession):
+    """Was kept while its member was lost.
+
+    :param is_connected: whether the loss is still to be noticed.
+    """
+
+    def __init__(self, *, is_connected: bool) -> None:
+        super().__init__()
+        self.is_connected = is_connected
+
+    def read(self, path: str) -> Stored | None:
+        self.is_connected = False
+        raise TransientError(f"ZooKeeper did not answer about {path}: ConnectionLoss")
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_a_site_is_not_skipped_for_a_kept_session_that_was_cut_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_noticed: bool
+) -> None:
+    sessions = [CutOff(is_connected=True), bench.ensembles.session("newyork")]
+
+    @contextmanager
+    def connect(info: ConnectionInfo) -> Iterator[MemorySession]:
+        yield sessions.pop(0) if info.conn_id == "newyork_zookeeper" else bench.ensembles.session("berlin")
+
+    monkeypatch.setattr(roles, "connect", connect)
+    newyork = bench.access.site("newyork")
+    with bench.access.kept.keeping():
+        with bench.access.kept.lend(newyork.zookeeper, connect) as kept:
+            assert isinstance(kept, CutOff)
+            kept.is_connected = not is_noticed
+        assert list(roles_that_answer(bench.access)) == ["berlin", "newyork"]
+    assert sessions == []
+
+
+def test_an_ensemble_that_answers_to_no_session_is_not_asked_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[CutOff]()
+
+    @contextmanager
+    def connect(_: ConnectionInfo) -> Iterator[CutOff]:
+        opened.append(CutOff(is_connected=True))
+        yield opened[-1]
+
+    monkeypatch.setattr(roles, "connect", connect)
+    with bench.access.kept.keeping(), pytest.raises(TransientError, match="ConnectionLoss"):
+        role_at(bench.access, bench.access.site("newyork"))
+    assert len(opened) == 2
+    with pytest.raises(TransientError, match="ConnectionLoss"):
+        role_at(bench.access, bench.access.site("newyork"))
+    assert len(opened) == 3
 
 
 def test_an_empty_registry_takes_the_role_of_the_one_that_answers(bench: Bench) -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.dr.topology import CommitWindow
 from incorta_provider.exceptions import ConfigurationError, IntegrityError
-from incorta_provider.steps import site_services
+from incorta_provider.steps import access, site_services
 from incorta_provider.steps.cutover import take_steps as module
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.cutover.take_steps import READY_BEFORE, STEPS, take_steps
@@ -60,6 +62,34 @@ def test_every_step_is_taken_in_its_turn_and_waits_for_what_has_to_be_ready(run:
     assert {*steps[2:4]} == {"apply", "restore_metadata"}
     for step, parts in READY_BEFORE.items():
         assert {f"{part} ready" for part in parts} <= set(taken[: taken.index(step)])
+
+
+def test_the_logins_that_started_services_have_ended_before_anybody_asks_whether_the_site_serves(
+    run: CutoverRun, taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where systemd-logind ends what a login leaves behind, the services are gone by then, and found to be."""
+
+    @contextmanager
+    def login(info: ConnectionInfo) -> Iterator[str]:
+        taken.append(f"log in at {info.conn_id}")
+        yield info.conn_id
+        taken.append(f"log out of {info.conn_id}")
+
+    monkeypatch.setattr(access, "NodeShell", login)
+    for name in (StepName.START_NODES, StepName.START_LOADER):
+        module.STEPS[name] = _with_login(module.STEPS[name])  # type: ignore[index]
+    assert take_steps(run)["left"] == ""
+    logins = [each for each in taken if each.startswith("log ")]
+    assert logins == ["log in at berlin_node1", "log out of berlin_node1"]
+    assert taken.index("start_loader") < taken.index(logins[1]) < taken.index("loader ready")
+
+
+def _with_login(step: Callable[[CutoverRun], Result]) -> Callable[[CutoverRun], Result]:
+    def logged_in(run: CutoverRun) -> Result:
+        with run.target.kept.lend(ConnectionInfo("berlin_node1"), access.NodeShell):
+            return step(run)
+
+    return logged_in
 
 
 def test_a_step_that_fails_ends_it_there_and_is_left_to_its_own_task(run: CutoverRun, taken: list[str]) -> None:

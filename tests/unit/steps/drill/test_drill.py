@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
 
 from incorta_provider.cli import main
+from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.epoch import RoleState
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import DrError, FencingError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata.switch_journal import begin_switch
 from incorta_provider.services.node import AGENT
 from incorta_provider.services.ports import Port
+from incorta_provider.steps import access
+from incorta_provider.steps.cutover import take_steps
 from incorta_provider.steps.cutover.abort import abort
 from incorta_provider.steps.cutover.start import start_nodes
 from incorta_provider.steps.drill import clean, prepare, prove, take
@@ -216,6 +219,35 @@ def test_of_two_steps_that_fail_the_one_that_no_try_mends_is_told(
         take_drill(run)
     assert taken[0] is StepName.RESTORE
     assert {*taken[1:]} == {StepName.REWRITE, StepName.COMPARE}
+
+
+def test_the_logins_of_a_drill_have_ended_before_its_services_are_verified(
+    drilled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planned_drill(drilled)
+    seen: list[str] = []
+
+    @contextmanager
+    def login(info: ConnectionInfo) -> Iterator[None]:
+        seen.append("log in")
+        yield
+        seen.append("log out")
+
+    def noting(name: StepName) -> Callable[[DrillRun], dict[str, Any]]:
+        def action(_: Plan) -> dict[str, Any]:
+            with run.access.kept.lend(ConnectionInfo(NODE), access.NodeShell) if "start" in name else nullcontext():
+                seen.append(name)
+            return {}
+
+        return lambda run: run.perform(name, action)
+
+    monkeypatch.setattr(access, "NodeShell", login)
+    monkeypatch.setattr(take_steps, "READY_BEFORE", {})
+    monkeypatch.setattr(take, "_STEPS", {name: noting(name) for name in ACTIONS if name is not StepName.CLEAN_DRILL})
+    in_place(drilled, run)
+    take_drill(run)
+    assert [each for each in seen if each.startswith("log")] == ["log in", "log out"]
+    assert seen[-2:] == ["log out", "verify_service"]
 
 
 def test_a_proven_point_says_so_wherever_it_is_shown(
