@@ -180,8 +180,8 @@ def test_s5_seal_and_apply_by_size_of_tree(
     )
     assert differences(large.tree.root, large.pair / "live") == ""
     changes = size.publish.added + size.publish.changed + size.publish.removed
-    what = f"{changes:,} changes, sealed and applied in {size.tree_files:,} files"
-    for name, contender, where in (("S5", OURS, "in as many folders"), ("S5w", wide, "spread over all folders")):
+    what = f"{changes:,} changes in {size.tree_files:,} files"
+    for name, contender, where in (("S5", OURS, "as many folders"), ("S5w", wide, "more folders")):
         storage_report.add(
             name,
             "seal and apply by the size of the tree",
