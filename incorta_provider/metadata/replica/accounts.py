@@ -51,13 +51,15 @@ def ensure_confined(reader: Endpoint, admin: Endpoint) -> None:
             return
         more = exceeding(_shown(session), replica_grants(engine))
     _ensure_none(more, "the account that replicates may do more, and so may who has the other site's server", admin)
-    account, absent = lacking_of_applier(reader)
-    if absent:
-        needed = "; ".join(grant.statement(account) for grant in absent)
-        raise ConfigurationError(f"the account {account} lacks rights", where=reader.label, fix=f"Run: {needed}")
     with reader.connect_to(None) as session, translated(reader.label):
-        more = exceeding(_shown(session, account), applier_grants(reader.schema, engine))
-    _ensure_none(more, f"what is replicated may change more than the metadata schema: {account} has", reader)
+        _ensure_locked(session, engine.applier, reader.label)
+        shown = _shown(session, engine.applier)
+    wanted = applier_grants(reader.schema, engine)
+    if absent := lacking(shown, wanted):
+        needed = "; ".join(grant.statement(engine.applier) for grant in absent)
+        raise ConfigurationError(f"the account {engine.applier} lacks rights", where=reader.label, fix=f"Run: {needed}")
+    what = f"what is replicated may change more than the metadata schema: {engine.applier} has"
+    _ensure_none(exceeding(shown, wanted), what, reader)
 
 
 def _ensure_none(more: list[str], what: str, endpoint: Endpoint) -> None:
