@@ -33,6 +33,10 @@ class SchemaStatus(StrEnum):
     IN_QUEUE = "In Queue"
 
 
+LOADING = frozenset({SchemaStatus.IN_PROGRESS, SchemaStatus.IN_QUEUE})
+"""While a load of the schema has not ended."""
+
+
 class AnalyticsClient:
     """A client of one tenant; a context manager.
 

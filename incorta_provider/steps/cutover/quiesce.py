@@ -23,7 +23,7 @@ from incorta_provider.dr.plan import Plan, StepName, ensure_plan_fresh
 from incorta_provider.dr.site import Node
 from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.metadata.event_status import events_on, switch_events
-from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
+from incorta_provider.services.analytics import LOADING, AnalyticsClient, SchemaStatus
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.approve import approval_to_use
@@ -35,8 +35,6 @@ from incorta_provider.steps.site_stop import ensure_stopped, on_nodes, stop_site
 from incorta_provider.storage.records.cutover_folder import CutoverFolder
 
 log = logging.getLogger(__name__)
-
-RUNS = frozenset({SchemaStatus.IN_PROGRESS, SchemaStatus.IN_QUEUE})
 
 
 def quiesce(run: CutoverRun) -> Result:
@@ -114,7 +112,7 @@ def _loads(source: SiteAccess) -> dict[str, SchemaStatus]:
 
 
 def _busy(loads: dict[str, SchemaStatus]) -> str:
-    return ", ".join(f"{name} {status}" for name, status in loads.items() if status in RUNS)
+    return ", ".join(f"{name} {status}" for name, status in loads.items() if status in LOADING)
 
 
 def _stop_loader(source: SiteAccess, key: str, config: Node) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 
 from incorta_provider.dr.plan import Plan, StepName
 from incorta_provider.exceptions import TransientError
-from incorta_provider.services.analytics import AnalyticsClient, SchemaStatus
+from incorta_provider.services.analytics import LOADING, AnalyticsClient
 from incorta_provider.steps.access import SiteAccess
 from incorta_provider.steps.cutover.run import CutoverRun, Result
 from incorta_provider.steps.cutover.source_checks import unknown_nodes
@@ -21,7 +21,6 @@ from incorta_provider.steps.readiness import Part, not_ready
 
 log = logging.getLogger(__name__)
 
-RUNS = frozenset({SchemaStatus.IN_PROGRESS, SchemaStatus.IN_QUEUE})
 LOAD_SECONDS = 1800.0
 """How long a load from staging may take."""
 
@@ -71,7 +70,7 @@ def _rows(client: AnalyticsClient, name: str, *, repair: bool) -> int:
 
 def _wait_for_load(client: AnalyticsClient, schema: str) -> None:
     deadline = time.monotonic() + LOAD_SECONDS
-    while (status := client.schema_status(schema)) in RUNS:
+    while (status := client.schema_status(schema)) in LOADING:
         if time.monotonic() > deadline:
             raise TransientError(
                 f"the load of {schema} from staging is {status} after {LOAD_SECONDS:.0f} s",
