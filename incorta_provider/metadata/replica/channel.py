@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pymysql.cursors import DictCursor
 
 from incorta_provider.dr.replica import ReplicaState
 from incorta_provider.metadata.endpoint import Endpoint, Session
@@ -30,13 +33,24 @@ class Channel(ABC):
 
     session: Session
 
+    status: ClassVar[str]
+    """The statement that shows all replications of the server."""
+    name_column: ClassVar[str]
+    """Where it shows their names."""
+
+    def replications(self) -> dict[str, dict[str, Any]]:
+        """Return what the server shows of each of its replications, by name."""
+        with self.session.cursor(DictCursor) as cursor:
+            cursor.execute(self.status)
+            return {str(row[self.name_column]): row for row in cursor.fetchall()}
+
+    def others(self) -> list[str]:
+        """Return the names of other replications of this server."""
+        return [name or "(default)" for name in self.replications() if name != NAME]
+
     @abstractmethod
     def state(self) -> ReplicaState | None:
         """Return what the server says; None when the replication is not set up."""
-
-    @abstractmethod
-    def others(self) -> list[str]:
-        """Return the names of other replications of this server."""
 
     @abstractmethod
     def applied(self) -> str:

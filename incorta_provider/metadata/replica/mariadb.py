@@ -7,9 +7,7 @@ must not arrive here. It is a setting of the running server, so it is set again 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from pymysql.cursors import DictCursor
+from typing import ClassVar
 
 from incorta_provider.dr.replica import ReplicaState, without_statement
 from incorta_provider.metadata.endpoint import Endpoint
@@ -27,12 +25,13 @@ from incorta_provider.metadata.tls import Mode
 class MariaDbChannel(Channel):
     """The replication of a MariaDB server; tested with 10.11."""
 
+    status: ClassVar[str] = "SHOW ALL SLAVES STATUS"
+    name_column: ClassVar[str] = "Connection_name"
+
     def state(self) -> ReplicaState | None:
         """Return what the server says; None when the replication is not set up."""
-        found = [row for row in self._all() if row["Connection_name"] == NAME]
-        if not found:
+        if (row := self.replications().get(NAME)) is None:
             return None
-        row = found[0]
         return ReplicaState(
             source=f"{row['Master_Host']}:{row['Master_Port']}",
             receiving=row["Slave_IO_Running"] == "Yes",
@@ -43,10 +42,6 @@ class MariaDbChannel(Channel):
             receive_error=str(row["Last_IO_Error"] or ""),
             apply_error=without_statement(str(row["Last_SQL_Error"] or "")),
         )
-
-    def others(self) -> list[str]:
-        """Return the names of other replications of this server."""
-        return [str(row["Connection_name"]) or "(default)" for row in self._all() if row["Connection_name"] != NAME]
 
     def applied(self) -> str:
         """Return the position that the data are of."""
@@ -93,17 +88,12 @@ class MariaDbChannel(Channel):
 
     def detach(self) -> bool:
         """Stop it and forget its source; the server keeps the position of its data."""
-        if all(row["Connection_name"] != NAME for row in self._all()):
+        if NAME not in self.replications():
             return False
         with self.session.cursor() as cursor:
             cursor.execute(f"STOP SLAVE '{NAME}'")
             cursor.execute(f"RESET SLAVE '{NAME}' ALL")
         return True
-
-    def _all(self) -> list[dict[str, Any]]:
-        with self.session.cursor(DictCursor) as cursor:
-            cursor.execute("SHOW ALL SLAVES STATUS")
-            return list(cursor.fetchall())
 
     def _take_tables_of(self, schema: str) -> None:
         with self.session.cursor() as cursor:

@@ -9,9 +9,7 @@ an account that has none on other schemas: it stops the replica and changes noth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from pymysql.cursors import DictCursor
+from typing import Any, ClassVar
 
 from incorta_provider.dr.replica import ReplicaState, without, without_statement
 from incorta_provider.dr.sql_names import quote
@@ -37,12 +35,13 @@ class MySqlChannel(Channel):
 
     engine: MySql
 
+    status: ClassVar[str] = "SHOW REPLICA STATUS"
+    name_column: ClassVar[str] = "Channel_Name"
+
     def state(self) -> ReplicaState | None:
         """Return what the server says; None when the replication is not set up."""
-        found = [row for row in self._all() if row["Channel_Name"] == NAME]
-        if not found:
+        if (row := self.replications().get(NAME)) is None:
             return None
-        row = found[0]
         applied = self.applied()
         return ReplicaState(
             source=f"{row['Source_Host']}:{row['Source_Port']}",
@@ -55,10 +54,6 @@ class MySqlChannel(Channel):
             receive_error=str(row["Last_IO_Error"] or ""),
             apply_error=self._apply_error(str(row["Last_SQL_Error"] or "")),
         )
-
-    def others(self) -> list[str]:
-        """Return the names of other replications of this server."""
-        return [str(row["Channel_Name"]) or "(default)" for row in self._all() if row["Channel_Name"] != NAME]
 
     def applied(self) -> str:
         """Return the transactions that the data hold, the server's own among them."""
@@ -124,17 +119,12 @@ class MySqlChannel(Channel):
 
     def detach(self) -> bool:
         """Stop it and forget its source; the server keeps what its data hold."""
-        if all(row["Channel_Name"] != NAME for row in self._all()):
+        if NAME not in self.replications():
             return False
         with self.session.cursor() as cursor:
             cursor.execute(f"STOP REPLICA FOR CHANNEL '{NAME}'")
             cursor.execute(f"RESET REPLICA ALL FOR CHANNEL '{NAME}'")
         return True
-
-    def _all(self) -> list[dict[str, Any]]:
-        with self.session.cursor(DictCursor) as cursor:
-            cursor.execute("SHOW REPLICA STATUS")
-            return list(cursor.fetchall())
 
     def _said(self, query: str, *values: object) -> str:
         """Return the one value of a query; a set of transactions on one line."""
