@@ -1,9 +1,8 @@
 """Open files below a root without ever walking through a link.
 
 A folder may be swapped for a link between the listing and the copy. ``O_NOFOLLOW`` guards only the last part of a path,
-so the folder is opened part by part. It stays open for the next file, which is mostly in the same folder: to open a
-name beside a handle takes less than to walk its whole path. It needs only the standard library, because it also runs at
-nodes.
+so each part is opened beside the one above. Those of the last file stay open for the next one, which mostly shares
+them. It needs only the standard library, because it also runs at nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from incorta_provider.storage.faults import GONE
 
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDER = _ROOT | os.O_NOFOLLOW
-_NONE = -1
+_KEPT = 16
+"""So many handles stay open at most: a process may have some thousand, and a tree may be that deep."""
 
 
 class Beneath:
@@ -27,8 +27,9 @@ class Beneath:
 
     def __init__(self, root: bytes) -> None:
         self.root = root
-        self._folder = b""
-        self._handle = _NONE
+        self._folder: bytes | None = None
+        self._parts: list[bytes] = []
+        self._handles: list[int] = []
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +37,7 @@ class Beneath:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._leave(0)
 
     def open(self, path: bytes, flags: int) -> int:
         """Return a new handle of a file.
@@ -46,28 +47,43 @@ class Beneath:
         :raises OSError: as :func:`os.open` does; ENOTDIR or ELOOP where a folder on the way is a link.
         """
         folder, _, name = path.rpartition(b"/")
-        if self._handle != _NONE and folder == self._folder:
+        if self._handles:
             try:
-                return os.open(name, flags, dir_fd=self._handle)
+                return self._open(folder, name, flags)
             except OSError as error:
                 if error.errno not in GONE:
                     raise
-            # not there: another folder may have taken the place of the one that is open
-        self._enter(folder)
-        return os.open(name, flags, dir_fd=self._handle)
+            self._leave(0)  # another folder may have taken the place of one that is open
+        return self._open(folder, name, flags)
+
+    def _open(self, folder: bytes, name: bytes, flags: int) -> int:
+        if folder != self._folder:
+            self._enter(folder)
+        return os.open(name, flags, dir_fd=self._handles[-1])
 
     def _enter(self, folder: bytes) -> None:
-        self._close()
-        self._handle = os.open(self.root, _ROOT)
-        for part in folder.split(b"/") if folder else ():
-            above, self._handle = self._handle, _NONE
-            try:
-                self._handle = os.open(part, _FOLDER, dir_fd=above)
-            finally:
-                os.close(above)
+        """Open a folder, from the last one on that leads to it too and is open."""
+        if len(self._handles) != len(self._parts) + 1:
+            self._leave(0)  # too deep: the handles do not stand for one part each
+        parts = folder.split(b"/") if folder else []
+        shared = 0
+        for one, other in zip(parts, self._parts, strict=False):
+            if one != other:
+                break
+            shared += 1
+        self._leave(shared + 1)
+        if not self._handles:
+            self._handles.append(os.open(self.root, _ROOT))
+        for part in parts[shared:]:
+            self._handles.append(os.open(part, _FOLDER, dir_fd=self._handles[-1]))
+            self._parts.append(part)
+            if len(self._handles) > _KEPT:
+                os.close(self._handles.pop(-2))
         self._folder = folder
 
-    def _close(self) -> None:
-        if self._handle != _NONE:
-            os.close(self._handle)
-            self._handle = _NONE
+    def _leave(self, kept: int) -> None:
+        """Close all handles but the first ones."""
+        self._folder = None
+        for handle in self._handles[kept:]:
+            os.close(handle)
+        del self._handles[kept:], self._parts[max(kept - 1, 0) :]

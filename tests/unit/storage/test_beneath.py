@@ -46,6 +46,17 @@ def test_files_of_several_folders_are_opened_and_nothing_stays_open(home: Path) 
     assert sorted(Path("/proc/self/fd").iterdir()) == opened
 
 
+def test_a_tree_may_be_deeper_than_handles_are_kept(home: Path) -> None:
+    deep, deeper = "d/" * 40, "d/" * 41
+    put(home / "root", {f"{deep}a": b"1", f"{deep}e/b": b"2", f"{deeper}c": b"3", "d/d/x": b"4", "e/b": b"wrong"})
+    wanted = [f"{deep}a", f"{deep}e/b", f"{deeper}c", "d/d/x", f"{deep}a", "top"]
+    with Beneath(os.fsencode(home / "root")) as below:
+        assert [content(below, os.fsencode(path)) for path in wanted] == [b"1", b"2", b"3", b"4", b"1", b"top"]
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        content(below, os.fsencode(f"{deep}a"))
+        assert len(list(Path("/proc/self/fd").iterdir())) - before < 20
+
+
 def test_the_root_itself_may_be_a_link(home: Path) -> None:
     (home / "link").symlink_to("root")
     with Beneath(os.fsencode(home / "link")) as below:
