@@ -142,7 +142,8 @@ def _copy_delta(
         return found
 
     found = watched(listed, "the listing", controls.stall_seconds, source.label)
-    target.ensure_room(size=found.pending_bytes, files=found.pending_files + found.new_folders)
+    folders = found.new_folders if known.is_first_try else 0  # a former try has made most of them
+    target.ensure_room(size=found.pending_bytes, files=found.pending_files + folders)
     total = Total(found.pending_files, found.pending_bytes)
     shards = write_shards(files, total, split.count(total)) if split and split.count(total) else []
     if shards:

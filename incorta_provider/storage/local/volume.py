@@ -65,7 +65,8 @@ class LocalVolume:
             there, makeable = self._root.is_dir(), self._root.parent.is_dir()
             nearest = self._root if there else self._root.parent
             same = (there or makeable) and self._is_reached_from(nearest)
-            self._ensure_undivided()
+            if same:
+                self._ensure_undivided()
             names = tuple(sorted(os.listdir(os.fsencode(self._root)))) if there else ()  # noqa: PTH208
             return LiveRoot(there, makeable, same, names)
 
