@@ -38,6 +38,11 @@ class Baseline:
         """The id of the point before: its folder has it as its name."""
         return self.base.parent.name if self.base else None
 
+    @property
+    def is_first_try(self) -> bool:
+        """Whether this run has staged nothing yet."""
+        return self.held is None and not self.indexes
+
     def base_totals(self) -> tuple[int, int]:
         """Return how many files the base has, and their bytes."""
         if self.base is None:

@@ -196,7 +196,7 @@ def test_room_is_asked_for_what_is_left_not_for_what_a_former_try_staged(
     """A disk that had room for all has room for the rest, although what is staged takes its part of it."""
     total = 96 * 3
     target = type(pair.target.volume)
-    monkeypatch.setattr(target, "room", lambda _: Room(RESERVE_BYTES + total, 96))
+    monkeypatch.setattr(target, "room", lambda _: Room(RESERVE_BYTES + total, 96 + 7))
     run_pass(pair, workspace)
     copied = copy(pair, workspace, 0)
     monkeypatch.setattr(target, "room", lambda _: Room(RESERVE_BYTES + total - copied.copied_bytes, 96 - 24))

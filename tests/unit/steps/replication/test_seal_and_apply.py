@@ -16,7 +16,14 @@ from incorta_provider.dr.epoch import promoting_role
 from incorta_provider.dr.inventory import Difference, Inventory
 from incorta_provider.dr.metadata_rules import EngineMapping, ReplicaRules
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.exceptions import FencingError, IntegrityError, NothingToDo, PreconditionError, TransientError
+from incorta_provider.exceptions import (
+    FencingError,
+    IntegrityError,
+    LostWritesError,
+    NothingToDo,
+    PreconditionError,
+    TransientError,
+)
 from incorta_provider.metadata.dump import DumpReport
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.readiness.finding import Finding, Severity
@@ -44,6 +51,7 @@ from incorta_provider.storage.flow.watched import watched
 from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.local.volume import LocalVolume
 from incorta_provider.storage.manifest.manifest_file import ManifestWriter
+from tests.builders.disks import refuse_once
 from tests.builders.group import ACTOR, NOON, Bench, digest, owner, replication_run, sealed_point, write_dump
 
 
@@ -590,3 +598,19 @@ class TestWhatHangs:
             except TransientError:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
+
+
+def test_what_a_disk_refused_is_not_sealed_by_trying_again(
+    ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_once(monkeypatch)
+    with pytest.raises(LostWritesError):
+        seal(ready)
+    with pytest.raises(IntegrityError, match="refused a part"):
+        seal(ready)
+    assert ready.catalog.points() == []
+    pre_copy(ready)
+    final_copy(ready)
+    check(ready)
+    ready.save_proof(proven=True)
+    assert seal(ready).copied_files == 1
