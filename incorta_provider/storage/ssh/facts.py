@@ -3,7 +3,6 @@
 rsync reads a file some time after it looked at it, and cannot tell. So size, time and change time are taken before it
 starts and after it ended, at the source's side. This module needs only the standard library.
 """
-# Names are bytes, which pathlib does not take.
 
 from __future__ import annotations
 
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from incorta_provider.dr.manifest import MODE_BITS
 from incorta_provider.storage.copying.stamps import seconds_to_rest
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault
+from incorta_provider.storage.ssh.beneath import Beneath
 
 _BLOCK = 512
 
@@ -60,10 +60,10 @@ def facts_of(root: bytes, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
     :param rest: wait until each is older than one tick of the clock that stamps it.
     :raises IntegrityError, TransientError: a path cannot be looked at.
     """
-    found = [_facts(root, path) for path in paths]
+    found = _all_facts(root, paths)
     if rest and (pause := max(map(_unrest, found), default=0.0)):
         time.sleep(pause)
-        return [_facts(root, path) for path in paths]
+        return _all_facts(root, paths)
     return found
 
 
@@ -73,17 +73,35 @@ def ensure_readable(root: bytes, paths: Sequence[bytes]) -> None:
     :raises IntegrityError: names the first one that may not be read.
     :raises TransientError: the storage does not let us.
     """
-    for path in paths:
-        try:
-            os.close(os.open(root + b"/" + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
-        except OSError as error:
-            if error.errno not in GONE | NO_FILE:
-                raise source_fault(error, path, os.fsdecode(root)) from None
+    with Beneath(root) as files:
+        for path in paths:
+            handle = opened(files, root, path)
+            if handle is not None:
+                os.close(handle)
 
 
-def _facts(root: bytes, path: bytes) -> Facts:
+def opened(files: Beneath, root: bytes, path: bytes) -> int | None:
+    """Open a file for reading; None when there is none by now.
+
+    :raises IntegrityError: it may not be read.
+    :raises TransientError: the storage does not let us.
+    """
     try:
-        found = os.lstat(root + b"/" + path)
+        return files.open(path)
+    except OSError as error:
+        if error.errno in GONE | NO_FILE:
+            return None
+        raise source_fault(error, path, os.fsdecode(root)) from None
+
+
+def _all_facts(root: bytes, paths: Sequence[bytes]) -> list[Facts]:
+    with Beneath(root) as files:
+        return [_facts(files, root, path) for path in paths]
+
+
+def _facts(files: Beneath, root: bytes, path: bytes) -> Facts:
+    try:
+        found = files.lstat(path)
     except OSError as error:
         if error.errno in GONE:
             return Facts(State.GONE)
