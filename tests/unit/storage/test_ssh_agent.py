@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from incorta_provider.storage.copying.staged_index import to_text
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.ssh import agent_work
 from incorta_provider.storage.ssh.agent import Agent
+from incorta_provider.storage.ssh.facts import Facts
 from incorta_provider.storage.ssh.wire import pack_paths, receive
 
 
@@ -68,3 +69,28 @@ def test_a_file_that_cannot_be_read_to_its_end_is_a_fault_of_the_source(
     with pytest.raises(TransientError, match="reading a failed: Input/output error") as caught:
         next(answer)
     assert caught.value.where == str(tmp_path)
+
+
+@pytest.mark.parametrize("becomes", ["nothing", "a link", "below a link"])
+def test_a_file_that_is_gone_behind_its_facts_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
+    """B43: no error by itself; the next try sees what it is by now."""
+    (tmp_path / "root/in").mkdir(parents=True)
+    (tmp_path / "root/in/a").write_bytes(b"1")
+    facts_of = agent_work.facts_of
+
+    def then_changed(root: bytes, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
+        found = facts_of(root, paths, rest=rest)
+        if becomes == "below a link":
+            (tmp_path / "root/in").rename(tmp_path / "outside")
+            (tmp_path / "root/in").symlink_to(tmp_path / "outside")
+            return found
+        (tmp_path / "root/in/a").unlink()
+        if becomes == "a link":
+            (tmp_path / "root/in/a").symlink_to("/etc/passwd")
+        return found
+
+    monkeypatch.setattr(agent_work, "facts_of", then_changed)
+    (answer,) = agent_work.send({"root": to_text(bytes(tmp_path / "root"))}, pack_paths([b"in/a"]))
+    assert answer.head == {"missed": "unsettled"}
