@@ -55,6 +55,10 @@ class IntegrityError(DrError):
     """Data are not what was recorded; never retried, never published."""
 
 
+class LostWritesError(IntegrityError):
+    """A disk refused a part of what was written before; nobody can tell which part, and the disk says so only once."""
+
+
 class FencingError(DrError):
     """The other site may still write, or this work carries an old epoch."""
 

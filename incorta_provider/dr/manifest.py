@@ -11,7 +11,7 @@ Paths are bytes: names on disk are not text. They are relative to the storage ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -152,6 +152,32 @@ def parent_of(path: bytes) -> bytes:
 def is_safe(path: bytes) -> bool:
     """Tell whether a path stays inside the root: relative, no empty part, no ``.``, ``..`` or NUL in it."""
     return b"\0" not in path and not {b"", b".", b".."}.intersection(path.split(b"/"))
+
+
+def first_unsafe(paths: Sequence[bytes]) -> bytes | None:
+    """Return the first path that does not stay inside the root; None when all do, which takes one look at all of them.
+
+    >>> first_unsafe([b"a/b", b"..c", b"a/../../b"])
+    b'a/../../b'
+    """
+    parts = b"/%s/" % b"/".join(paths)
+    if not paths or not any(fault in parts for fault in (b"\0", b"//", b"/./", b"/../")):
+        return None
+    return next(path for path in paths if not is_safe(path))
+
+
+def leads_inside(path: bytes, target: bytes) -> bool:
+    """Tell whether a link at ``path`` that holds ``target`` stays inside the root, as far as the texts tell.
+
+    >>> leads_inside(b"a/b", b"../c"), leads_inside(b"a/b", b"../../c"), leads_inside(b"a", b"/c")
+    (True, False, False)
+    """
+    depth = path.count(b"/")
+    for part in target.split(b"/"):
+        depth += -1 if part == b".." else part not in {b"", b"."}
+        if depth < 0:
+            return False
+    return not target.startswith(b"/")
 
 
 def shown(path: bytes) -> str:

@@ -33,7 +33,7 @@ from pydantic import ValidationError
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import IntegrityError, PreconditionError
-from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.copying.workspace import Workspace, voiding
 from incorta_provider.storage.durable import sync_filesystem, sync_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.file_lock import exclusive
@@ -223,7 +223,7 @@ class Catalog:
 
         :returns: the sealed point; the one that is there already when a former try came so far.
         :raises PreconditionError: the workspace lacks a part.
-        :raises IntegrityError: another run's point has this id.
+        :raises IntegrityError: another run's point has this id, or the disk lost what was staged.
         """
         home = self.point_dir(point.id)
         if home.exists():
@@ -233,7 +233,9 @@ class Catalog:
             workspace.clear_passes()
             collect_drafts(workspace.root, age_seconds=0)
             write_json(workspace.root / POINT, point.model_dump(mode="json"))
-            sync_filesystem(workspace.root)
+            with voiding(self.workspaces):
+                sync_filesystem(workspace.root)
+            workspace.ensure_not_void()
             alive()
             workspace.root.rename(home)
             sync_folder(home.parent)

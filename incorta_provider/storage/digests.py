@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.copying.work_pool import LIMITS
-from incorta_provider.storage.faults import GONE, NO_FILE, target_fault
+from incorta_provider.storage.faults import GONE, NO_FILE, reading_fault
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.parquet_framing import framing_fault, is_parquet
 
@@ -78,14 +78,14 @@ def read(path: bytes, *, framing: bool = False) -> Reading:
     except OSError as error:
         if error.errno in GONE | NO_FILE:
             return Reading(None)
-        raise target_fault(error, os.fsdecode(path)) from None
+        raise reading_fault(error, os.fsdecode(path)) from None
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return Reading(None)
         size, digest = _digest(handle)
         return Reading(digest, size, framing_fault(handle) if framing and is_parquet(path) else None)
     except OSError as error:
-        raise target_fault(error, os.fsdecode(path)) from None
+        raise reading_fault(error, os.fsdecode(path)) from None
     finally:
         os.close(handle)
 

@@ -11,6 +11,8 @@ import ctypes
 import os
 from pathlib import Path
 
+from incorta_provider.exceptions import LostWritesError
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _SYNC_FILE_RANGE_WRITE = 2
 
@@ -18,13 +20,21 @@ _SYNC_FILE_RANGE_WRITE = 2
 def sync_filesystem(folder: Path) -> None:
     """Write everything of the file system that holds ``folder`` to disk.
 
-    :raises OSError: the disk refused a part of it.
+    The kernel tells once that the disk refused a part. After that the next call succeeds, and what was refused can be
+    read as if it were there, as long as it stays in memory.
+
+    :raises OSError: the folder cannot be opened; nothing is known of what was written.
+    :raises LostWritesError: the disk refused a part.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if _libc.syncfs(handle) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(folder))
+            raise LostWritesError(
+                f"the disk did not take all that was written: {os.strerror(ctypes.get_errno())}",
+                where=str(folder),
+                fix="Check the disk and the room on it, also below a thin volume. What runs under way have copied is "
+                "not believed any more; the next run copies it again.",
+            )
     finally:
         os.close(handle)
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError, TransientError
 
-GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
-"""What opening a file answers when it was removed meanwhile; ESTALE is NFS's way to say so."""
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""What opening a file answers when it was removed meanwhile. ESTALE is not among them: NFS says so of what was removed,
+but also of a whole export that is gone for a moment, and only another look by the path tells which."""
 
 NO_FILE = frozenset({errno.ELOOP, errno.ENXIO})
 """What opening a regular file answers when it has become a link or a socket."""
@@ -40,10 +41,23 @@ def source_fault(error: OSError, path: bytes, label: str) -> DrError:
     )
 
 
+def reading_fault(error: OSError, where: str) -> DrError:
+    """Return what to raise when something in the catalog or the live replica cannot be read."""
+    if error.errno in _REFUSED:
+        return ConfigurationError(
+            f"cannot read: {error.strerror}", where=where, fix="Give the account of the worker the right to read it."
+        )
+    return TransientError(f"reading failed: {error.strerror}", where=where, fix="Check the mount, then retry.")
+
+
 def target_fault(error: OSError, where: str) -> DrError:
     """Return what to raise when the catalog or the live replica cannot be written."""
     if error.errno in _FULL:
-        return PreconditionError(f"no room left: {error.strerror}", where=where, fix="Free space, then retry.")
+        return PreconditionError(
+            f"no room left: {error.strerror}",
+            where=where,
+            fix="Free space, or inodes where `df -i` shows none, then retry.",
+        )
     if error.errno in _REFUSED or error.errno == errno.EROFS:
         return ConfigurationError(
             f"cannot write: {error.strerror}",
@@ -62,7 +76,7 @@ def target_fault(error: OSError, where: str) -> DrError:
             where=where,
             fix="Shorten the path of the catalog, or exclude the file in the topology.",
         )
-    return TransientError(f"writing failed: {error.strerror}", where=where, fix="Check the mount, then retry.")
+    return TransientError(f"writing failed: {error.strerror or error}", where=where, fix="Check the mount, then retry.")
 
 
 @contextmanager

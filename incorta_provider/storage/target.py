@@ -84,6 +84,7 @@ class Target(Protocol):
     def ensure_room(self, *, size: int, files: int) -> None:
         """Refuse a copy of ``size`` bytes that there is no room for.
 
+        :param files: what is made, files and folders.
         :raises PreconditionError: says what is needed and what is there.
         """
 
@@ -103,7 +104,10 @@ class Target(Protocol):
         """
 
     def flush(self, workspace: Workspace) -> None:
-        """Bring everything staged to disk; called right before the rename that seals."""
+        """Bring everything staged to disk; called right before the rename that seals.
+
+        :raises LostWritesError: the disk refused a part; what runs under way staged is void.
+        """
 
     def discard(self, workspace: Workspace) -> None:
         """Drop the staged bytes of a run that sealed nothing; nothing staged is fine.

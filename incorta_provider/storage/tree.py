@@ -88,6 +88,20 @@ class RangedTree(Tree, Protocol):
 
 
 @runtime_checkable
+class MountedTree(Tree, Protocol):
+    """A source inside of which other file systems may be mounted."""
+
+    def mounts(self) -> Sequence[bytes]:
+        """Return where they are, as paths."""
+
+    def has_content(self, folder: bytes) -> bool:
+        """Tell whether there is anything in a folder of the tree.
+
+        :raises DrError: it cannot be read.
+        """
+
+
+@runtime_checkable
 class FlatTree(Tree, Protocol):
     """A source that has no folders, such as a bucket: a file that it lost needs none to stay in the point."""
 

@@ -76,7 +76,10 @@ class Volume(Protocol):
         """Return what lies in one area as a tree."""
 
     def live_root(self) -> LiveRoot:
-        """Look at the live root."""
+        """Look at the live root.
+
+        :raises ConfigurationError: another file system is mounted inside of it, or of the vault.
+        """
 
     def make_live_root(self) -> None:
         """Make the live root, in a folder that is there; one that is there is fine."""
@@ -120,7 +123,10 @@ class Volume(Protocol):
         """Set time and mode of folders of the replica, in the order given: deepest first."""
 
     def sync(self) -> None:
-        """Bring everything that was written to disk."""
+        """Bring everything that was written to disk.
+
+        :raises LostWritesError: the disk refused a part.
+        """
 
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield the regular files of an area in the vault, in path order and without digests; it may be absent."""

@@ -17,7 +17,7 @@ from incorta_provider.storage.apply.redo_journal import Step, Verb
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.copying.free_space import ensure_room
 from incorta_provider.storage.copying.work_pool import Batch, chunks
-from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.copying.workspace import Workspace, voiding
 from incorta_provider.storage.target import ApplyReport
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.vault.areas import HISTORY, Areas
@@ -70,7 +70,7 @@ class VolumeTarget:
 
     def flush(self, workspace: Workspace) -> None:
         """Bring everything staged to disk, with all else on its file system: files were not synced one by one."""
-        self.volume.sync()
+        self._sync()
 
     def discard(self, workspace: Workspace) -> None:
         """Drop the staged bytes of a run that sealed nothing."""
@@ -90,7 +90,8 @@ class VolumeTarget:
 
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live replica the point; an apply that was cut off before is finished first."""
-        return apply_point(self._vault, point_id, suspects=suspects)
+        with voiding(self.catalog.workspaces):
+            return apply_point(self._vault, point_id, suspects=suspects)
 
     def set_aside(self, paths: Iterable[bytes], folder: str) -> None:
         """Move files and links out of the live replica into a folder of the vault that no apply and no prune looks at.
@@ -99,7 +100,7 @@ class VolumeTarget:
         """
         for some in chunks((Step(Verb.REMOVE, path) for path in paths), STEPS):
             self.volume.do(some, os.fsencode(folder))
-        self.volume.sync()
+        self._sync()
 
     def rehearse(self, point_id: str, found: Path | None) -> None:
         """Plan an apply to the end and do nothing."""
@@ -125,4 +126,8 @@ class VolumeTarget:
         steps = (Step(Verb.PLACE, entry.path, area + entry.path, entry.mode, entry.mtime_ns) for entry in entries)
         for some in chunks(steps, STEPS):
             self.volume.do(some, history)
-        self.volume.sync()
+        self._sync()
+
+    def _sync(self) -> None:
+        with voiding(self.catalog.workspaces):
+            self.volume.sync()

@@ -24,7 +24,9 @@ folders, real sshd and rsync, a real S3 server. A test fails when this page is n
 - **refused**: the run stops before anything is published, and says why.
 - **not applicable**: this kind of storage has no such thing.
 
-The owner of files is not replicated: what the worker or the node's account writes is theirs.
+The owner of files is not replicated: what the worker or the node's account writes is theirs. Nor are set-uid, set-gid
+and sticky bits, which mean something else without their owner: where folders must be set-gid, set that bit or a default
+ACL at the replica.
 """
 
 

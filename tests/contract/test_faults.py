@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
+from tests.builders.disks import mounted, remount
 from tests.contract.backends import Folder
 from tests.contract.between import behind_listing, vanish
 from tests.contract.world import World
@@ -125,16 +126,16 @@ def test_a_full_target(make_world: Callable[[Path], World], place: Path, monkeyp
         world.replicate("A")
         before = world.live()
         world.source.put(b"big", b"2" * 20 * MIB)
-        resize(home, "80m")
+        remount(home, "size=80m")
         with pytest.raises(PreconditionError, match="are needed"):
             world.seal("B")
-        resize(home, "10m")
+        remount(home, "size=10m")
         with monkeypatch.context() as patched:
             patched.setattr(type(world.target), "ensure_room", lambda *_, **__: None)
             with pytest.raises(PreconditionError, match="no room left"):
                 world.seal("B")
         assert (world.live(), [point.id for point in world.catalog.points()]) == (before, ["A"])
-        resize(home, "200m")
+        remount(home, "size=200m")
         world.replicate("B")
         world.ensure_equal("B")
         world.say("refused: says what is needed and what is there")
@@ -151,29 +152,14 @@ def test_a_read_only_target(make_world: Callable[[Path], World], place: Path) ->
         world.replicate("A")
         before = world.live()
         world.source.put(b"b", b"2")
-        subprocess.run(["mount", "-o", "remount,ro", str(home)], check=True)
+        remount(home, "ro")
         with pytest.raises(ConfigurationError, match="cannot write"):
             world.seal("B")
         assert world.live() == before
-        subprocess.run(["mount", "-o", "remount,rw", str(home)], check=True)
+        remount(home, "rw")
         world.replicate("B")
         world.ensure_equal("B")
         world.say("refused: says so")
-
-
-def resize(home: Path, size: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(home)], check=True)
-
-
-@contextmanager
-def mounted(at: Path, *options: str) -> Iterator[Path]:
-    """Mount a small file system and lend it."""
-    at.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(at)], check=True)
-    try:
-        yield at
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)
 
 
 @contextmanager

@@ -38,12 +38,12 @@ def ensure_room(left: Room, where: str, *, size: int, files: int) -> None:
 
     :param where: the file system, for the error.
     :param size: bytes that are about to be written.
-    :param files: how many files; some file systems run out of inodes first.
+    :param files: how many files and folders; some file systems run out of inodes first.
     """
     if size and left.size < size + RESERVE_BYTES:
         raise _no_room(where, f"{size} bytes are needed and {RESERVE_BYTES} kept in reserve, {left.size} are free")
     if left.files is not None and left.files < files:
-        raise _no_room(where, f"{files} files are to be made, and inodes are left for {left.files}")
+        raise _no_room(where, f"{files} files and folders are to be made, and inodes are left for {left.files}")
 
 
 def _no_room(where: str, what: str) -> PreconditionError:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.copying.staged_index import from_text
-from incorta_provider.storage.copying.transfer import copy_pending
+from incorta_provider.storage.copying.transfer import copy_pending, open_index
 from incorta_provider.storage.copying.workspace import Shard, Workspace
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
@@ -68,7 +68,10 @@ def _copy(
     left, before = _left(shard.pending, last)
     target.ensure_room(size=left.size, files=left.files)
     pending = dropwhile(lambda entry: entry.path <= last, read_manifest(shard.pending))
-    with Oversight(left, controls, workspace, source.label, shard=number) as oversight, shard.index.open("ab") as index:
+    with (
+        Oversight(left, controls, workspace, source.label, shard=number) as oversight,
+        open_index(shard.index, "ab") as index,
+    ):
         copier = copier_for(source, target, workspace, alone=False)
         done = copy_pending(copier, pending, left, index, oversight)
     missed = len(done.vanished) + len(done.unsettled)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.storage.copying.proven import Outcome, Proven
@@ -46,28 +46,33 @@ class Staging:
         outcomes: list[Outcome] = []
         made: bytes | None = None
         try:
-            for entry in batch:
-                folder = parent_of(entry.path)
-                if folder != made:
-                    make_folders_below(self._files, folder)
-                    made = folder
-                outcomes.append(self._copy(entry))
+            with self.fetching() as fetch:
+                for entry in batch:
+                    folder = parent_of(entry.path)
+                    if folder != made:
+                        make_folders_below(self._files, folder)
+                        made = folder
+                    outcomes.append(self._copy(fetch, entry))
         except OSError as error:
             raise target_fault(error, os.fsdecode(self._files)) from None
         return outcomes
 
-    def _copy(self, entry: Entry) -> Outcome:
+    def fetching(self) -> AbstractContextManager[Fetch]:
+        """Lend what copies the files of one batch."""
+        return nullcontext(self._fetch)
+
+    def _copy(self, fetch: Fetch, entry: Entry) -> Outcome:
         final = self._files + b"/" + entry.path
         try:
-            return self._fetch(entry, final)
+            return fetch(entry, final)
         except FileExistsError:
-            return self._replace(entry, final)
+            return self._replace(fetch, entry, final)
 
-    def _replace(self, entry: Entry, final: bytes) -> Outcome:
+    def _replace(self, fetch: Fetch, entry: Entry, final: bytes) -> Outcome:
         beside = self._partial + b"/%d-%d" % (os.getpid(), threading.get_ident())
         with suppress(FileNotFoundError):
             os.unlink(beside)
-        copied = self._fetch(entry, beside)
+        copied = fetch(entry, beside)
         if isinstance(copied, Missed):
             return copied
         if os.path.isdir(final):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
@@ -22,14 +22,17 @@ from incorta_provider.storage.copying.outcome import complete, complete_last, wi
 from incorta_provider.storage.copying.recorded import Record, Recorded
 from incorta_provider.storage.copying.work_pool import in_order
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.faults import translated
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.flow.retry import Persistent
 from incorta_provider.storage.flow.shards import ShardSize, write_shards
 from incorta_provider.storage.flow.watched import watched
+from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.routes import copier_for, suited
 from incorta_provider.storage.survey.baseline import Baseline
+from incorta_provider.storage.survey.mounts import ensure_mounted
 from incorta_provider.storage.survey.survey import Survey, survey
 from incorta_provider.storage.target import Copier, Target
 from incorta_provider.storage.tree import Missed, Tree
@@ -99,12 +102,17 @@ def copy_delta(
     :param split: a pass that finds more than this copies nothing: what is pending is left to shards
         (:func:`~incorta_provider.storage.copying.shards.copy_shard`), and the next pass takes what they copied for
         staged.
-    :raises PreconditionError: the source lists no file but the point before has some, or the target lacks room.
+    :raises PreconditionError: the source lists no file but the point before has some, a part of it is not mounted any
+        more, or the target lacks room.
     :raises TransientError: another process copies into this workspace; or a file failed each time that it was tried, or
         nothing moves any more.
     :raises IntegrityError: a file or folder cannot be read.
     """
     with workspace.lock():
+        if workspace.is_void:
+            log.warning("the disk refused a part of what was written, so everything of this run is copied again")
+            target.discard(workspace)
+            workspace.start_over()
         workspace.withdraw()
         workspace.drop_shards()
         known = Baseline.of(workspace, base_manifest)
@@ -126,17 +134,21 @@ def _copy_delta(
 ) -> CopyReport:
     started = time.monotonic()
     files = workspace.new_pass()
-    found = watched(
-        lambda: survey(source, known, files, immutable=immutable), "the listing", controls.stall_seconds, source.label
-    )
-    _refuse_emptied(found, known, source)
-    target.ensure_room(size=found.pending_bytes, files=found.pending_files)
+
+    def listed() -> Survey:
+        found = survey(source, known, files, immutable=immutable)
+        _refuse_emptied(found, known, source)
+        ensure_mounted(source, known.base, workspace)
+        return found
+
+    found = watched(listed, "the listing", controls.stall_seconds, source.label)
+    target.ensure_room(size=found.pending_bytes, files=found.pending_files + found.new_folders)
     total = Total(found.pending_files, found.pending_bytes)
     shards = write_shards(files, total, split.count(total)) if split and split.count(total) else []
     if shards:
         done = Done()
     else:
-        with Oversight(total, controls, workspace, source.label) as oversight, files.index.open("wb") as index:
+        with Oversight(total, controls, workspace, source.label) as oversight, open_index(files.index, "wb") as index:
             copier = copier_for(source, target, workspace)
             done = copy_pending(copier, read_manifest(files.pending), total, index, oversight)
     vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
@@ -167,6 +179,12 @@ def _copy_delta(
         seconds=time.monotonic() - started,
         shards=tuple(shards),
     )
+
+
+def open_index(path: Path, mode: Literal["wb", "ab"]) -> BinaryIO:
+    """Open an index; without a buffer, which on a full disk would fail once more when it is closed."""
+    with translated(str(path)):
+        return path.open(mode, buffering=0)
 
 
 @dataclass(slots=True)
@@ -200,8 +218,8 @@ def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: 
     limits = copier.limits.for_total(total.files, total.size)
     for _, record in in_order(work, pending, limits, oversight.tick):
         done.add(record)
-        index.write(record.lines)
-        index.flush()
+        with translated(str(index.name)):
+            write_all(index.fileno(), memoryview(record.lines))
     return done
 
 

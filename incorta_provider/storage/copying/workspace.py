@@ -8,12 +8,13 @@ copying at that moment. Sealing turns the whole folder into the point's by one r
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from incorta_provider.exceptions import IntegrityError, LostWritesError
 from incorta_provider.storage.file_lock import exclusive, shared
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.records.json_file import read_json, write_json
@@ -111,6 +112,11 @@ class Workspace:
         return self.root / "look.json"
 
     @property
+    def mounts(self) -> Path:
+        """Where other file systems are mounted inside of the source; absent when there are none."""
+        return self.root / "mounts.json"
+
+    @property
     def dump(self) -> Path:
         """The metadata, dumped and compressed."""
         return self.root / "metadata.sql.zst"
@@ -198,6 +204,44 @@ class Workspace:
         """Write down which files are left out; a check that is run again must not forget them."""
         write_json(self._left_out, [quote_from_bytes(path) for path in sorted(paths)])
 
+    def void(self) -> None:
+        """Say, on disk, that what is staged may be lost: nobody may believe in it, whatever can be read.
+
+        Where the disk does not take that word, what believes in the staged files is removed.
+        """
+        try:
+            write_json(self._void, True)
+        except OSError:
+            with suppress(OSError):
+                self.withdraw()
+                remove_tree(os.fsencode(self._passes))
+
+    @property
+    def is_void(self) -> bool:
+        """Whether what is staged may be lost."""
+        return self._void.exists()
+
+    def ensure_not_void(self) -> None:
+        """Refuse to go on with what may be lost.
+
+        :raises IntegrityError: it may be.
+        """
+        if self.is_void:
+            raise IntegrityError(
+                "the disk refused a part of what was written while this run was under way",
+                where=str(self.root),
+                fix="Nothing was sealed. Check the disk; the next run copies everything of this one again, and so does "
+                "this one when its tasks are cleared from `pre_copy` on.",
+            )
+
+    def start_over(self) -> None:
+        """Forget all that was staged; the target's ``discard`` came before. The caller holds the lock alone."""
+        self.withdraw()
+        for folder in (self._passes, self.files, self.partial):
+            remove_tree(os.fsencode(folder))
+        self.create()
+        self._void.unlink(missing_ok=True)
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the workspace: a task that Airflow took for dead may still be working in it.
 
@@ -228,9 +272,28 @@ class Workspace:
         return self.root / "lock"
 
     @property
+    def _void(self) -> Path:
+        return self.root / "void.json"
+
+    @property
     def _passes(self) -> Path:
         return self.root / "passes"
 
     @property
     def _left_out(self) -> Path:
         return self.root / "left_out.json"
+
+
+@contextmanager
+def voiding(workspaces: Callable[[], Iterable[Workspace]]) -> Iterator[None]:
+    """Frame what brings files to disk: what a disk refuses may be of any run, so no run believes in what it staged.
+
+    :param workspaces: returns those of all runs that have sealed nothing yet.
+    :raises LostWritesError: the disk refused a part; the workspaces are void by then.
+    """
+    try:
+        yield
+    except LostWritesError:
+        for workspace in workspaces():
+            workspace.void()
+        raise

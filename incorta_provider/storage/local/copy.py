@@ -26,6 +26,7 @@ from incorta_provider.storage.digests import BUFFER_BYTES, PART_BYTES, Buffer, p
 from incorta_provider.storage.durable import start_write_back
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_fault
 from incorta_provider.storage.flow.throttle import moved
+from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.parquet_framing import framing_fault, framing_fault_of, is_parquet
 from incorta_provider.storage.tree import Missed
 
@@ -60,7 +61,13 @@ def copy_file(root: bytes, entry: Entry, into: bytes) -> Entry | Missed:
 
 def copy_proven(root: bytes, entry: Entry, into: bytes) -> Proven | Missed:
     """Do the same, and return the copy with its proof."""
-    return _patiently(root, entry.path, lambda source: source.to(into))
+    with Beneath(root) as below:
+        return copy_from(below, entry, into)
+
+
+def copy_from(below: Beneath, entry: Entry, into: bytes) -> Proven | Missed:
+    """Do the same with a root of which a folder may be open from the file before."""
+    return _patiently(below, entry.path, lambda source: source.to(into))
 
 
 def read_small(root: bytes, entry: Entry, most: int) -> tuple[Entry, bytes] | Missed | None:
@@ -70,33 +77,34 @@ def read_small(root: bytes, entry: Entry, most: int) -> tuple[Entry, bytes] | Mi
     :raises IntegrityError: the file may not be read.
     :raises TransientError: reading failed.
     """
-    return _patiently(root, entry.path, lambda source: source.content(most))
+    with Beneath(root) as below:
+        return _patiently(below, entry.path, lambda source: source.content(most))
 
 
-def _patiently(root: bytes, path: bytes, use: Callable[[_Copy], T | Missed]) -> T | Missed:
-    done = _try(root, path, use)
+def _patiently(below: Beneath, path: bytes, use: Callable[[_Copy], T | Missed]) -> T | Missed:
+    done = _try(below, path, use)
     for pause in _PAUSES:
         if done is not Missed.UNSETTLED:
             break
         time.sleep(pause)
-        done = _try(root, path, use)
+        done = _try(below, path, use)
     return done
 
 
-def _try(root: bytes, path: bytes, use: Callable[[_Copy], T | Missed]) -> T | Missed:
+def _try(below: Beneath, path: bytes, use: Callable[[_Copy], T | Missed]) -> T | Missed:
     try:
-        source = os.open(root + b"/" + path, _OPEN_SOURCE)
+        source = below.open(path, _OPEN_SOURCE)
     except OSError as error:
         if error.errno in GONE:
             return Missed.VANISHED
         if error.errno in NO_FILE:
             return Missed.UNSETTLED
-        raise source_fault(error, path, os.fsdecode(root)) from None
+        raise source_fault(error, path, os.fsdecode(below.root)) from None
     try:
         facts = _rested(source)
         if not stat.S_ISREG(facts.st_mode):
             return Missed.UNSETTLED
-        return use(_Copy(source, facts, path, root))
+        return use(_Copy(source, facts, path, below.root))
     finally:
         os.close(source)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from incorta_provider.storage.catalog import Catalog
-from incorta_provider.storage.copying.staging import Staging
+from incorta_provider.storage.copying.staging import Fetch, Staging
 from incorta_provider.storage.copying.workspace import Workspace
-from incorta_provider.storage.local.copy import copy_proven
+from incorta_provider.storage.local.beneath import Beneath
+from incorta_provider.storage.local.copy import copy_from
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.local.volume import LocalVolume
 from incorta_provider.storage.target import Copier
@@ -30,8 +33,22 @@ class LocalTarget(VolumeTarget):
         From a folder that is mounted here, each copy comes with its proof.
         """
         if isinstance(source, LocalTree) and type(source).fetch is LocalTree.fetch:
-            return Staging(partial(copy_proven, os.fsencode(source.root)), workspace)
+            return _FromFolder(source, workspace)
         return Staging(source.fetch, workspace)
 
     def discard(self, workspace: Workspace) -> None:
         """Leave it to the catalog: what was staged lies in the workspace, and goes with it by one rename."""
+
+
+class _FromFolder(Staging):
+    """Copies files of a folder that is mounted here; the folder that a batch is in stays open meanwhile."""
+
+    def __init__(self, source: LocalTree, workspace: Workspace) -> None:
+        super().__init__(source.fetch, workspace)
+        self._root = os.fsencode(source.root)
+
+    @contextmanager
+    def fetching(self) -> Iterator[Fetch]:
+        """Lend what copies files, each with its proof."""
+        with Beneath(self._root) as below:
+            yield partial(copy_from, below)

@@ -4,7 +4,7 @@ Listing reads names and facts, never content. The facts of a folder's names are 
 the kernel a third less than by their whole paths.
 """
 # Names are bytes, which pathlib does not take.
-# ruff: noqa: PTH115, PTH116, PTH208
+# ruff: noqa: PTH112, PTH115, PTH116, PTH208
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from incorta_provider.dr.manifest import (
@@ -31,12 +31,11 @@ from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.faults import GONE, source_fault
 from incorta_provider.storage.local.copy import copy_file
 from incorta_provider.storage.local.links import ensure_inside
+from incorta_provider.storage.local.mounts import mounts_below
 from incorta_provider.storage.local.walk import Walk
 from incorta_provider.storage.tree import Missed, Parallel, Rows, Runs
 
 _TYPE = 0o170000
-_NO_FOLDER = GONE | {errno.ELOOP}
-_NO_LINK = GONE | {errno.EINVAL}
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDER = _ROOT | os.O_NOFOLLOW
 """A link that took a folder's place meanwhile is not followed; the root itself may be one."""
@@ -145,6 +144,16 @@ class LocalTree:
         self._ensure_same(before)
         return rows
 
+    def mounts(self) -> Sequence[bytes]:
+        """Return where other file systems are mounted in the tree, but for what is left out; none if nobody tells."""
+        with suppress(OSError):
+            return [path for path in mounts_below(self._root) if self._is_counted(path)]
+        return []
+
+    def has_content(self, folder: bytes) -> bool:
+        """Tell whether there is anything in a folder of the tree."""
+        return bool(self._names(folder + b"/"))
+
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into``, with time and mode, and return what was copied.
 
@@ -173,9 +182,19 @@ class LocalTree:
         try:
             return sorted(os.listdir(self._root + b"/" + folder))
         except OSError as error:
-            if folder and error.errno in GONE:
+            if folder and self._is_gone(error, folder):
                 return []
             raise source_fault(error, folder, self.label) from None
+
+    def _is_gone(self, error: OSError, path: bytes) -> bool:
+        """Tell whether something vanished; where only its handle is stale, another look by the path tells."""
+        if error.errno != errno.ESTALE:
+            return error.errno in GONE
+        try:
+            os.lstat(self._root + b"/" + path.rstrip(b"/"))
+        except OSError as now:
+            return now.errno in GONE
+        return False
 
     def _folders(self, folder: bytes) -> Sequence[bytes]:
         """Return the paths of a folder's subfolders; what cannot be read is the listing's matter."""
@@ -194,7 +213,7 @@ class LocalTree:
                 try:
                     facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
                 except OSError as error:
-                    if error.errno in GONE:
+                    if self._is_gone(error, path):
                         continue
                     raise source_fault(error, path, self.label) from None
                 mode = facts.st_mode
@@ -204,11 +223,19 @@ class LocalTree:
                     rows.append(row)
         return rows
 
+    def _is_counted(self, folder: bytes) -> bool:
+        """Tell whether a path is a folder of the tree; what is mounted may be a single file, too."""
+        parts = folder.split(b"/")
+        above = (b"/".join(parts[: depth + 1]) for depth in range(len(parts)))
+        return os.path.isdir(self._root + b"/" + folder) and not any(
+            self._exclude.matches(path, is_folder=True) for path in above
+        )
+
     def _folder_row(self, root: int | None, path: bytes) -> Row | None:
         try:
             facts = os.stat(path, dir_fd=root, follow_symlinks=False)
         except OSError as error:
-            if error.errno in GONE:
+            if self._is_gone(error, path):
                 return None
             raise source_fault(error, path, self.label) from None
         return self._row(path, facts) if stat.S_ISDIR(facts.st_mode) else None
@@ -228,7 +255,7 @@ class LocalTree:
         try:
             target = os.readlink(self._root + b"/" + path)
         except OSError as error:
-            if error.errno in _NO_LINK:
+            if error.errno == errno.EINVAL or self._is_gone(error, path):
                 return None
             raise source_fault(error, path, self.label) from None
         ensure_inside(self._root, path, target)
@@ -240,7 +267,7 @@ class LocalTree:
         try:
             handle = os.open(self._root + b"/" + folder, _FOLDER if folder else _ROOT)
         except OSError as error:
-            if folder and error.errno in _NO_FOLDER:
+            if folder and (error.errno == errno.ELOOP or self._is_gone(error, folder)):
                 handle = None
             else:
                 raise source_fault(error, folder, self.label) from None

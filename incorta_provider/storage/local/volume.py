@@ -14,6 +14,7 @@ from pathlib import Path
 
 from incorta_provider.dr.diff import same_mtime
 from incorta_provider.dr.manifest import Entry, parent_of
+from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.apply.content import Content
 from incorta_provider.storage.apply.redo_journal import Step
 from incorta_provider.storage.apply.replica import Replica
@@ -23,6 +24,7 @@ from incorta_provider.storage.durable import sync_filesystem
 from incorta_provider.storage.faults import GONE, translated
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.folders import remove_tree
+from incorta_provider.storage.local.mounts import mounts_below, same_mount
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.vault.kept_files import kept_files
@@ -62,9 +64,31 @@ class LocalVolume:
         with translated(self.label):
             there, makeable = self._root.is_dir(), self._root.parent.is_dir()
             nearest = self._root if there else self._root.parent
-            same = (there or makeable) and nearest.stat().st_dev == self._vault.stat().st_dev
+            same = (there or makeable) and self._is_reached_from(nearest)
+            self._ensure_undivided()
             names = tuple(sorted(os.listdir(os.fsencode(self._root)))) if there else ()  # noqa: PTH208
             return LiveRoot(there, makeable, same, names)
+
+    def _is_reached_from(self, folder: Path) -> bool:
+        """Tell whether a rename leads from the vault to a folder; two mounts of one file system are apart, too."""
+        if folder.stat().st_dev != self._vault.stat().st_dev:
+            return False
+        with suppress(OSError):
+            return same_mount(os.fsencode(folder), os.fsencode(self._vault))
+        return True
+
+    def _ensure_undivided(self) -> None:
+        """Refuse another file system inside of replica or vault: an apply would stop there half way."""
+        inside: list[str] = []
+        for root in (self._root, self._vault):
+            with suppress(OSError):
+                inside += (str(root / os.fsdecode(path)) for path in mounts_below(os.fsencode(root)))
+        if inside:
+            raise ConfigurationError(
+                f"another file system is mounted inside, at {inside[0]}, and no file can be moved there",
+                where=self.label,
+                fix="Mount it elsewhere: replica and catalog must be one file system, with nothing mounted in them.",
+            )
 
     def make_live_root(self) -> None:
         """Make the live root, in a folder that is there."""

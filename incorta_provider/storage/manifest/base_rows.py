@@ -12,7 +12,7 @@ from incorta_provider.dr.manifest import LINK_CODE, Entry
 from incorta_provider.late import late
 from incorta_provider.storage.manifest.arrow_columns import raw_bytes, raw_strings
 from incorta_provider.storage.manifest.columns import NAMES, to_entries
-from incorta_provider.storage.manifest.manifest_file import first_paths, open_manifest, read_group
+from incorta_provider.storage.manifest.manifest_file import first_paths, open_manifest, read_group, reading_manifest
 from incorta_provider.storage.survey.stretch import Columns
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ _REST = [name for name in NAMES if name not in _COMPARED]
 
 
 class BaseRows:
-    """A manifest that stays open; an empty one for None.
+    """A manifest that stays open, while others are written; an empty one for None.
 
     :raises IntegrityError: it is damaged.
+    :raises TransientError: it cannot be read right now.
     """
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path or Path()
         self._opening = open_manifest(path) if path else None
         self._file = None
         self._firsts: Sequence[bytes] = ()
@@ -50,7 +52,7 @@ class BaseRows:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._opening is not None:
-            self._opening.__exit__(kind, error, trace)
+            self._opening.__exit__(None, None, None)  # what failed in the block is not the fault of the manifest
 
     def cuts(self, groups: int) -> Sequence[bytes]:
         """Return the first path of each run of that many groups of rows, but of the first one."""
@@ -61,14 +63,15 @@ class BaseRows:
         first = max(bisect_right(self._firsts, begin) - 1, 0)
         last = len(self._firsts) if end is None else bisect_left(self._firsts, end)
         if self._file is None or first >= last:
-            return SomeRows(None, range(0))
-        return SomeRows(self._file, range(first, last))
+            return SomeRows(self._path, None, range(0))
+        return SomeRows(self._path, self._file, range(first, last))
 
 
 class SomeRows:
     """Some groups of a manifest's rows, which stays open; what nobody asks for is not read."""
 
-    def __init__(self, file: pq.ParquetFile | None, groups: range) -> None:
+    def __init__(self, path: Path, file: pq.ParquetFile | None, groups: range) -> None:
+        self._path = path
         self._file = file
         self._groups = groups
         self._compared: pa.Table | None = None
@@ -101,7 +104,9 @@ class SomeRows:
         return table
 
     def _read(self, columns: Sequence[str]) -> pa.Table:
-        return pa.concat_tables(read_group(self._file, number, columns) for number in self._groups).combine_chunks()
+        with reading_manifest(self._path):
+            groups = [read_group(self._file, number, columns) for number in self._groups]
+        return pa.concat_tables(groups).combine_chunks()
 
     def _links(self, codes: bytes) -> dict[int, bytes]:
         row = codes.find(LINK_CODE)

@@ -114,7 +114,7 @@ class DeltaWriter(ParquetDraft):
     def _flush(self) -> None:
         if self._entries:
             columns = [*to_columns(self._entries), integers(self._sides, pa.uint8())]
-            self._file.write_table(pa.Table.from_arrays(columns, schema=_schema()))
+            self._put(pa.Table.from_arrays(columns, schema=_schema()))
             self._entries.clear()
             self._sides.clear()
 

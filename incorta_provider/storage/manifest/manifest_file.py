@@ -25,7 +25,7 @@ from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.manifest.arrow_columns import raw_bytes
 from incorta_provider.storage.manifest.columns import fields, to_columns, to_entries
 from incorta_provider.storage.manifest.cursor import Cursor, Edit, as_edits, layered
-from incorta_provider.storage.manifest.parquet_draft import ParquetDraft, opened
+from incorta_provider.storage.manifest.parquet_draft import ParquetDraft, opened, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +40,7 @@ GROUP_ROWS = 16_384
 _FEW = 32
 """Up to one row in this many is looked up by itself; for more the whole group is taken apart."""
 
+_WHAT = "manifest"
 _FORMAT_KEY = b"incorta_dr.manifest"
 _TOTALS_KEY = b"incorta_dr.totals"
 
@@ -131,7 +132,7 @@ class ManifestWriter(ParquetDraft):
     def _write(self, group: pa.Table) -> None:
         while group.num_rows:
             rows = group.slice(0, GROUP_ROWS if group.num_rows > GROUP_ROWS * 3 // 2 else None)
-            self._file.write_table(rows)
+            self._put(rows)
             self.totals = self.totals.plus(rows)
             group = group.slice(rows.num_rows)
 
@@ -298,5 +299,10 @@ def _first_path(file: pq.ParquetFile, number: int) -> bytes:
 
 
 def open_manifest(path: Path) -> AbstractContextManager[pq.ParquetFile]:
-    """Hold a manifest open."""
-    return opened(path, "manifest", _FORMAT_KEY, FORMAT)
+    """Hold a manifest open; the block may only read it."""
+    return opened(path, _WHAT, _FORMAT_KEY, FORMAT)
+
+
+def reading_manifest(path: Path) -> AbstractContextManager[None]:
+    """Frame what reads from a manifest that is open."""
+    return reading(path, _WHAT)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from incorta_provider.exceptions import IntegrityError
+from incorta_provider.exceptions import DrError, IntegrityError, TransientError
 from incorta_provider.late import late
 from incorta_provider.storage.durable import sync_file, sync_folder
+from incorta_provider.storage.faults import translated
 from incorta_provider.storage.manifest.columns import PARQUET
 
 if TYPE_CHECKING:
@@ -23,8 +25,15 @@ else:
     pq = late("pyarrow.parquet")
 
 
+_NOT_READABLE = frozenset({None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP})
+"""What reading answers when trying again cannot help; what is wrong in the file itself has no number."""
+
+
 class ParquetDraft(ABC):
-    """Writes the file ``path``: it appears, whole and on disk, when the ``with`` block ends without an error."""
+    """Writes the file ``path``: it appears, whole and on disk, when the ``with`` block ends without an error.
+
+    :raises DrError: it cannot be written, see :func:`incorta_provider.storage.faults.target_fault`.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
@@ -32,23 +41,40 @@ class ParquetDraft(ABC):
         self._draft = path.with_name(f".{path.name}.draft")
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = pq.ParquetWriter(self._draft, self._schema, **PARQUET)
+        with translated(str(self.path)):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = pq.ParquetWriter(self._draft, self._schema, **PARQUET)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._file.close()
-            self._draft.unlink()
+            self._drop()
             return
-        facts = self._finish()
-        self._file.add_key_value_metadata({key: json.dumps(value) for key, value in facts.items()})
-        self._file.close()
-        sync_file(self._draft)
-        self._draft.rename(self.path)
-        sync_folder(self.path.parent)
+        try:
+            facts = self._finish()
+            with translated(str(self.path)):
+                self._file.add_key_value_metadata({key: json.dumps(value) for key, value in facts.items()})
+                self._file.close()
+                sync_file(self._draft)
+                self._draft.rename(self.path)
+                sync_folder(self.path.parent)
+        except DrError:
+            self._drop()
+            raise
+
+    def _put(self, rows: pa.Table) -> None:
+        """Write a group of rows."""
+        with translated(str(self.path)):
+            self._file.write_table(rows)
+
+    def _drop(self) -> None:
+        """Remove the draft; on a full disk not even its footer can be written."""
+        with suppress(OSError, pa.ArrowException):
+            self._file.close()
+        with suppress(OSError):
+            self._draft.unlink()
 
     @abstractmethod
     def _finish(self) -> Mapping[bytes, Any]:
@@ -59,17 +85,32 @@ class ParquetDraft(ABC):
 def opened(path: Path, what: str, key: bytes, form: str) -> Iterator[pq.ParquetFile]:
     """Open a file of ours, and turn whatever is wrong with it into one clear error.
 
+    The block may only read this file: what else fails in it would be told as the fault of the file.
+
     :param what: for the message, such as ``manifest``.
     :param key: under which its footer names its format, which must be ``form``.
     :raises IntegrityError: it is damaged, or of another format.
+    :raises TransientError: the storage does not let us read it right now.
     """
+    with reading(path, what), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        found = (file.metadata.metadata or {}).get(key, b"none").decode(errors="replace")
+        if found != form:
+            raise _unreadable(path, what, f"has format {found}, not {form}")
+        yield file
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Frame what reads a file of ours; raises as :func:`opened` does."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            found = (file.metadata.metadata or {}).get(key, b"none").decode(errors="replace")
-            if found != form:
-                raise _unreadable(path, what, f"has format {found}, not {form}")
-            yield file
+        yield
     except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NOT_READABLE:
+            raise TransientError(
+                f"reading the {what} failed: {error}",
+                where=str(path),
+                fix="Check the mount of the catalog, then retry.",
+            ) from None
         raise _unreadable(path, what, f"cannot be read: {error}") from None
 
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from incorta_provider.dr.manifest import Entry, Kind, parent_of
+from incorta_provider.dr.manifest import Entry, Kind, first_unsafe, leads_inside, parent_of, shown
+from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.copying.workspace import Pass
 from incorta_provider.storage.manifest.base_rows import BaseRows
 from incorta_provider.storage.manifest.delta_file import DeltaWriter, change_between
@@ -38,12 +39,14 @@ class Survey:
     :ivar counts: of the listing, and of what changed in it since the point before.
     :ivar carried: files that the source lost since an earlier pass of this run.
     :ivar pending_files: files to copy, ``pending_bytes`` in all.
+    :ivar new_folders: folders that the target has to make.
     """
 
     counts: Counts = field(default_factory=Counts)
     carried: int = 0
     pending_files: int = 0
     pending_bytes: int = 0
+    new_folders: int = 0
 
 
 def survey(source: Tree, known: Baseline, files: Pass, *, immutable: Sequence[str] = ()) -> Survey:
@@ -54,7 +57,7 @@ def survey(source: Tree, known: Baseline, files: Pass, *, immutable: Sequence[st
     """
     with (
         BaseRows(known.base) as base,
-        _Book(files, known.base_id, flat=isinstance(source, FlatTree)) as book,
+        _Book(source, files, known.base_id) as book,
         closing(found_in(source, known, base, immutable)) as found,
     ):
         for part in found:
@@ -65,12 +68,13 @@ def survey(source: Tree, known: Baseline, files: Pass, *, immutable: Sequence[st
 class _Book:
     """Writes the findings down, in path order, and tells which of what was lost can stay.
 
-    :param flat: the source has no folders.
+    Everything that a source brings comes through here, so this is where what would leave the root is refused.
     """
 
-    def __init__(self, files: Pass, base_id: str | None, *, flat: bool) -> None:
+    def __init__(self, source: Tree, files: Pass, base_id: str | None) -> None:
         self.survey = Survey()
-        self._flat = flat
+        self._source = source.label
+        self._flat = isinstance(source, FlatTree)
         self._pending = ManifestWriter(files.pending)
         self._draft = DeltaWriter(files.draft, base_id)
         self._folders: set[bytes] = set()
@@ -91,6 +95,7 @@ class _Book:
     def add(self, found: Found) -> None:
         """Write down what one block holds; the block that follows it comes next."""
         block = found.block
+        self._ensure_inside(block.findings)
         self.survey.counts.add(block.counts)
         bases = found.rows.entries([finding.base for finding in block.findings if finding.base >= 0])
         for finding in block.findings:
@@ -101,6 +106,22 @@ class _Book:
         self._folders.update(block.folders)
         self._folders = {folder for folder in self._folders if _reaches(folder, found.behind)}
 
+    def _ensure_inside(self, findings: Sequence[Finding]) -> None:
+        """Refuse names and links that leave the root: a source may be a server that somebody else answers for.
+
+        Keys that go from bucket to bucket are no paths.
+        """
+        brought = [found.path for found in findings if found.asked is not None or found.entry is not None]
+        if not self._flat and (path := first_unsafe(brought)) is not None:
+            raise self._outside(f"the source names {shown(path)}, which is no path inside of it")
+        for link in (found.entry for found in findings if found.entry is not None and found.entry.link_target):
+            if not leads_inside(link.path, link.link_target or b""):
+                raise self._outside(f"the symbolic link {shown(link.path)} leads out of the storage")
+
+    def _outside(self, what: str) -> IntegrityError:
+        fix = "Nothing was copied. Find out what answers for the source, or exclude it in the topology."
+        return IntegrityError(what, where=self._source, fix=fix)
+
     def _write(self, finding: Finding, old: Entry | None) -> None:
         new = _result(finding, old)
         if finding.lost is not Lost.NO and new is not None:
@@ -108,6 +129,8 @@ class _Book:
         asked = finding.asked
         if asked is not None:
             self._ask(asked)
+        elif old is None and new is not None:
+            self.survey.new_folders += new.kind is Kind.DIR
         if new != old or (asked is not None and old is not None):
             self._draft.add(change_between(old, new))
 

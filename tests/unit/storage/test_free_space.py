@@ -31,7 +31,7 @@ def test_what_does_not_fit_is_refused_with_numbers(volume: SimpleNamespace, tmp_
 
 
 def test_inodes_run_out_too(volume: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(PreconditionError, match="11 files are to be made, and inodes are left for 10"):
+    with pytest.raises(PreconditionError, match="11 files and folders are to be made, and inodes are left for 10"):
         ensure_room(room(tmp_path), str(tmp_path), size=1, files=11)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import socket
@@ -262,3 +263,35 @@ def test_a_root_that_may_not_be_read_is_refused(reachable: Path) -> None:
     (reachable / "root").chmod(0)
     printed = run_as_nobody("LocalTree(root / 'root').check()", reachable)
     assert printed == "PreconditionError: the storage cannot be read: Permission denied\n"
+
+
+@pytest.mark.parametrize("call", ["listdir", "stat", "open"])
+def test_a_stale_handle_is_not_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    put(tmp_path, {"a": b"1", "t/b": b"2"})
+    real, stale = getattr(os, call), [True]
+
+    def fail(path: str | bytes | Path, *args: object, **kwargs: object) -> object:
+        if stale[0] and os.fsencode(path).endswith((b"/t/", b"b")):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(TransientError, match="Stale file handle"):
+        list(LocalTree(tmp_path).list())
+    stale[0] = False
+    assert paths(tmp_path) == [b"a", b"t", b"t/b"]
+
+
+def test_what_is_gone_by_its_path_too_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS says ESTALE of a folder that was removed between its own row and its names."""
+    put(tmp_path, {"a": b"1", "t/b": b"2"})
+    listdir = os.listdir
+
+    def removed(path: bytes) -> list[bytes]:
+        if path.endswith(b"/t/"):
+            remove_tree(path[:-1])
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", removed)
+    assert paths(tmp_path) == [b"a", b"t"]

@@ -234,7 +234,7 @@ def test_a_short_write_is_continued(root: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_path_that_is_too_long_is_named(root: Path) -> None:
     with pytest.raises(IntegrityError, match="too long"):
-        copied(root, b"/".join([b"d" * 200] * 30))
+        copied(root, b"d" * 300)
 
 
 @pytest.mark.parametrize("size", [5, 2 * BUFFER_BYTES, 2 * BUFFER_BYTES + 7])

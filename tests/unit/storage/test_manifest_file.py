@@ -215,3 +215,9 @@ def test_a_manifest_needs_no_pandas(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path / "m")], capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stdout == "2 1 False\n"
+
+
+def test_every_column_is_compressed_by_zstd(tmp_path: Path) -> None:
+    path = written(tmp_path / "m", [file(b"a"), folder(b"b"), link(b"c", b"a")])
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    assert {group.column(number).compression for number in range(group.num_columns)} == {"ZSTD"}

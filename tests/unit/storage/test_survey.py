@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from incorta_provider.dr.diff import diff
 from incorta_provider.dr.manifest import CODES, Entry, Kind, parent_of
+from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.copying.staged_index import to_line
 from incorta_provider.storage.copying.workspace import Pass, Workspace
 from incorta_provider.storage.manifest import delta_file, manifest_file
@@ -288,3 +289,33 @@ def test_stretches_beside_each_other_find_what_one_listing_finds(
             results.append(surveyed(workspace.new_pass(), now, own, base, cut_off=cut_off, source=source))
     assert results[1] == results[0]
     assert results[2] == results[0]
+
+
+OUTSIDE = [b"../../../live.json", b"/etc/passwd", b"a/../../x", b"a//x", b"a/./x", b"..", b"a\0b", b""]
+
+
+@pytest.mark.parametrize("source", [Listed, ListedInRanges])
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_a_name_that_leaves_the_root_is_refused_by_every_source(files: Pass, path: bytes, source: type[Listed]) -> None:
+    listing = sorted([file(b"before"), file(path), file(b"z")])
+    with pytest.raises(IntegrityError, match="no path inside"):
+        surveyed(files, listing, [], [], source=source)
+    assert not files.pending.exists()
+    with pytest.raises(IntegrityError, match="no path inside"):
+        surveyed(files, sorted([file(b"z"), folder(path)]), [], [file(b"z")], source=source)
+
+
+@pytest.mark.parametrize("target", [b"/etc", b"../x", b"b/../../x", b"../root/x"])
+def test_a_link_that_leaves_the_root_is_refused_by_every_source(files: Pass, target: bytes) -> None:
+    with pytest.raises(IntegrityError, match="symbolic link l leads out"):
+        surveyed(files, [file(b"a"), link(b"l", target)], [], [])
+
+
+def test_keys_that_go_to_another_bucket_are_no_paths(files: Pass) -> None:
+    listing = [file(b"../x"), file(b"a//x")]
+    assert surveyed(files, listing, [], [], source=ListedInBucket)[1] == list(map(listed, listing))
+
+
+def test_folders_that_the_target_has_to_make_are_counted(files: Pass) -> None:
+    listing = [folder(b"a"), file(b"a/x"), folder(b"b"), folder(b"c")]
+    assert surveyed(files, listing, [], [folder(b"b", mode=0o700)])[2].new_folders == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.local import copy as local_copy
 from incorta_provider.storage.local import target as local_target
-from incorta_provider.storage.local.copy import copy_proven
+from incorta_provider.storage.local.beneath import Beneath
+from incorta_provider.storage.local.copy import copy_from
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Missed
 from tests.builders.storage import HOSTILE_NAMES, Pair, folder_for_nobody, give_to_nobody, make_pair, put, run_as_nobody
@@ -48,11 +50,11 @@ def names(manifest: Path) -> list[str]:
 def before_each_copy(monkeypatch: pytest.MonkeyPatch, act: Callable[[bytes], None]) -> None:
     """Call ``act`` with a file's path before it is copied."""
 
-    def acting(root: bytes, entry: Entry, into: bytes) -> Proven | Missed:
+    def acting(below: Beneath, entry: Entry, into: bytes) -> Proven | Missed:
         act(entry.path)
-        return copy_proven(root, entry, into)
+        return copy_from(below, entry, into)
 
-    monkeypatch.setattr(local_target, "copy_proven", acting)
+    monkeypatch.setattr(local_target, "copy_from", acting)
 
 
 def test_everything_is_staged_with_its_digest_and_described(pair: Pair, workspace: Workspace) -> None:
@@ -335,3 +337,33 @@ def test_many_files_are_copied_by_helper_processes(
     copied = {path.name: path.read_bytes() for path in workspace.files.rglob("f*")}
     assert copied == {f"f{number}": b"%d" % number for number in range(500)}
     assert len(names(workspace.manifest)) == 507
+
+
+def test_the_replica_is_never_listed_by_a_pass(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(pair.source, {"t/a": b"1", "t/b": b"2", "u/c": b"3"})
+    pair.seal("A")
+    pair.apply("A")
+    put(pair.source, {"t/a": b"changed", "new/d": b"4"})
+    (pair.source / "u" / "c").unlink()
+    looked: list[str] = []
+
+    def spied(real: Callable[..., object], path: object, *args: object, **kwargs: object) -> object:
+        looked.append(os.fsdecode(path) if isinstance(path, bytes | str | Path) else "")
+        return real(path, *args, **kwargs)
+
+    for name in ("listdir", "scandir", "open", "stat", "lstat"):
+        monkeypatch.setattr(os, name, partial(spied, getattr(os, name)))
+    workspace = pair.catalog.workspace("next")
+    pair.copy(workspace)
+    pair.copy(workspace, final=True)
+    monkeypatch.undo()
+    assert any(path.startswith(str(pair.source)) for path in looked)
+    assert [path for path in looked if path.startswith(str(pair.live))] == []
+
+
+def test_folders_take_inodes_too(pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(pair.source, {"t/u/a": b"1", "t/b": b"2", "empty": None})
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(type(pair.target), "ensure_room", lambda _, *, size, files: asked.append((size, files)))
+    pair.copy(workspace)
+    assert asked == [(2, 5)]

@@ -1,0 +1,93 @@
+"""A disk that refused a part of what was written says so once: from then on nobody believes in what runs staged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from incorta_provider.exceptions import IntegrityError, LostWritesError, PreconditionError
+from incorta_provider.storage.copying import workspace as workspace_module
+from incorta_provider.storage.copying.workspace import Workspace
+from tests.builders.disks import refuse_once
+from tests.builders.storage import Pair, complete, make_pair, make_point, put
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    pair = make_pair(tmp_path / "pair")
+    put(pair.source, {"a": b"1", "t/b": b"22"})
+    return pair
+
+
+def staged(pair: Pair) -> Workspace:
+    workspace = pair.catalog.workspace("run")
+    pair.copy(workspace)
+    pair.copy(workspace, final=True)
+    complete(workspace)
+    return workspace
+
+
+def ensure_copied_anew(pair: Pair, workspace: Workspace) -> None:
+    """What was staged is lost: it has its size and time, and holds something else."""
+    (workspace.files / "a").write_bytes(b"?")
+    assert pair.copy(workspace).copied_files == 2
+    pair.copy(workspace, final=True)
+    complete(workspace)
+    pair.catalog.seal(workspace, make_point("A", workspace))
+    pair.apply("A")
+    assert (pair.live / "a").read_bytes() == b"1"
+
+
+def test_a_flush_that_failed_voids_what_was_staged(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = staged(pair)
+    refuse_once(monkeypatch)
+    with pytest.raises(LostWritesError, match="Input/output error"):
+        pair.target.flush(workspace)
+    pair.target.flush(workspace)
+    with pytest.raises(IntegrityError, match="refused a part"):
+        pair.catalog.seal(workspace, make_point("A", workspace))
+    assert pair.catalog.points() == []
+    ensure_copied_anew(pair, workspace)
+
+
+def test_so_does_a_flush_that_fails_within_the_seal(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = staged(pair)
+    refuse_once(monkeypatch)
+    with pytest.raises(LostWritesError):
+        pair.catalog.seal(workspace, make_point("A", workspace))
+    with pytest.raises(IntegrityError, match="refused a part"):
+        pair.catalog.seal(workspace, make_point("A", workspace))
+    ensure_copied_anew(pair, workspace)
+
+
+def test_so_does_one_of_an_apply_beside_the_run(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.seal("0")
+    put(pair.source, {"a": b"new", "t/b": b"new"})
+    workspace = staged(pair)
+    refuse_once(monkeypatch)
+    with pytest.raises(LostWritesError):
+        pair.apply("0")
+    pair.apply("0")
+    with pytest.raises(IntegrityError, match="refused a part"):
+        pair.catalog.seal(workspace, make_point("A", workspace, minute=1))
+
+
+def test_a_disk_that_takes_no_word_of_it_loses_what_would_be_believed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = staged(pair)
+    refuse_once(monkeypatch)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace_module, "write_json", full)
+        with pytest.raises(LostWritesError):
+            pair.target.flush(workspace)
+    with pytest.raises(PreconditionError, match=r"manifest\.parquet missing"):
+        pair.catalog.seal(workspace, make_point("A"))
+    workspace.create()
+    ensure_copied_anew(pair, workspace)
