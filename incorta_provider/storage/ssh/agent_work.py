@@ -19,8 +19,8 @@ from incorta_provider.storage.copying.staged_index import from_text, to_text
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.digests import read as read_file
 from incorta_provider.storage.faults import source_fault
+from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.local.tree import LocalTree
-from incorta_provider.storage.ssh.beneath import Beneath
 from incorta_provider.storage.ssh.ends import PARQUET_MAGIC, PARQUET_TAIL, UNJUDGED
 from incorta_provider.storage.ssh.facts import ensure_readable, facts_of, opened
 from incorta_provider.storage.ssh.packed import pack, read_packed
@@ -139,8 +139,8 @@ def send(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     if before.state:
         yield Message({"missed": Missed.VANISHED if before.state == 1 else Missed.UNSETTLED})
         return
-    with Beneath(root) as files:
-        handle = opened(files, root, path)
+    with Beneath(root) as below:
+        handle = opened(below, path)
     if handle is None:
         yield Message({"missed": Missed.UNSETTLED})  # the next try sees what it is now
         return

@@ -16,7 +16,10 @@ from typing import NamedTuple
 from incorta_provider.dr.manifest import MODE_BITS
 from incorta_provider.storage.copying.stamps import seconds_to_rest
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault
-from incorta_provider.storage.ssh.beneath import Beneath
+from incorta_provider.storage.local.beneath import Beneath
+
+OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a file is opened that may have become something else."""
 
 _BLOCK = 512
 
@@ -73,39 +76,39 @@ def ensure_readable(root: bytes, paths: Sequence[bytes]) -> None:
     :raises IntegrityError: names the first one that may not be read.
     :raises TransientError: the storage does not let us.
     """
-    with Beneath(root) as files:
+    with Beneath(root) as below:
         for path in paths:
-            handle = opened(files, root, path)
+            handle = opened(below, path)
             if handle is not None:
                 os.close(handle)
 
 
-def opened(files: Beneath, root: bytes, path: bytes) -> int | None:
+def opened(below: Beneath, path: bytes) -> int | None:
     """Open a file for reading; None when there is none by now.
 
     :raises IntegrityError: it may not be read.
     :raises TransientError: the storage does not let us.
     """
     try:
-        return files.open(path)
+        return below.open(path, OPEN)
     except OSError as error:
         if error.errno in GONE | NO_FILE:
             return None
-        raise source_fault(error, path, os.fsdecode(root)) from None
+        raise source_fault(error, path, os.fsdecode(below.root)) from None
 
 
 def _all_facts(root: bytes, paths: Sequence[bytes]) -> list[Facts]:
-    with Beneath(root) as files:
-        return [_facts(files, root, path) for path in paths]
+    with Beneath(root) as below:
+        return [_facts(below, path) for path in paths]
 
 
-def _facts(files: Beneath, root: bytes, path: bytes) -> Facts:
+def _facts(below: Beneath, path: bytes) -> Facts:
     try:
-        found = files.lstat(path)
+        found = below.lstat(path)
     except OSError as error:
         if error.errno in GONE:
             return Facts(State.GONE)
-        raise source_fault(error, path, os.fsdecode(root)) from None
+        raise source_fault(error, path, os.fsdecode(below.root)) from None
     if not stat.S_ISREG(found.st_mode):
         return Facts(State.OTHER)
     mode = found.st_mode & MODE_BITS

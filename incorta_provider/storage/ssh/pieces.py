@@ -21,8 +21,9 @@ from typing import IO, NamedTuple
 from incorta_provider.dr.manifest import parent_of
 from incorta_provider.ssh.openssh import ALIAS
 from incorta_provider.storage.folders import make_folders
+from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.local.copy import write_all
-from incorta_provider.storage.ssh.beneath import Beneath
+from incorta_provider.storage.ssh.facts import OPEN
 from incorta_provider.storage.ssh.rsync import NOISE, NOISY, PARTIAL, Ended, complaint_in
 
 PIECE_BYTES = 16 << 20
@@ -147,8 +148,8 @@ def push_piece(
     :param fenced: words that start a program at the node behind a fence there.
     """
     try:
-        with Beneath(root) as files:
-            source = files.open(piece.path)
+        with Beneath(root) as below:
+            source = below.open(piece.path, OPEN)
     except OSError as error:
         return Ended(PARTIAL, f"{error.strerror} ({error.errno})")
     try:

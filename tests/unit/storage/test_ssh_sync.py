@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.exceptions import DrError, IntegrityError
+from incorta_provider.exceptions import DrError, LostWritesError
 from incorta_provider.storage.local.volume import LocalVolume
 from incorta_provider.storage.ssh import volume as volume_module
 from incorta_provider.storage.ssh.agent_vault import VAULT_WORK
@@ -66,14 +66,14 @@ def volume(tmp_path: Path, node: Here) -> RemoteVolume:
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    disk = Disk(IntegrityError("the disk did not take all", where="/vault", fix="Check the disk."))
+    disk = Disk(LostWritesError("the disk did not take all", where="/vault", fix="Check the disk."))
     monkeypatch.setattr(LocalVolume, "sync", disk.sync)
     return disk
 
 
 def test_a_refusal_that_was_heard_is_told_once(volume: RemoteVolume, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = refusing(monkeypatch)
-    with pytest.raises(IntegrityError, match="the disk did not take all") as caught:
+    with pytest.raises(LostWritesError, match="the disk did not take all") as caught:
         volume.sync()
     assert (caught.value.where, caught.value.fix) == ("/vault", "Check the disk.")
     volume.sync()
@@ -89,7 +89,7 @@ def test_a_refusal_whose_answer_was_lost_is_told_again(
     for _ in range(lost):
         with pytest.raises(LostError):
             volume.sync()
-    with pytest.raises(IntegrityError, match="the disk did not take all") as caught:
+    with pytest.raises(LostWritesError, match="the disk did not take all") as caught:
         volume.sync()
     assert caught.value.where == "/vault"
     assert disk.calls == 1, "a second call of the kernel would say that all is well"
@@ -101,7 +101,7 @@ def test_a_refusal_that_cannot_be_written_down_is_told_all_the_same(
 ) -> None:
     refusing(monkeypatch)
     (tmp_path / "vault").rmdir()
-    with pytest.raises(IntegrityError, match="the disk did not take all"):
+    with pytest.raises(LostWritesError, match="the disk did not take all"):
         volume.sync()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 
 import pytest
 
@@ -19,8 +18,8 @@ from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.tree import Missed
+from tests.builders.disks import mounted, remount
 from tests.builders.storage import put, snapshot
-from tests.contract.test_faults import mounted, resize
 
 pytestmark = pytest.mark.lab
 
@@ -72,7 +71,7 @@ def test_a_target_that_turns_read_only_under_the_copy(tmp_path, root, source, dr
             copier = routes.folder_to_node(LocalTree(root), target, workspace)
         else:
             copier = routes.node_to_node(source, target, workspace)
-        subprocess.run(["mount", "-o", "remount,ro", str(home)], check=True)
+        remount(home, "ro")
         with pytest.raises(ConfigurationError, match=r"cannot write|cannot be written") as caught:
             copier(files_of(root))
         assert "Report this as a bug" not in str(caught.value)
@@ -89,7 +88,7 @@ def test_a_full_disk_here_is_told_as_one_here(tmp_path, root, source, kind):
         catalog.initialise("acme", "newyork")
         workspace = catalog.workspace("a run")
         copier = routes.node_to_folder(source, LocalTarget(home / "live", catalog), workspace)
-        resize(home, "500k")
+        remount(home, "size=500k")
         with pytest.raises(PreconditionError, match="no room left") as caught:
             copier(files_of(root))
         assert str(home) in caught.value.where

@@ -16,9 +16,9 @@ from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.records.pins import Pins
+from tests.builders.disks import mounted
 from tests.builders.group import ACTOR, make_bench, write_dump
 from tests.builders.storage import put
-from tests.contract.test_faults import mounted
 
 pytestmark = pytest.mark.lab
 
