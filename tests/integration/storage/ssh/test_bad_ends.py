@@ -24,6 +24,13 @@ from tests.builders.storage import put, snapshot
 pytestmark = pytest.mark.lab
 
 PIECE = 100_000
+LONG = pytest.mark.chaos
+
+
+def kinds_and_ways(*some, ways=("pull", "push", "node to node")):
+    """Return each way that bytes take over each route; all but some apart from `make test`."""
+    both = [(kind, way) for kind in ("packed", "rsync", "pieces") for way in ways]
+    return [pytest.param(*each, marks=() if each in some else LONG) for each in both]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +65,15 @@ def files_of(root):
 # Read-only, full
 
 
-@pytest.mark.parametrize("way", ["push", "node to node"])
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        each
+        for each in kinds_and_ways(("packed", "push"), ("rsync", "push"), ("pieces", "push"))
+        if "pull" not in each.values
+    ],
+    indirect=["kind"],
+)
 def test_a_target_that_turns_read_only_under_the_copy(tmp_path, root, source, dr, kind, way):
     put(root, {"a": b"1" * 3 * PIECE})
     with mounted(tmp_path / "small", "size=50m") as home:
@@ -108,7 +123,7 @@ def test_a_shell_that_talks_to_rsync_is_named(root, source, target, workspace, t
 
 
 @pytest.mark.parametrize("kind", ["pieces"], indirect=True)
-@pytest.mark.parametrize("way", ["pull", "node to node"])
+@pytest.mark.parametrize("way", ["pull", pytest.param("node to node", marks=LONG)])
 def test_a_shell_that_talks_before_a_piece_is_named(root, primary, target, workspace, tmp_path, kind, way):
     put(root, {"a": os.urandom(3 * PIECE)})
     noisy = script(tmp_path / "noisy-python", 'echo "Welcome to node 1"; exec python3 "$@"')
@@ -144,7 +159,11 @@ def test_a_file_that_vanished_behind_its_facts_is_missed(root, source, tmp_path)
     assert source.fetch(c, bytes(tmp_path / "into")).size == 1
 
 
-@pytest.mark.parametrize("way", ["pull", "push", "node to node"])
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    kinds_and_ways(("packed", "pull"), ("rsync", "push"), ("rsync", "node to node")),
+    indirect=["kind"],
+)
 def test_a_folder_that_became_a_link_leads_nowhere(tmp_path, root, source, target, workspace, kind, way):
     """Bytes from outside of the root are in no recovery point, whatever took a folder's place since the listing."""
     put(root, {"in/deep/a": b"1" * 3 * PIECE, "kept": b"2"})
@@ -165,7 +184,7 @@ def test_a_folder_that_became_a_link_leads_nowhere(tmp_path, root, source, targe
     assert source.fetch(batch[0], bytes(tmp_path / "into")) is Missed.VANISHED
 
 
-@pytest.mark.parametrize("way", ["pull", "push", "node to node"])
+@pytest.mark.parametrize("way", ["pull", "push", pytest.param("node to node", marks=LONG)])
 @pytest.mark.parametrize("kind", ["pieces"], indirect=True)
 def test_a_piece_is_not_read_through_a_link(tmp_path, root, source, target, workspace, kind, way):
     put(tmp_path / "outside", {"a": b"secret" * PIECE})

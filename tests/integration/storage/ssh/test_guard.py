@@ -63,7 +63,9 @@ def stopped(run):
     return caught.value
 
 
-@pytest.mark.parametrize("what", ["is empty", "does not exist", "is not a folder"])
+@pytest.mark.parametrize(
+    "what", ["is empty", "does not exist", pytest.param("is not a folder", marks=pytest.mark.chaos)]
+)
 def test_a_source_that_is_gone_trips_the_breaker_and_pins_the_last_good_point(bench, run_of, what):
     root = bench.storage("berlin")
     put(root, {"a": b"1"})
@@ -108,7 +110,7 @@ def test_the_mount_point_is_looked_at_where_the_storage_is(bench, run_of, monkey
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(root)], check=True)
 
 
-@pytest.mark.parametrize("there", ["absent", "a folder", "a file"])
+@pytest.mark.parametrize("there", ["absent", pytest.param("a folder", marks=pytest.mark.chaos), "a file"])
 def test_a_marker_must_be_there(bench, run_of, there):
     put(bench.storage("berlin"), {"keep/one": b"1"})
     if there != "absent":
