@@ -10,10 +10,12 @@ import pytest
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import DrError, LostWritesError
+from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local.volume import LocalVolume
 from incorta_provider.storage.ssh import volume as volume_module
 from incorta_provider.storage.ssh.agent_vault import VAULT_WORK
 from incorta_provider.storage.ssh.node_agent import LostError
+from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.volume import RemoteVolume
 from incorta_provider.storage.ssh.wire import Message
 
@@ -94,6 +96,21 @@ def test_a_refusal_whose_answer_was_lost_is_told_again(
     assert caught.value.where == "/vault"
     assert disk.calls == 1, "a second call of the kernel would say that all is well"
     volume.sync()
+
+
+def test_what_was_staged_is_void_though_the_first_answer_was_lost(
+    volume: RemoteVolume, node: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch)
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.initialise("acme", "newyork")
+    target, workspace = SshTarget(catalog, volume), catalog.workspace("a run")
+    node.lose = 1
+    with pytest.raises(LostError):
+        target.flush(workspace)
+    with pytest.raises(LostWritesError):
+        target.flush(workspace)
+    assert workspace.is_void
 
 
 def test_a_refusal_that_cannot_be_written_down_is_told_all_the_same(
