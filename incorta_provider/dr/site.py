@@ -7,6 +7,7 @@ No secret stands in it: every credential is a connection, named here by its id.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -151,8 +152,8 @@ class Site(FrozenModel):
 
     :ivar values: strings that differ between the sites, by name (tenant paths, hosts, URLs). A cutover rewrites the
         source's value to the target's wherever a rewrite rule says so, and proves that none of the source's is left.
-    :ivar mount_point: the folder at the workers where the storage is mounted; replication stops when nothing is mounted
-        there. Only of a ``file://`` storage.
+    :ivar mount_point: the folder where the storage is mounted, at the workers or at the node of an ``ssh://`` storage;
+        replication stops when nothing is mounted there.
     :ivar catalog: a folder that is mounted at every worker, whatever the storage is.
     :ivar vault: of a storage that only a node reaches: the folder there for what is staged and displaced.
     :ivar object_lock: only of an ``s3://`` storage, whose bucket must have Object Lock on.
@@ -214,9 +215,10 @@ class Site(FrozenModel):
 
     @model_validator(mode="after")
     def _storage_is_on_the_mount(self) -> Self:
-        if self.mount_point is not None and not folder_of(self.storage).startswith(
-            folder_of(f"file://{self.mount_point}")
-        ):
+        if self.mount_point is None:
+            return self
+        machine = re.match(r"file://|ssh://[^/]+", self.storage)
+        if machine is None or not folder_of(self.storage).startswith(folder_of(machine[0] + self.mount_point)):
             raise ValueError(f"storage {self.storage} is not below the mount point {self.mount_point}")
         return self
 

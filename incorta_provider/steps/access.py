@@ -23,7 +23,7 @@ from incorta_provider.storage.records.ledger_file import LedgerFile
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.target import Target
 from incorta_provider.storage.tree import Tree
-from incorta_provider.storage.url import local_path, open_target, open_tree
+from incorta_provider.storage.url import is_mounted, local_path, open_target, open_tree
 
 Clock = Callable[[], datetime]
 
@@ -45,6 +45,12 @@ class SiteAccess:
     def tree(self, exclude: tuple[str, ...]) -> Tree:
         """Return the shared storage as a tree of files."""
         return open_tree(self.config.storage, self.connections, exclude)
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether something is mounted at the storage's mount point; true of a storage without one."""
+        folder = self.config.mount_point
+        return folder is None or is_mounted(self.config.storage, folder, self.connections)
 
     @property
     def target(self) -> Target:

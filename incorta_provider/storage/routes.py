@@ -37,5 +37,8 @@ def copier_for(source: Tree, target: Target, workspace: Workspace, *, alone: boo
 
     :param alone: no other process copies into this workspace, as shards do; a node then ends what is left of one.
     """
-    route = _ROUTES.get((type(source), type(target)))
-    return route(source, target, workspace, alone=alone) if route else target.copier(source, workspace)
+    if (route := _ROUTES.get((type(source), type(target)))) is not None:
+        return route(source, target, workspace, alone=alone)
+    if isinstance(target, SshTarget):
+        return target.copier(source, workspace, alone=alone)
+    return target.copier(source, workspace)

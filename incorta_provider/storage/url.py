@@ -59,6 +59,13 @@ def open_target(
     return LocalTarget(local_path(url), catalog)
 
 
+def is_mounted(url: str, folder: str, connections: Connections) -> bool:
+    """Tell whether something is mounted at ``folder`` where the storage at ``url`` is: at its node, or here."""
+    if _scheme(url) == "ssh":
+        return open_ssh_tree(url, connections).is_mounted(folder)
+    return os.path.ismount(folder)
+
+
 def local_path(url: str) -> Path:
     """Return the folder that a ``file://`` URL names: local, or NFS that is mounted at the worker."""
     parts = urlsplit(url)

@@ -115,10 +115,9 @@ def override(access: GroupAccess, site: SiteAccess, run_id: str, *, reason: str,
 
 def mount_fault(site: SiteAccess) -> str | None:
     """Say that nothing is mounted where the storage of a site should be; None when all is well."""
-    folder = site.config.mount_point
-    if folder is None or os.path.ismount(folder):
+    if site.is_mounted:
         return None
-    return f"nothing is mounted at {folder}, where the storage of {site.name} should be"
+    return f"nothing is mounted at {site.config.mount_point}, where the storage of {site.name} should be"
 
 
 def _source_fault(run: ReplicationRun, source: SiteAccess, tree: Tree) -> str | None:

@@ -56,6 +56,16 @@ class Beneath:
             self._leave(0)  # another folder may have taken the place of one that is open
         return self._open(folder, name, flags)
 
+    def lstat(self, path: bytes) -> os.stat_result:
+        """Look at what is at a path, without following it.
+
+        :raises OSError: as :func:`os.lstat` does; ENOTDIR or ELOOP where a folder on the way is a link.
+        """
+        folder, _, name = path.rpartition(b"/")
+        if folder != self._folder:
+            self._enter(folder)
+        return os.stat(name, dir_fd=self._handles[-1], follow_symlinks=False)
+
     def _open(self, folder: bytes, name: bytes, flags: int) -> int:
         if folder != self._folder:
             self._enter(folder)

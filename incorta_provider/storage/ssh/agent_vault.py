@@ -10,16 +10,20 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from incorta_provider import exceptions
 from incorta_provider.dr.manifest import parent_of
+from incorta_provider.exceptions import DrError
 from incorta_provider.ssh.openssh import Login, write_options
 from incorta_provider.storage.copying.staged_index import from_text
-from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.faults import target_fault, translated
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.local.volume import LocalVolume
+from incorta_provider.storage.records.json_file import read_json, write_json
 from incorta_provider.storage.ssh import marker, pieces, rsync
 from incorta_provider.storage.ssh.fence import inside, take_over
 from incorta_provider.storage.ssh.lines import Lines
@@ -92,13 +96,10 @@ def pull(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Bring files from another node with a key of this one."""
     places = _bytes(head, "source"), _bytes(head, "incoming")
     manner = Manner(Handling(head["handling"]), head["rate"])
-    try:
-        with inside(head["fence"], head["token"]) as fence, _lines_to(head["login"]).line() as line:
-            os.set_inheritable(fence, True)
-            command = pull_command(line.options, *places, manner)
-            ended = line.refusal or line.judged((yield from _moved(rsync.start(command, unpack_paths(body), (fence,)))))
-    except OSError as error:
-        raise target_fault(error, head["incoming"]) from None
+    with _behind(head) as fence, _lines_to(head["login"]).line() as line:
+        os.set_inheritable(fence, True)
+        command = pull_command(line.options, *places, manner)
+        ended = line.refusal or line.judged((yield from _moved(rsync.start(command, unpack_paths(body), (fence,)))))
     yield Message({"status": ended.status, "complaint": ended.complaint})
 
 
@@ -107,13 +108,17 @@ def pull_piece(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     (path,) = unpack_paths(body)
     piece = pieces.Piece(path, head["begin"], head["size"])
     places = _bytes(head, "source"), _bytes(head, "incoming")
-    try:
-        with inside(head["fence"], head["token"]), _lines_to(head["login"]).line() as line:
-            running = pieces.pull_piece(line.options, head["python"], *places, piece, lasting=True)
-            ended = line.refusal or line.judged((yield from _moved(pieces.paced(running, head["rate"]))))
-    except OSError as error:
-        raise target_fault(error, head["incoming"]) from None
+    with _behind(head), _lines_to(head["login"]).line() as line:
+        running = pieces.pull_piece(line.options, head["python"], *places, piece, lasting=True)
+        ended = line.refusal or line.judged((yield from _moved(pieces.paced(running, head["rate"]))))
     yield Message({"status": ended.status, "complaint": ended.complaint})
+
+
+@contextmanager
+def _behind(head: dict[str, Any]) -> Iterator[int]:
+    """Write behind the fence that a request names; what the vault refuses there is told as such."""
+    with translated(head["fence"]), inside(head["fence"], head["token"]) as fence:
+        yield fence
 
 
 def _lines_to(told: dict[str, Any]) -> Lines:
@@ -143,7 +148,7 @@ def _moved(running: Generator[int, None, rsync.Ended]) -> Generator[Message, Non
 def take_in(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Take what was brought into its staging area."""
     incoming = _bytes(head, "incoming")
-    with inside(head["fence"], head["token"]):
+    with _behind(head):
         digests = adopt(incoming, _bytes(head, "area"), unpack_entries(body))
         remove_tree(incoming)
     yield Message({}, pack_texts(digests))
@@ -152,7 +157,7 @@ def take_in(head: dict[str, Any], body: bytes) -> Iterator[Message]:
 def take_packed(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Take files that come with this request into their staging area."""
     entries, incoming = unpack_entries(body[: head["entries"]]), _bytes(head, "incoming")
-    with inside(head["fence"], head["token"]):
+    with _behind(head):
         remove_tree(incoming)
         write_packed(incoming, [entry.path for entry in entries], unpack_contents(body[head["entries"] :]))
         digests = adopt(incoming, _bytes(head, "area"), entries)
@@ -198,21 +203,47 @@ def find(head: dict[str, Any], body: bytes) -> Iterator[Message]:
 def do(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Do steps of an apply."""
     steps = unpack_steps(body[: head["texts"]], body[head["texts"] :])
-    with inside(head["fence"], head["token"]):
+    with _behind(head):
         yield Message({}, pack_paths(_volume(head).do(steps, _bytes(head, "history"))))
 
 
 def finish(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Set time and mode of folders of the replica."""
-    with inside(head["fence"], head["token"]):
+    with _behind(head):
         _volume(head).finish(unpack_entries(body))
     yield from ()
 
 
 def sync(head: dict[str, Any], _: bytes) -> Iterator[Message]:
-    """Bring everything to disk."""
-    _volume(head).sync()
+    """Bring everything to disk.
+
+    The kernel tells only once that a disk refused a part, and the answer may be lost on its way. So it is written down,
+    and told again until a worker says that it has heard.
+    """
+    refused = _refused(head)
+    with translated(head["vault"]):
+        told = read_json(refused)
+    if told is not None:
+        kind, what, where, fix = told
+        raise getattr(exceptions, kind)(what, where=where, fix=fix)
+    try:
+        _volume(head).sync()
+    except DrError as error:
+        with suppress(OSError):
+            write_json(refused, [type(error).__name__, error.what, error.where, error.fix])
+        raise
     yield from ()
+
+
+def heard(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Forget what a disk refused."""
+    with translated(head["vault"]):
+        _refused(head).unlink(missing_ok=True)
+    yield from ()
+
+
+def _refused(head: dict[str, Any]) -> Path:
+    return _vault(head) / "refused.json"
 
 
 def kept(head: dict[str, Any], _: bytes) -> Iterator[Message]:
@@ -271,6 +302,7 @@ VAULT_WORK = {
     "do": do,
     "finish": finish,
     "sync": sync,
+    "heard": heard,
     "kept": kept,
     "forget": forget,
     "remove": remove,

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,9 +19,10 @@ from incorta_provider.storage.copying.staged_index import from_text, to_text
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.digests import read as read_file
 from incorta_provider.storage.faults import source_fault
+from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh.ends import PARQUET_MAGIC, PARQUET_TAIL, UNJUDGED
-from incorta_provider.storage.ssh.facts import ensure_readable, facts_of
+from incorta_provider.storage.ssh.facts import ensure_readable, facts_of, opened
 from incorta_provider.storage.ssh.packed import pack, read_packed
 from incorta_provider.storage.ssh.wire import (
     Message,
@@ -51,6 +53,11 @@ def check(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     """Refuse a source that is absent, no folder, unreadable or empty."""
     _tree(head).check()
     yield from ()
+
+
+def mounted(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Tell whether something is mounted at a folder."""
+    yield Message({"mounted": os.path.ismount(from_text(head["folder"]))})
 
 
 def identity(head: dict[str, Any], _: bytes) -> Iterator[Message]:
@@ -113,8 +120,9 @@ def _reading(path: bytes, *, framing: bool) -> Reading:
 
 def ends(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     """Send both ends of a Parquet file: its first bytes, and what its last ones call the footer."""
+    root = root_of(head)
     (path,) = unpack_paths(body)
-    with open(root_of(head) + b"/" + path, "rb") as file:  # noqa: PTH123 - a path of bytes
+    with _reading_of(root, path), open(root + b"/" + path, "rb") as file:  # noqa: PTH123 - a path of bytes
         size = os.fstat(file.fileno()).st_size
         first = file.read(PARQUET_MAGIC)
         file.seek(-PARQUET_TAIL, os.SEEK_END)
@@ -131,15 +139,28 @@ def send(head: dict[str, Any], body: bytes) -> Iterator[Message]:
     if before.state:
         yield Message({"missed": Missed.VANISHED if before.state == 1 else Missed.UNSETTLED})
         return
-    ensure_readable(root, [path])
-    yield Message({"facts": list(before)})
-    with open(root + b"/" + path, "rb", buffering=0) as file:  # noqa: PTH123 - a path of bytes
+    with Beneath(root) as below:
+        handle = opened(below, path)
+    if handle is None:
+        yield Message({"missed": Missed.UNSETTLED})  # the next try sees what it is now
+        return
+    with _reading_of(root, path), os.fdopen(handle, "rb", buffering=0) as file:
+        yield Message({"facts": list(before)})
         size = before.size
         while size and (piece := file.read(min(size, _PIECE))):
             size -= len(piece)
             yield Message({}, piece)
     (after,) = facts_of(root, [path], rest=False)
     yield Message({"settled": not size and before.is_same_file(after)})
+
+
+@contextmanager
+def _reading_of(root: bytes, path: bytes) -> Iterator[None]:
+    """Tell what the operating system refuses of a file as a fault of the source."""
+    try:
+        yield
+    except OSError as error:
+        raise source_fault(error, path, os.fsdecode(root)) from None
 
 
 def root_of(head: dict[str, Any]) -> bytes:
@@ -155,6 +176,7 @@ def _tree(head: dict[str, Any]) -> LocalTree:
 SOURCE_WORK = {
     "hello": hello,
     "check": check,
+    "mounted": mounted,
     "identity": identity,
     "cuts": cuts,
     "list": listing,

@@ -18,7 +18,7 @@ from typing import Protocol
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.copying.work_pool import Batch, Limits
-from incorta_provider.storage.flow.throttle import alive
+from incorta_provider.storage.flow.throttle import alive, share
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.facts import Facts, State
 from incorta_provider.storage.ssh.long_files import LongFiles, PieceCarrier
@@ -37,10 +37,20 @@ _RETRY_PAUSES = (1.0, 5.0)
 _BESIDE = 2
 """Batches that are looked at, or read at the target, while others have all the lines."""
 
+_BATCH_SECONDS = 10
+"""About so long a batch keeps the rate that it began with, when the limit is changed meanwhile."""
+
 _WELL = rsync.Ended(0, "")
 
 LIMITS = Limits(batch_files=2_000, batch_bytes=16 * 1024 * 1024, least_files=200, helpers=False)
 """A start of rsync takes some round trips; a batch should take longer, and yet there should be one for each line."""
+
+
+def limits_for(streams: int, *, workers: int) -> Limits:
+    """Return the limits of a copy: an rsync keeps the rate that it began with, so a low limit makes small batches."""
+    rate = share(streams)
+    most = LIMITS.batch_bytes if rate is None else min(LIMITS.batch_bytes, rate * _BATCH_SECONDS)
+    return replace(LIMITS, workers=workers, batch_bytes=most)
 
 
 class Source(Protocol):
@@ -86,7 +96,7 @@ class BatchCopier:
     """
 
     def __init__(self, source: Source, carrier: Carrier, streams: int, taker: PackedTaker | None = None) -> None:
-        self.limits = replace(LIMITS, workers=streams + _BESIDE)
+        self.limits = limits_for(streams, workers=streams + _BESIDE)
         self._lines = threading.Semaphore(streams)
         self._source = source
         self._carrier = carrier

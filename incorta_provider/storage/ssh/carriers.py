@@ -47,7 +47,7 @@ class PullHere:
     """Brings files from a node into a workspace."""
 
     def __init__(self, source: SshTree, workspace: Workspace) -> None:
-        self.place = source.label
+        self.place = f"{source.label} to {workspace.files}"
         self._source = source
         self._area = os.fsencode(workspace.files)
         self._folders = _Numbered(os.fsencode(workspace.partial), source.node.name)
@@ -108,7 +108,7 @@ class _IntoVault:
         group = os.fsdecode(area).replace("/", "-") + "."
         name = group + volume.node.name
         self._fence = volume.fence(name)
-        self._program = volume.take_over(name, group if alone else "").head
+        self._entrance = volume.take_over(name, group if alone else "")
         self._folders = _Numbered(volume.incoming(name), volume.node.name)
 
     def new_folder(self) -> bytes:
@@ -125,8 +125,8 @@ class _IntoVault:
         return unpack_texts(part.body)
 
     def _ask(self, do: str, body: bytes, incoming: bytes, **head: Any) -> Iterator[Message]:
-        node = self._volume.node
-        return node.stream(do, body, fence=to_text(self._fence), token=node.token, incoming=to_text(incoming), **head)
+        behind = {"fence": to_text(self._fence), "token": self._entrance.token}
+        return self._volume.node.stream(do, body, **behind, incoming=to_text(incoming), **head)
 
 
 class PushThere(_IntoVault):
@@ -139,8 +139,8 @@ class PushThere(_IntoVault):
         super().__init__(volume, area, alone=alone)
         self.place = volume.label
         self._root = root
-        program, token = self._program, volume.node.token
-        self._fenced = [program["python"], "-I", program["program"], "fenced", self._fence.hex(), token]
+        token, python, program = self._entrance
+        self._fenced = [python, "-I", program, "fenced", self._fence.hex(), token]
         self._server = shlex.join([*self._fenced, "rsync"])
         self._lines = Lines(partial(write_client_options, volume.info))
 
@@ -167,8 +167,7 @@ class PushThere(_IntoVault):
     def bring_piece(self, incoming: bytes, piece: Piece) -> Ended:
         """Send one piece of a file to its place in the folder."""
         with self._lines.line() as line:
-            python = self._program["python"]
-            sending = push_piece(line.options, python, self._fenced, self._root, incoming, piece)
+            sending = push_piece(line.options, self._entrance.python, self._fenced, self._root, incoming, piece)
             return line.refusal or line.judged(finish(sending, moved))
 
 

@@ -3,7 +3,6 @@
 rsync reads a file some time after it looked at it, and cannot tell. So size, time and change time are taken before it
 starts and after it ended, at the source's side. This module needs only the standard library.
 """
-# Names are bytes, which pathlib does not take.
 
 from __future__ import annotations
 
@@ -17,6 +16,10 @@ from typing import NamedTuple
 from incorta_provider.dr.manifest import MODE_BITS
 from incorta_provider.storage.copying.stamps import seconds_to_rest
 from incorta_provider.storage.faults import GONE, NO_FILE, source_fault
+from incorta_provider.storage.local.beneath import Beneath
+
+OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a file is opened that may have become something else."""
 
 _BLOCK = 512
 
@@ -60,10 +63,10 @@ def facts_of(root: bytes, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
     :param rest: wait until each is older than one tick of the clock that stamps it.
     :raises IntegrityError, TransientError: a path cannot be looked at.
     """
-    found = [_facts(root, path) for path in paths]
+    found = _all_facts(root, paths)
     if rest and (pause := max(map(_unrest, found), default=0.0)):
         time.sleep(pause)
-        return [_facts(root, path) for path in paths]
+        return _all_facts(root, paths)
     return found
 
 
@@ -73,21 +76,39 @@ def ensure_readable(root: bytes, paths: Sequence[bytes]) -> None:
     :raises IntegrityError: names the first one that may not be read.
     :raises TransientError: the storage does not let us.
     """
-    for path in paths:
-        try:
-            os.close(os.open(root + b"/" + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
-        except OSError as error:
-            if error.errno not in GONE | NO_FILE:
-                raise source_fault(error, path, os.fsdecode(root)) from None
+    with Beneath(root) as below:
+        for path in paths:
+            handle = opened(below, path)
+            if handle is not None:
+                os.close(handle)
 
 
-def _facts(root: bytes, path: bytes) -> Facts:
+def opened(below: Beneath, path: bytes) -> int | None:
+    """Open a file for reading; None when there is none by now.
+
+    :raises IntegrityError: it may not be read.
+    :raises TransientError: the storage does not let us.
+    """
     try:
-        found = os.lstat(root + b"/" + path)
+        return below.open(path, OPEN)
+    except OSError as error:
+        if error.errno in GONE | NO_FILE:
+            return None
+        raise source_fault(error, path, os.fsdecode(below.root)) from None
+
+
+def _all_facts(root: bytes, paths: Sequence[bytes]) -> list[Facts]:
+    with Beneath(root) as below:
+        return [_facts(below, path) for path in paths]
+
+
+def _facts(below: Beneath, path: bytes) -> Facts:
+    try:
+        found = below.lstat(path)
     except OSError as error:
         if error.errno in GONE:
             return Facts(State.GONE)
-        raise source_fault(error, path, os.fsdecode(root)) from None
+        raise source_fault(error, path, os.fsdecode(below.root)) from None
     if not stat.S_ISREG(found.st_mode):
         return Facts(State.OTHER)
     mode = found.st_mode & MODE_BITS

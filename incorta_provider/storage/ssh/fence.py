@@ -8,6 +8,7 @@ on the old one's requests are refused.
 This module needs only the standard library, because it runs at the node.
 
 :raises TransientError: another worker's processes still write, or another worker has taken over.
+:raises OSError: the vault cannot be written.
 """
 
 from __future__ import annotations
@@ -69,13 +70,21 @@ def run_fenced(arguments: Sequence[str]) -> NoReturn:
         with inside(os.fsdecode(bytes.fromhex(path)), token) as handle:
             os.set_inheritable(handle, True)
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
+            _become(words)
     except DrError as error:
         sys.stderr.write(f"incorta-dr: {error}\n")
-        sys.exit(os.EX_TEMPFAIL)
     except OSError as error:
-        sys.stderr.write(f"incorta-dr: {error}\n")
-    sys.exit(127)
+        sys.stderr.write(f"incorta-dr: the vault cannot be written: {error.strerror} ({error.errno})\n")
+    sys.exit(os.EX_TEMPFAIL)
+
+
+def _become(words: list[str]) -> NoReturn:
+    """Become a program; one that is not there ends as in a shell."""
+    try:
+        os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        sys.stderr.write(f"incorta-dr: {words[0]}: {error.strerror}\n")
+        sys.exit(127)
 
 
 def _lock_alone(handle: int, path: str) -> None:

@@ -8,6 +8,7 @@ An agent that is not needed any more waits a while for the next question. All en
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import socket
@@ -136,14 +137,13 @@ class Node:
 
     :ivar name: of this process, unlike that of any other on any worker.
     :ivar python: what Python is called there.
-    :ivar token: the same for people to read; names it at fences, see :mod:`incorta_provider.storage.ssh.fence`.
     """
 
     def __init__(self, info: ConnectionInfo) -> None:
         self.info = info
         self.label = f"ssh://{info.conn_id}"
         self.name = uuid.uuid4().hex
-        self.token = f"{socket.gethostname()[:60]}:{os.getpid()}:{self.name}"
+        self._tokens = itertools.count(1)
         self.python = str(info.extra.get("python") or "python3")
         self._starter = Starter(self.python)
         self._lock = threading.Lock()
@@ -156,7 +156,8 @@ class Node:
         """Yield the parts of an answer as they come; who stops in the middle ends the agent.
 
         An agent that waited for a question may be gone, because firewalls forget connections and nodes are restarted:
-        then another one is asked.
+        then another one is asked. But not for work behind a fence: the first agent may live for a minute more, and do
+        it too, so that whoever asks has to lock it out before.
         """
         while True:
             agent, is_new = self._take()
@@ -166,7 +167,7 @@ class Node:
                     told = True
                     yield part
             except LostError:
-                if told or is_new:
+                if told or is_new or "fence" in head:
                     raise
                 log.info("%s: an agent that waited is gone, another one is asked", self.label)
                 continue
@@ -178,6 +179,13 @@ class Node:
         """Return all parts of an answer that takes no time: one after the other, which saves logins."""
         with self._short:
             return list(self.stream(do, body, **head))
+
+    def new_token(self) -> str:
+        """Return what names an entry behind a fence, for people to read too; no other entry has the same.
+
+        See :mod:`incorta_provider.storage.ssh.fence`.
+        """
+        return f"{socket.gethostname()[:60]}:{os.getpid()}:{self.name}:{next(self._tokens)}"
 
     @property
     def streams(self) -> int:

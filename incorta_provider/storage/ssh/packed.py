@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from incorta_provider.dr.manifest import parent_of
-from incorta_provider.storage.faults import GONE, NO_FILE, source_fault, target_fault
+from incorta_provider.storage.faults import source_fault, target_fault
 from incorta_provider.storage.folders import make_folders
+from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.local.copy import write_all
-from incorta_provider.storage.ssh.facts import WIDTH, Facts, State, facts_of
+from incorta_provider.storage.ssh.facts import WIDTH, Facts, State, facts_of, opened
 from incorta_provider.storage.ssh.wire import pack_contents, pack_numbers, unpack_contents, unpack_numbers
 
 PACKED_BYTES = 4 << 20
@@ -52,10 +53,11 @@ def read_packed(root: bytes, paths: Sequence[bytes]) -> list[Packed]:
     """
     before = facts_of(root, paths, rest=True)
     room, contents = PACKED_BYTES, list[bytes | None]()
-    for path, facts in zip(paths, before, strict=True):
-        wanted = facts.is_to_be_brought(has_holes=False) and facts.size <= room
-        contents.append(_content(root, path, facts.size) if wanted else None)
-        room -= len(contents[-1] or b"")
+    with Beneath(root) as below:
+        for path, facts in zip(paths, before, strict=True):
+            wanted = facts.is_to_be_brought(has_holes=False) and facts.size <= room
+            contents.append(_content(below, path, facts.size) if wanted else None)
+            room -= len(contents[-1] or b"")
     after = facts_of(root, paths, rest=False)
     return [Packed(*row) for row in zip(before, after, contents, strict=True)]
 
@@ -88,14 +90,11 @@ def unpack(facts: bytes, contents: bytes) -> list[Packed]:
     ]
 
 
-def _content(root: bytes, path: bytes, size: int) -> bytes | None:
+def _content(below: Beneath, path: bytes, size: int) -> bytes | None:
     """Return what a file holds up to a size; None when it is gone."""
-    try:
-        handle = os.open(root + b"/" + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in GONE | NO_FILE:
-            return None
-        raise source_fault(error, path, os.fsdecode(root)) from None
+    handle = opened(below, path)
+    if handle is None:
+        return None
     try:
         with os.fdopen(handle, "rb", buffering=0) as file:
             parts = []
@@ -104,7 +103,7 @@ def _content(root: bytes, path: bytes, size: int) -> bytes | None:
                 size -= len(part)
             return b"".join(parts)
     except OSError as error:
-        raise source_fault(error, path, os.fsdecode(root)) from None
+        raise source_fault(error, path, os.fsdecode(below.root)) from None
 
 
 def _write(path: bytes, content: bytes) -> None:

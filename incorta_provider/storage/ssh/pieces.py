@@ -21,8 +21,10 @@ from typing import IO, NamedTuple
 from incorta_provider.dr.manifest import parent_of
 from incorta_provider.ssh.openssh import ALIAS
 from incorta_provider.storage.folders import make_folders
+from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.local.copy import write_all
-from incorta_provider.storage.ssh.rsync import PARTIAL, Ended, complaint_in
+from incorta_provider.storage.ssh.facts import OPEN
+from incorta_provider.storage.ssh.rsync import NOISE, NOISY, PARTIAL, Ended, complaint_in
 
 PIECE_BYTES = 16 << 20
 """A cut costs so much at most on each line; a session is started for each, which takes two round trips and some 30 ms
@@ -36,12 +38,22 @@ _DIGEST_BYTES = 32
 _BROKEN = 12
 """How rsync says that a stream ended too early."""
 
+_HELLO = b"incorta-dr piece\n"
+"""Comes before a piece that is read at a node: what a login shell prints would come before it."""
+
 _SEND = """
 import hashlib, os, sys
-path, begin, size = bytes.fromhex(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+root, path, begin, size = *map(bytes.fromhex, sys.argv[1:3]), *map(int, sys.argv[3:])
 sha = hashlib.sha256()
 try:
-    source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    *above, name = path.split(b"/")
+    for part in above:
+        below = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    os.write(1, b"incorta-dr piece\\n")
     while size:
         data = os.pread(source, min(size, 262144), begin)
         if not data:
@@ -55,11 +67,12 @@ except OSError as error:
     sys.stderr.write("%s (%s)\\n" % (error.strerror, error.errno))
     sys.exit(23)
 """
-"""At a source: send a piece and its digest. What cannot be read ends it as it ends rsync."""
+"""At a source: send a piece and its digest, never through a link. What cannot be read ends it as it ends rsync."""
 
 _TAKE = """
 import hashlib, os, sys
-path, begin, size = bytes.fromhex(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+root, path, begin, size = *map(bytes.fromhex, sys.argv[1:3]), *map(int, sys.argv[3:])
+path = root + b"/" + path
 sha = hashlib.sha256()
 try:
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
@@ -135,7 +148,8 @@ def push_piece(
     :param fenced: words that start a program at the node behind a fence there.
     """
     try:
-        source = os.open(root + b"/" + piece.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with Beneath(root) as below:
+            source = below.open(piece.path, OPEN)
     except OSError as error:
         return Ended(PARTIAL, f"{error.strerror} ({error.errno})")
     try:
@@ -161,8 +175,7 @@ def paced(running: Generator[int, None, Ended], rate: int | None) -> Generator[i
 
 
 def _words(python: str, script: str, root: bytes, piece: Piece) -> list[str]:
-    path = root + b"/" + piece.path
-    return [python, "-I", "-S", "-c", script, path.hex(), str(piece.begin), str(piece.size)]
+    return [python, "-I", "-S", "-c", script, root.hex(), piece.path.hex(), str(piece.begin), str(piece.size)]
 
 
 class _Session:
@@ -174,6 +187,9 @@ class _Session:
 
     def take(self, target: int, piece: Piece) -> Generator[int, None, Ended]:
         """Write what comes to its place."""
+        if not _HELLO.startswith(told := self._exactly(len(_HELLO))):
+            self._process.kill()
+            return Ended(NOISE, f"{NOISY} {told!r}")
         sha, place, end = hashlib.sha256(), piece.begin, piece.begin + piece.size
         while place < end and (data := self._read(min(_CHUNK, end - place))):
             sha.update(data)
@@ -182,10 +198,7 @@ class _Session:
                 count = os.pwrite(target, view, place)
                 place, view = place + count, view[count:]
             yield len(data)
-        digest = b""
-        while len(digest) < _DIGEST_BYTES and (data := self._read(_DIGEST_BYTES - len(digest))):
-            digest += data
-        return self._ended(whole=digest == sha.digest())
+        return self._ended(whole=self._exactly(_DIGEST_BYTES) == sha.digest())
 
     def send(self, source: int, piece: Piece) -> Generator[int, None, Ended]:
         """Send the piece and its digest."""
@@ -203,6 +216,13 @@ class _Session:
         except BrokenPipeError:
             return self._ended(whole=False)
         return self._ended(whole=True)
+
+    def _exactly(self, size: int) -> bytes:
+        """Read so many bytes; fewer only at the end."""
+        parts = b""
+        while len(parts) < size and (data := self._read(size - len(parts))):
+            parts += data
+        return parts
 
     def _read(self, size: int) -> bytes:
         return b"" if self._process.stdout is None else os.read(self._process.stdout.fileno(), size)

@@ -40,9 +40,17 @@ PARTIAL = 23
 PER_FILE = frozenset({0, PARTIAL, 24})
 """Done; some files were not brought; some vanished. Which ones is found by looking, not by reading messages."""
 
+NOISE = 2
+"""How rsync ends when what comes first is not its greeting."""
+
+NOISY = "what the node's login shell printed stands where the answer begins: is your shell clean?"
+_NOISE = re.compile("is your shell clean")
 _NOT_FOUND = 127
 _NO_RSYNC = re.compile(r"rsync: (command )?not found|rsync: No such file|incorta-dr: .*No such file")
 """What the shell at a node says, or our program there that starts rsync."""
+
+_NO_AGENT = re.compile(r"can't open file .*\.pyz")
+"""What Python says at a node whose copy of our program was removed."""
 
 _ERRNO = re.compile(r"\((\d+)\)(?: at |$)", re.MULTILINE)
 _UNUSABLE: Mapping[int, str] = {1: "its options", 2: "its protocol", 4: "what is asked of it"}
@@ -132,10 +140,17 @@ def fault(ended: Ended, place: str) -> DrError:
     told = ended.complaint[-500:] or "no message"
     if (login := login_fault(ended.complaint, place)) is not None:
         return login
-    if ended.status == _NOT_FOUND or _NO_RSYNC.search(told):
-        return ConfigurationError(f"there is no rsync: {told}", where=place, fix=_INSTALL)
+    if (missing := _missing(ended, told, place)) is not None:
+        return missing
     if (known := _known(ended.complaint, told, place)) is not None:
         return known
+    if _NOISE.search(told):
+        return ConfigurationError(
+            f"the node's login shell prints something where rsync should answer: {told}",
+            where=place,
+            fix="Let the start files of the account's shell print nothing when there is no terminal: `ssh NODE true` "
+            "must print nothing. With a silent shell it is rsync's versions that do not fit.",
+        )
     if ended.status in _UNUSABLE:
         return ConfigurationError(
             f"rsync refuses {_UNUSABLE[ended.status]}: {told}",
@@ -145,6 +160,21 @@ def fault(ended: Ended, place: str) -> DrError:
     return TransientError(
         f"the copy ended with status {ended.status}: {told}", where=place, fix="Trying again is safe."
     )
+
+
+def _missing(ended: Ended, told: str, place: str) -> DrError | None:
+    """Return the error for a program that is not there."""
+    if _NO_RSYNC.search(told):
+        return ConfigurationError(f"there is no rsync: {told}", where=place, fix=_INSTALL)
+    if _NO_AGENT.search(told):
+        return TransientError(f"the agent's file is gone: {told}", where=place, fix="Another try sends it anew.")
+    if ended.status == _NOT_FOUND:
+        return ConfigurationError(
+            f"a program is missing: {told}",
+            where=place,
+            fix="Install it there; for Python, its path may be set as python in the connection's extra field.",
+        )
+    return None
 
 
 def _known(complaint: str, told: str, place: str) -> DrError | None:

@@ -6,7 +6,6 @@ import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.exceptions import IntegrityError
@@ -14,7 +13,7 @@ from incorta_provider.storage.copying.work_pool import Batch
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh import rsync
-from incorta_provider.storage.ssh.batches import LIMITS
+from incorta_provider.storage.ssh.batches import limits_for
 from incorta_provider.storage.ssh.carriers import PushThere
 from incorta_provider.storage.ssh.rsync_commands import Handling
 from incorta_provider.storage.ssh.volume import RemoteVolume
@@ -25,14 +24,17 @@ _FETCHES = 8
 
 
 class SpooledBatches:
-    """Copies batches of any source; what arrives must have the digest that it was fetched with."""
+    """Copies batches of any source; what arrives must have the digest that it was fetched with.
 
-    def __init__(self, source: Tree, volume: RemoteVolume, area: bytes, workspace: Workspace) -> None:
-        self.limits = replace(LIMITS, workers=volume.node.streams)
+    :param alone: no other process copies into the area: what is left of former ones is ended and removed.
+    """
+
+    def __init__(self, source: Tree, volume: RemoteVolume, area: bytes, workspace: Workspace, *, alone: bool) -> None:
+        self.limits = limits_for(volume.node.streams, workers=volume.node.streams)
         self._source = source
         self._name = volume.node.name.encode()
         self._home = os.fsencode(workspace.partial)
-        self._carrier = PushThere(self._home, volume, area, alone=False)
+        self._carrier = PushThere(self._home, volume, area, alone=alone)
         self._numbers = itertools.count(1)
 
     def __call__(self, batch: Batch) -> list[Entry | Missed]:

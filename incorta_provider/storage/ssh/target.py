@@ -85,9 +85,12 @@ class SshTarget(VolumeTarget):
         """Return where a run's files are staged, relative to the vault."""
         return self._areas.of_run(workspace)
 
-    def copier(self, source: Tree, workspace: Workspace) -> Copier:
-        """Return what copies from any source, by way of a spool folder here."""
-        return SpooledBatches(source, self.volume, self.area(workspace), workspace)
+    def copier(self, source: Tree, workspace: Workspace, *, alone: bool = True) -> Copier:
+        """Return what copies from any source, by way of a spool folder here.
+
+        :param alone: no other process copies into this workspace.
+        """
+        return SpooledBatches(source, self.volume, self.area(workspace), workspace, alone=alone)
 
     def _ensure_ours(self) -> None:
         found, owner = self.volume.owner(), self._owner()

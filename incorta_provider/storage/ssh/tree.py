@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, Kind, from_row, shown
+from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.copying.staged_index import to_text
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
@@ -60,8 +61,20 @@ class SshTree:
         return node_of(self.info)
 
     def check(self) -> None:
-        """Refuse a root that is absent, no folder, unreadable or empty: an unmounted source looks like that."""
-        self._ask("check")
+        """Refuse a root that is absent, no folder, unreadable or empty: an unmounted source looks like that.
+
+        :raises PreconditionError: says which, of this tree; nothing was changed.
+        """
+        try:
+            self._ask("check")
+        except PreconditionError as error:
+            fix = "Nothing was changed. Check that it is mounted at the node, and the URL in the topology."
+            raise PreconditionError(error.what, where=self.label, fix=fix) from None
+
+    def is_mounted(self, folder: str) -> bool:
+        """Tell whether something is mounted at a folder of the node."""
+        (part,) = self.node.call("mounted", folder=to_text(os.fsencode(folder)))
+        return part.head["mounted"] is True
 
     def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
         """Return what the node's file system knows of some files, see :mod:`incorta_provider.storage.ssh.facts`."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, shown
+from incorta_provider.exceptions import DrError
 from incorta_provider.storage.apply.redo_journal import Step
 from incorta_provider.storage.copying.free_space import Room
 from incorta_provider.storage.copying.staged_index import to_text
@@ -14,7 +17,7 @@ from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.ssh.ends import UNJUDGED, fault_of_ends
 from incorta_provider.storage.ssh.marker import Owner
-from incorta_provider.storage.ssh.node_agent import Node, node_of
+from incorta_provider.storage.ssh.node_agent import LostError, Node, node_of
 from incorta_provider.storage.ssh.steps import pack_steps
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.wire import (
@@ -28,7 +31,21 @@ from incorta_provider.storage.ssh.wire import (
 )
 from incorta_provider.storage.volume import LIVE, AreaReader, LiveRoot
 
+log = logging.getLogger(__name__)
+
 _APPLY = "apply"
+
+
+class Entrance(NamedTuple):
+    """What lets its holder write behind a fence.
+
+    :ivar token: this entry's own: an older one of the same worker does not count any more.
+    :ivar python: the node's Python, and ``program``, the agent's file there.
+    """
+
+    token: str
+    python: str
+    program: str
 
 
 class RemoteVolume:
@@ -42,6 +59,7 @@ class RemoteVolume:
         self.root = root
         self.vault = vault
         self._applying: bytes | None = None
+        self._token = ""
 
     @property
     def label(self) -> str:
@@ -103,7 +121,7 @@ class RemoteVolume:
     def do(self, steps: list[Step], history: bytes) -> list[bytes]:
         """Do steps of an apply; the first ones of an apply wait for what is left of a connection that was lost."""
         if self._applying != history:
-            self.take_over(_APPLY)
+            self._enter()
             self._applying = history
         texts, numbers = pack_steps(steps)
         (part,) = self._fenced("do", texts + numbers, texts=len(texts), history=to_text(history))
@@ -112,13 +130,20 @@ class RemoteVolume:
     def finish(self, folders: list[Entry]) -> None:
         """Set time and mode of folders of the replica."""
         if self._applying is None:
-            self.take_over(_APPLY)
+            self._enter()
             self._applying = b""
         self._fenced("finish", pack_entries(folders))
 
     def sync(self) -> None:
-        """Bring everything that was written to disk."""
-        list(self.node.stream("sync", b"", **self._place()))
+        """Bring everything that was written to disk; what the disk refused is told until it is heard here."""
+        try:
+            list(self.node.stream("sync", b"", **self._place()))
+        except LostError:
+            raise
+        except DrError:
+            with suppress(DrError):
+                self._call("heard")
+            raise
 
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield what an area in the vault holds, in path order, without digests."""
@@ -145,19 +170,20 @@ class RemoteVolume:
         (part,) = self._call("owner")
         return part.head["owner"]  # type: ignore[no-any-return]
 
-    def take_over(self, fence: str, alone: str = "") -> Message:
+    def take_over(self, fence: str, alone: str = "") -> Entrance:
         """Make this worker one that may write behind a fence, once nothing of others writes there any more.
 
         :param alone: the others are all whose fences begin so; empty for those of this very fence.
         """
+        token = self.node.new_token()
         (part,) = self._call(
             "prepare",
             fence=to_text(self.fence(fence)),
             incoming=to_text(self.incoming(fence)),
-            token=self.node.token,
+            token=token,
             alone=alone,
         )
-        return part
+        return Entrance(token, **part.head)
 
     def path(self, area: bytes) -> bytes:
         """Return the path of an area at the node."""
@@ -171,8 +197,22 @@ class RemoteVolume:
         """Return the path of the folder that comes to be filled behind a fence."""
         return self.vault + b"/incoming/" + name.encode()
 
+    def _enter(self) -> None:
+        self._token = self.take_over(_APPLY).token
+
     def _fenced(self, do: str, body: bytes, **head: Any) -> list[Message]:
-        return self._call(do, body, fence=to_text(self.fence(_APPLY)), token=self.node.token, **head)
+        """Have something done that must not be done twice at the same time.
+
+        When the connection is lost, the agent may live on for a minute and do it: it is waited for and locked out, then
+        another one is asked.
+        """
+        fence = to_text(self.fence(_APPLY))
+        try:
+            return self._call(do, body, fence=fence, token=self._token, **head)
+        except LostError as error:
+            log.warning("once the former agent has ended, another one is asked: %s", error)
+        self._enter()
+        return self._call(do, body, fence=fence, token=self._token, **head)
 
     def _call(self, do: str, body: bytes = b"", **head: Any) -> list[Message]:
         return self.node.call(do, body, **self._place(), **head)

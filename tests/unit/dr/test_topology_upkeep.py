@@ -99,7 +99,10 @@ def test_a_fault_is_told_with_its_line_and_key(topology_text: str, addition: str
         ("file:///mnt/newyork/Tenants", "/mnt/newyork/Tenants", True),
         ("file:///mnt/newyork/Tenants", "/mnt/new", False),
         ("file:///mnt/newyork/Tenants", "/srv", False),
-        ("ssh://newyork_files/mnt/newyork/Tenants", "/mnt/newyork", False),
+        ("ssh://newyork_files/mnt/newyork/Tenants", "/mnt/newyork", True),
+        ("ssh://newyork_files/mnt/newyork/Tenants", "/mnt/new", False),
+        ("ssh://newyork_files/mnt/newyork/Tenants", "/newyork_files", False),
+        ("s3://newyork/mnt/newyork/Tenants", "/mnt/newyork", False),
     ],
 )
 def test_the_storage_lies_on_its_mount(

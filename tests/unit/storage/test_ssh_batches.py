@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import IntegrityError, TransientError
+from incorta_provider.storage.flow.board import Board
+from incorta_provider.storage.flow.limit import Limit
+from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.ssh import batches
 from incorta_provider.storage.ssh.batches import BatchCopier
 from incorta_provider.storage.ssh.facts import Facts, State, ensure_readable, facts_of
@@ -312,3 +315,12 @@ def test_a_file_that_was_just_written_is_left_to_rest(tmp_path: Path) -> None:
     assert facts.state == State.FILE
     assert facts_of(os.fsencode(tmp_path), [b"none"], rest=True) == [Facts(State.GONE)]
     ensure_readable(os.fsencode(tmp_path), [b"a", b"none"])
+
+
+@pytest.mark.parametrize(("rate", "most"), [(None, 16 << 20), (1 << 30, 16 << 20), (400_000, 1_000_000), (4, 10)])
+def test_a_low_limit_makes_small_batches(tmp_path: Path, rate: int | None, most: int) -> None:
+    """An rsync keeps its rate to its end; a limit that is changed is to be felt before the batch of an hour is done."""
+    with Throttle(Board(), Limit(tmp_path, rate, tmp_path / "run")).current():
+        limits = BatchCopier(FakeSource([{}]), FakeCarrier(), 4).limits
+    assert limits.batch_bytes == most
+    assert limits.workers == 6

@@ -12,7 +12,7 @@ from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.flow.board import Board
 from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.ssh import node_agent
-from incorta_provider.storage.ssh.node_agent import Node
+from incorta_provider.storage.ssh.node_agent import LostError, Node
 from incorta_provider.storage.ssh.wire import encode
 
 
@@ -105,3 +105,15 @@ def test_an_agent_that_died_while_it_waited_gives_its_login_back(monkeypatch: py
     starter.channels[0].eof_received = True
     assert len(list(asked.stream("list"))) == 1
     assert [shell.is_open for shell in starter.started] == [False, True]
+
+
+def test_work_behind_a_fence_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B04: an agent that seems gone may live for a minute, and do it too."""
+    asked, starter = node(monkeypatch, PART + END)
+    assert len(list(asked.stream("list"))) == 1
+    with pytest.raises(LostError, match=r"closed by the node"):
+        list(asked.stream("do", fence="fences/apply"))
+    assert len(starter.started) == 1
+    assert len(list(asked.stream("list"))) == 1
+    assert len(list(asked.stream("list"))) == 1, "what only looks is asked for again"
+    assert len(starter.started) == 3

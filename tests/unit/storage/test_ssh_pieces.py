@@ -33,7 +33,7 @@ def test_at_a_node_that_takes_it(
 ) -> None:
     stream = io.BytesIO(sent + hashlib.sha256(b"xyz").digest())
     monkeypatch.setattr(os, "read", lambda _, size: stream.read(size))
-    monkeypatch.setattr(sys, "argv", ["-c", bytes(tmp_path / "a").hex(), "2", "3"])
+    monkeypatch.setattr(sys, "argv", ["-c", bytes(tmp_path).hex(), b"a".hex(), "2", "3"])
     ended = 0
     try:
         exec(pieces._TAKE, {})

@@ -244,8 +244,7 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_was(root, source, target):
 def test_another_worker_takes_over_and_the_former_one_is_refused(root, source, target, dr):
     put(root, {"a": b"1"})
     seal(source, target, "A")
-    target.volume.take_over("apply")
-    target.volume._applying = b"history/x"
+    target.volume.do([], b"history/x")
     other = RemoteVolume(dr(conn_id="other_worker"), target.volume.root, target.volume.vault)
     other.take_over("apply")
     with pytest.raises(TransientError, match="another worker has taken over"):

@@ -44,7 +44,7 @@ def test_patterns_are_held_against_names_at_the_node(root, primary):
 def test_what_is_unfit_is_refused_with_its_place(root, source, primary):
     with pytest.raises(PreconditionError, match="the storage is empty") as caught:
         source.check()
-    assert caught.value.where == f"ssh://berlin_node1: {root}"
+    assert caught.value.where == f"ssh://berlin_node1{root}" == source.label
     with pytest.raises(PreconditionError, match="does not exist"):
         SshTree(primary(), bytes(root / "absent")).check()
 
