@@ -19,7 +19,7 @@ from incorta_provider.storage.s3.access import Keys
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.copiers import Staging
 from incorta_provider.storage.s3.foldered import FolderedTree
-from incorta_provider.storage.s3.objects import delete, md5_of, put
+from incorta_provider.storage.s3.objects import copy, delete, md5_of, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
@@ -152,6 +152,37 @@ def test_a_server_that_stores_something_else_is_not_believed(site: TestBucket, r
     bucket = site.bucket(endpoint=relay.endpoint)
     with pytest.raises(TransientError, match="other content than was sent"):
         put(bucket, b"root/a", b"1", md5_of(b"1"), hashlib.sha256(b"1").digest(), {})
+
+
+def test_an_object_that_reads_like_a_refusal_is_read_back(site: TestBucket, relay: Relay) -> None:
+    """A key service encrypts, so the ETag proves nothing and what was stored is read again."""
+    content = b"<Error><Code>NoSuchKey</Code></Error>"
+
+    def encrypt(asked: Asked, forward: Forward) -> Answered:
+        answer = forward(asked.body)
+        kept = [(name, value) for name, value in answer.headers if name.lower() != "etag"]
+        own = [("ETag", '"0123"'), ("x-amz-server-side-encryption", "aws:kms")]
+        return replace(answer, headers=[*kept, *own]) if asked.method == "PUT" else answer
+
+    relay.rule = encrypt
+    bucket = site.bucket(endpoint=relay.endpoint)
+    put(bucket, b"root/a", content, md5_of(content), hashlib.sha256(content).digest(), {})
+    assert site.content() == {b"a": content}
+    assert [asked.method for asked in relay.seen] == ["PUT", "GET"]
+
+
+def test_a_copy_that_fails_after_its_answer_began_is_tried_again(site: TestBucket, relay: Relay) -> None:
+    site.put({"a": b"1"})
+
+    def fail_late(asked: Asked, forward: Forward) -> Answered:
+        relay.rule = plain
+        return replace(refused(500, "InternalError"), status=200)
+
+    relay.rule = fail_late
+    bucket = site.bucket(endpoint=relay.endpoint)
+    assert copy(bucket, b"root/b", (site.name, b"root/a", None), 1) is not None
+    assert site.content() == {b"a": b"1", b"b": b"1"}
+    assert [asked.method for asked in relay.seen][:2] == ["PUT", "PUT"]
 
 
 @pytest.mark.parametrize("cut", ["end", "token"])
