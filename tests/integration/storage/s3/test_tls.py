@@ -6,6 +6,7 @@ import base64
 import contextlib
 import select
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError, DrError
+from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.s3 import copiers
 from incorta_provider.storage.s3.address import open_bucket
 from incorta_provider.storage.s3.bucket import Bucket, Request
+from incorta_provider.storage.s3.copiers import Staging
 from incorta_provider.storage.s3.foldered import FolderedTree
 from incorta_provider.storage.s3.place import Place
 from incorta_provider.storage.s3.session import open_access
@@ -52,14 +56,23 @@ def opened(site: TestBucket, gateway: TlsGateway, user: str = "lab", **extra: An
 
 FILES = {
     "a": b"1",
-    "d/large": bytes(range(256)) * 4 * 9000,
-    "d/parts": b"p" * (65 * MIB),
+    "d/large": bytes(range(256)) * 8000,
+    "d/parts": b"p" * (5 * MIB),
     "ü ;'\n": b"<Error><Code>NoSuchKey</Code></Error>",
 }
 
 
-def test_files_go_to_a_bucket_and_back_over_tls(tmp_path: Path, s3_server: CephS3, gateway: TlsGateway) -> None:
+@pytest.fixture(autouse=True)
+def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Staging, "limits", Limits(workers=2, batch_files=20, helpers=False))
+
+
+def test_files_go_to_a_bucket_and_back_over_tls(
+    tmp_path: Path, s3_server: CephS3, gateway: TlsGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Small and large bodies, an upload in parts, a deep comparison, deletions; then copies from bucket to bucket."""
+    monkeypatch.setattr(copiers, "SMALL_BYTES", MIB)
+    monkeypatch.setattr(copiers, "SINGLE_BYTES", 4 * MIB)
     site = make_bucket(s3_server)
     (tmp_path / "source").mkdir()
     write(tmp_path / "source", FILES)
@@ -96,15 +109,19 @@ def test_a_role_of_a_real_sts_copies(
     with pytest.raises(DrError, match="AccessDenied"):
         list(S3Tree(plain).list())
     role = gateway.make_role("dr", by="assumer", bucket=site.name)
-    bucket = opened(site, gateway, "assumer", verify=None, role_arn=role)
+    bucket = opened(
+        site, gateway, "assumer", verify=None, role_arn=role, service_config={"sts": {"endpoint_url": gateway.endpoint}}
+    )
     assert bucket.access.keys.token
     assert bucket.access.keys.expires is not None
     (tmp_path / "source").mkdir()
     write(tmp_path / "source", {"a": b"1", "b": b"2" * MIB})
     run = Replication(tmp_path, LocalTree(tmp_path / "source"), lambda catalog: S3Target(bucket, catalog), site)
     run.replicate("A")
-    assert run.content() == {b"a": b"1", b"b": b"2" * MIB}
+    assert [(entry.path, entry.size) for entry in S3Tree(bucket).list()] == [(b"a", 1), (b"b", MIB)]
     assert run.verify("A").equal
+    old = replace(bucket.access.keys, expires=1.0)
+    assert Bucket(bucket.place, replace(bucket.access, keys=old)).send(Request("HEAD", b"root/a")).status == 200
 
 
 class Proxy:
