@@ -23,7 +23,11 @@ from incorta_provider.storage.s3.objects import copy, delete, md5_of, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
+from lab.layout import Lab
 from lab.servers.ceph import CephS3
+from lab.servers.server import start
+from lab.supervisor import Supervisor
+from tests.builders.gateways import ElsewhereGateway
 from tests.builders.s3 import TestBucket, make_bucket
 from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
 from tests.builders.storage import put as write
@@ -324,6 +328,21 @@ def test_a_bucket_that_is_not_there_and_keys_that_are_wrong(s3_server: CephS3, s
     nobody = Bucket(good.place, replace(good.access, base="http://127.0.0.1:1/x"), patience=0.2)
     with pytest.raises(TransientError, match="no answer from 127"):
         list(S3Tree(nobody).list())
+
+
+def test_a_bucket_of_another_region_is_refused_by_the_server_itself(s3_server: CephS3, lab_layout: Lab) -> None:
+    site = make_bucket(s3_server)
+    site.put({"a": b"1"})
+    elsewhere = ElsewhereGateway(s3_server)
+    start(elsewhere, Supervisor(lab_layout))
+    bucket = site.bucket(endpoint=elsewhere.endpoint)
+    for request in (Request("HEAD", b"root/a"), Request("GET", b"root/a"), Request("PUT", b"root/a", body=b"2")):
+        with pytest.raises(ConfigurationError, match=r"another region \(PermanentRedirect\)"):
+            bucket.send(request)
+    with pytest.raises(ConfigurationError, match="another region"):
+        list(S3Tree(bucket).list())
+    assert site.content() == {b"a": b"1"}
+    make_bucket(s3_server, user="later")
 
 
 def test_what_another_account_may_not_read_is_named(tmp_path: Path, s3_server: CephS3, site: TestBucket) -> None:

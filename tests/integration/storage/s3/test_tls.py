@@ -29,10 +29,10 @@ from lab.layout import Lab
 from lab.servers.ceph import REGION, CephS3
 from lab.servers.server import start
 from lab.supervisor import Supervisor
+from tests.builders.gateways import TlsGateway
 from tests.builders.peer import EMPTY, Peer, answering, certificates, server_tls, serving
 from tests.builders.s3 import TestBucket, make_bucket
 from tests.builders.storage import put as write
-from tests.builders.tls_gateway import TlsGateway
 from tests.integration.storage.s3.replication import Replication
 
 pytestmark = pytest.mark.lab
