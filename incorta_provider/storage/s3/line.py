@@ -63,6 +63,18 @@ class Line:
             if status >= 200:
                 return status, {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines[1:])}
 
+    def early_refusal(self) -> tuple[int, dict[str, str]] | None:
+        """Return what the server said before it closed the connection in the middle of a request; None for nothing.
+
+        One that refuses a large body, as for a right that is lacking, need not wait for the end of it. Of a broken TLS
+        connection nothing can be read any more.
+        """
+        try:
+            status, headers = self.answer()
+        except (OSError, ValueError):
+            return None
+        return None if status < 300 else (status, {**headers, "connection": "close"})
+
     def _head(self) -> bytes:
         data = self._ahead
         while (end := data.find(_END)) < 0:

@@ -24,6 +24,7 @@ from incorta_provider.storage.s3.line import Line, limit_waits, number
 from incorta_provider.storage.s3.unreachable import ProxyRefusalError, SilentError
 
 _PORTS = {"http": 80, "https": 443}
+_CLOSED = frozenset({BrokenPipeError, ConnectionResetError})
 _NOT_LET_THROUGH = frozenset({401, 403, 407})
 
 
@@ -86,9 +87,12 @@ class Wire:
         try:
             line.send(head, body)
             status, headers = line.answer()
-        except BaseException:
-            line.close()
-            raise
+        except BaseException as error:
+            early = line.early_refusal() if body and type(error) in _CLOSED else None
+            if early is None:
+                line.close()
+                raise
+            status, headers = early
         return Response(status, headers, self._body(line, headers, empty=method == "HEAD" or status in {204, 304}))
 
     def _body(self, line: Line, headers: Mapping[str, str], *, empty: bool) -> Iterator[bytes]:

@@ -12,8 +12,11 @@ import pytest
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
 from incorta_provider.storage.s3 import keyring, session
-from incorta_provider.storage.s3.access import Keys
+from incorta_provider.storage.s3.access import Access, Keys
+from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.keyring import KeyRing
+from incorta_provider.storage.s3.place import Place
+from tests.builders.peer import EMPTY, answering, serving
 
 INFO = ConnectionInfo("aws_dr", "aws")
 AWAY = TransientError("nobody gives keys for the connection now", where="connection aws_dr", fix="Retry.")
@@ -116,3 +119,16 @@ def test_keys_that_the_server_takes_no_more_are_renewed_once(giver: Giver) -> No
         ring.expired(old)
         assert ring.current().access == "new"
     assert giver.asked == 1
+
+
+def test_a_request_waits_for_keys_as_for_anything_that_may_pass(giver: Giver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "TRY_AGAIN_SECONDS", 0.0)
+    giver.before = lambda: giver.asked == 3 and setattr(giver, "next", keys("new", 3600))
+    with serving(answering(EMPTY)) as peer:
+        access = Access(INFO, f"http://127.0.0.1:{peer.port}/b", "r", keys("old", -1))
+        place = Place("aws_dr", "b")
+        with pytest.raises(TransientError, match="nobody gives keys"):
+            Bucket(place, access, patience=0).send(Request("HEAD", b"a"))
+        assert Bucket(place, access, patience=30).send(Request("HEAD", b"a")).status == 200
+    assert giver.asked == 3
+    assert len(peer.heads) == 1

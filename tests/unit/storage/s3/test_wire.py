@@ -150,6 +150,38 @@ def test_what_was_given_up_sends_no_further(made: Path) -> None:
             bucket.send(Request("PUT", b"a", body=bytes(3 * MIB)))
 
 
+def test_a_refusal_that_does_not_wait_for_the_body_is_heard(made: Path) -> None:
+    refusal = b"<Error><Code>AccessDenied</Code></Error>"
+
+    def refuse(_: Peer, connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: %d\r\n\r\n%s" % (len(refusal), refusal))
+
+    with (
+        at(refuse, "http", made) as (bucket, _),
+        pytest.raises(ConfigurationError, match="s3:PutObject on a is not allowed"),
+    ):
+        bucket.send(Request("PUT", b"a", body=bytes(32 * MIB)))
+
+
+def test_a_connection_that_is_closed_in_the_middle_of_a_body_is_transient(scheme: str, made: Path) -> None:
+    def close(_: Peer, connection: socket.socket) -> None:
+        connection.recv(1000)
+
+    with at(close, scheme, made) as (bucket, _), pytest.raises(TransientError, match="no answer from"):
+        bucket.send(Request("PUT", b"a", body=bytes(32 * MIB)))
+
+
+def test_a_proxy_of_plain_http_is_told_the_server_and_who_asks() -> None:
+    with serving(answering(EMPTY)) as proxy:
+        place = f"http://me:p%40ss@127.0.0.1:{proxy.port}"
+        access = Access(ConnectionInfo("aws_dr", "aws"), "http://s3.example/b", "r", Keys("AK", "SK"), proxy=place)
+        assert Bucket(Place("aws_dr", "b"), access, patience=0).send(Request("HEAD", b"a")).status == 200
+    lines = proxy.heads[0].split(b"\r\n")
+    assert lines[0] == b"HEAD http://s3.example/b/a HTTP/1.1"
+    assert b"Proxy-Authorization: Basic bWU6cEBzcw==" in lines
+
+
 def test_an_object_may_say_that_it_is_an_error(made: Path) -> None:
     content = b"<Error><Code>AccessDenied</Code></Error>"
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(content), content)
