@@ -9,31 +9,32 @@ it connects again.
 from __future__ import annotations
 
 import re
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
+from incorta_provider.exceptions import DrError, TransientError
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.s3.access import Access, Keys
 from incorta_provider.storage.s3.faults import ABSENT, CHANGED, EXPIRED, SLOW, fault, refusal
+from incorta_provider.storage.s3.keyring import KeyRing
 from incorta_provider.storage.s3.pace import Pace, backoff
 from incorta_provider.storage.s3.place import Place
 from incorta_provider.storage.s3.signing import EMPTY_SHA256, UNSIGNED, query_string, quoted_key, sign
+from incorta_provider.storage.s3.unreachable import unreachable
 from incorta_provider.storage.s3.wire import Response, Wire
 
 PATIENCE_SECONDS = 60.0
 """How long a request is tried again. If a storm of refusals lasts longer, the task fails, and Airflow tries it
 again."""
 
-RENEW_BEFORE_SECONDS = 300.0
-
 _IS_ERROR = re.compile(rb"\s*(?:<\?[^>]*>\s*)?<Error[\s>]")
+_FAIL_LATE = frozenset({"PUT", "POST"})
+"""A copy, the end of an upload and a deletion of many may answer 200 first and fail after that; the body says so. The
+body of a GET is somebody's object, which may say anything."""
+
 _WITHOUT_REASON = frozenset({400, 403})
 """A HEAD that is refused with one of these has no body that says why, so a GET of one byte asks for the reason."""
 
@@ -92,8 +93,7 @@ class Bucket:
         self._patience = patience
         self._root = urlsplit(access.base).path
         self._wire = Wire(access)
-        self._keys = access.keys
-        self._renewing = threading.Lock()
+        self._keys = KeyRing(access.info, access.keys)
         self._pace = Pace()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -123,17 +123,20 @@ class Bucket:
             raise outcome
 
     def _try(self, request: Request) -> Answer | DrError:
-        keys = self._current_keys()
+        try:
+            keys = self._keys.current()
+        except TransientError as error:
+            return error
         try:
             response = self._exchange(request, keys)
             if response.status < 300:
                 body = b"" if request.stream else response.read()
-                if _IS_ERROR.match(body):  # a copy answers 200 first and may fail after that
+                if request.method in _FAIL_LATE and _IS_ERROR.match(body):
                     return self._refused(request, response, body, keys)
                 return Answer(response.status, response.headers, body, "", response if request.stream else None)
             body = response.read()
         except (OSError, ValueError) as error:
-            return self._unreachable(error)
+            return unreachable(error, self._wire.host, self.label)
         return self._refused(request, response, body, keys)
 
     def _refused(self, request: Request, response: Response, body: bytes, keys: Keys) -> Answer | DrError:
@@ -148,8 +151,8 @@ class Bucket:
         if found.code in SLOW:
             self._pace.slower()
         if found.code in EXPIRED and keys.renewable:
-            self._renew(keys)
-            return TransientError("the keys had expired", where=self.label, fix="They were renewed; retry.")
+            self._keys.expired(keys)
+            return TransientError("the keys have expired", where=self.label, fix="Retry: new ones are fetched.")
         return fault(found, self.label, of_object=request.of_object)
 
     def _refused_head(self, request: Request) -> Answer | DrError:
@@ -174,30 +177,3 @@ class Bucket:
         if size or request.method in {"PUT", "POST"}:
             headers["content-length"] = str(size)
         return self._wire.exchange(request.method, f"{path}?{query}" if query else path, headers, request.body)
-
-    def _current_keys(self) -> Keys:
-        keys = self._keys
-        if keys.renewable and keys.expires is not None and keys.expires - time.time() < RENEW_BEFORE_SECONDS:
-            self._renew(keys)
-        return self._keys
-
-    def _renew(self, old: Keys) -> None:
-        from incorta_provider.storage.s3.session import renewed  # noqa: PLC0415 - heavy in a helper process
-
-        with self._renewing:
-            if self._keys is old:
-                self._keys = renewed(self.access.info)
-
-    def _unreachable(self, error: Exception) -> DrError:
-        host = self._wire.host
-        if isinstance(error, socket.gaierror | ssl.SSLError | ValueError):
-            return ConfigurationError(
-                f"cannot talk to {host}: {error}",
-                where=self.label,
-                fix="Correct endpoint_url or verify in the extra field of the connection.",
-            )
-        return TransientError(
-            f"no answer from {host}: {error}",
-            where=self.label,
-            fix="Check that the server runs and that endpoint_url of the connection is its address, then retry.",
-        )

@@ -6,6 +6,7 @@ that imports Airflow: to read such a connection in another way would be to read 
 called, so that helper processes, which get the keys from their parent, pay for it only once keys must be renewed.
 
 :raises ConfigurationError: the connection cannot be used: a role that may not be assumed, a profile that is not there.
+:raises TransientError: what gives the keys does not answer now.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.s3.access import Access, Keys
+from incorta_provider.storage.s3.sdk_faults import NoKeysError, kinds, unusable
 
 _provider_log = logging.getLogger(f"{__name__}.provider")
 _provider_log.setLevel(logging.WARNING)
@@ -37,12 +39,10 @@ if TYPE_CHECKING:
 
 def open_access(info: ConnectionInfo, bucket: str) -> Access:
     """Return how the connection reaches a bucket; the server is asked only for the keys of a role."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
-
     try:
         return _access(info, bucket)
-    except (BotoCoreError, ClientError, ValueError, TypeError) as error:
-        raise _unusable(info, error) from None
+    except kinds() as error:
+        raise unusable(info, error) from None
 
 
 def facts_of(info: ConnectionInfo) -> tuple[str, ...]:
@@ -51,13 +51,17 @@ def facts_of(info: ConnectionInfo) -> tuple[str, ...]:
 
 
 def renewed(info: ConnectionInfo) -> Keys:
-    """Return fresh keys of the connection."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
-
+    """Return fresh keys of a connection that gave some before, so that none at all means: none now."""
     try:
         return _keys(_factory(info))
-    except (BotoCoreError, ClientError, ValueError, TypeError) as error:
-        raise _unusable(info, error) from None
+    except NoKeysError as error:
+        raise TransientError(
+            f"what gave this worker its keys gives none now: {error}",
+            where=f"connection {info.conn_id}",
+            fix="Check that this worker reaches the machine's metadata, or whatever gives its keys, then retry.",
+        ) from None
+    except kinds() as error:
+        raise unusable(info, error) from None
 
 
 def open_client(info: ConnectionInfo, service: str) -> Any:
@@ -66,7 +70,6 @@ def open_client(info: ConnectionInfo, service: str) -> Any:
     It gives up after a minute or so, unless the connection's ``config_kwargs`` say otherwise.
     """
     from botocore.config import Config  # noqa: PLC0415 - heavy
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
 
     patience = Config(connect_timeout=10, read_timeout=20, retries={"total_max_attempts": 3, "mode": "standard"})
     try:
@@ -78,8 +81,8 @@ def open_client(info: ConnectionInfo, service: str) -> Any:
             config=patience.merge(own) if own else patience,
             verify=_verify(factory),
         )
-    except (BotoCoreError, ClientError, ValueError, TypeError) as error:
-        raise _unusable(info, error) from None
+    except kinds() as error:
+        raise unusable(info, error) from None
 
 
 def _access(info: ConnectionInfo, bucket: str) -> Access:
@@ -179,7 +182,7 @@ def _keys(factory: BaseSessionFactory) -> Keys:
         return Keys("", "")
     credentials = factory.create_session().get_credentials()
     if credentials is None:
-        raise ValueError("no keys in the connection, and none in the environment of the worker")
+        raise NoKeysError("no keys in the connection, and none in the environment of the worker")
     frozen = credentials.get_frozen_credentials()
     expires = getattr(credentials, "_expiry_time", None)
     return Keys(
@@ -203,12 +206,10 @@ def _proxy(base: str, configured: dict[str, str] | None) -> str | None:
 
     proxies = configured or get_environ_proxies(base)
     scheme = urlsplit(base).scheme
-    return next((proxies[name] for name in (scheme, "all") if proxies.get(name)), None)
-
-
-def _unusable(info: ConnectionInfo, error: Exception) -> ConfigurationError:
-    return ConfigurationError(
-        f"the connection gives no access: {error}",
-        where=f"connection {info.conn_id}",
-        fix="Correct it under Admin > Connections: keys, role_arn, profile_name, region_name, endpoint_url.",
-    )
+    proxy = next((proxies[name] for name in (scheme, "all") if proxies.get(name)), None)
+    if proxy is None:
+        return None
+    kind, found, _ = proxy.partition("://")
+    if found and kind != "http":
+        raise ValueError(f"a proxy that is spoken to by {kind} is not supported, only one by http")
+    return proxy if found else f"http://{proxy}"

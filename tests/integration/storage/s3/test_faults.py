@@ -19,11 +19,15 @@ from incorta_provider.storage.s3.access import Keys
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.copiers import Staging
 from incorta_provider.storage.s3.foldered import FolderedTree
-from incorta_provider.storage.s3.objects import delete, md5_of, put
+from incorta_provider.storage.s3.objects import copy, delete, md5_of, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
+from lab.layout import Lab
 from lab.servers.ceph import CephS3
+from lab.servers.server import start
+from lab.supervisor import Supervisor
+from tests.builders.gateways import ElsewhereGateway
 from tests.builders.s3 import TestBucket, make_bucket
 from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
 from tests.builders.storage import put as write
@@ -152,6 +156,37 @@ def test_a_server_that_stores_something_else_is_not_believed(site: TestBucket, r
     bucket = site.bucket(endpoint=relay.endpoint)
     with pytest.raises(TransientError, match="other content than was sent"):
         put(bucket, b"root/a", b"1", md5_of(b"1"), hashlib.sha256(b"1").digest(), {})
+
+
+def test_an_object_that_reads_like_a_refusal_is_read_back(site: TestBucket, relay: Relay) -> None:
+    """A key service encrypts, so the ETag proves nothing and what was stored is read again."""
+    content = b"<Error><Code>NoSuchKey</Code></Error>"
+
+    def encrypt(asked: Asked, forward: Forward) -> Answered:
+        answer = forward(asked.body)
+        kept = [(name, value) for name, value in answer.headers if name.lower() != "etag"]
+        own = [("ETag", '"0123"'), ("x-amz-server-side-encryption", "aws:kms")]
+        return replace(answer, headers=[*kept, *own]) if asked.method == "PUT" else answer
+
+    relay.rule = encrypt
+    bucket = site.bucket(endpoint=relay.endpoint)
+    put(bucket, b"root/a", content, md5_of(content), hashlib.sha256(content).digest(), {})
+    assert site.content() == {b"a": content}
+    assert [asked.method for asked in relay.seen] == ["PUT", "GET"]
+
+
+def test_a_copy_that_fails_after_its_answer_began_is_tried_again(site: TestBucket, relay: Relay) -> None:
+    site.put({"a": b"1"})
+
+    def fail_late(asked: Asked, forward: Forward) -> Answered:
+        relay.rule = plain
+        return replace(refused(500, "InternalError"), status=200)
+
+    relay.rule = fail_late
+    bucket = site.bucket(endpoint=relay.endpoint)
+    assert copy(bucket, b"root/b", (site.name, b"root/a", None), 1) is not None
+    assert site.content() == {b"a": b"1", b"b": b"1"}
+    assert [asked.method for asked in relay.seen][:2] == ["PUT", "PUT"]
 
 
 @pytest.mark.parametrize("cut", ["end", "token"])
@@ -293,6 +328,21 @@ def test_a_bucket_that_is_not_there_and_keys_that_are_wrong(s3_server: CephS3, s
     nobody = Bucket(good.place, replace(good.access, base="http://127.0.0.1:1/x"), patience=0.2)
     with pytest.raises(TransientError, match="no answer from 127"):
         list(S3Tree(nobody).list())
+
+
+def test_a_bucket_of_another_region_is_refused_by_the_server_itself(s3_server: CephS3, lab_layout: Lab) -> None:
+    site = make_bucket(s3_server)
+    site.put({"a": b"1"})
+    elsewhere = ElsewhereGateway(s3_server)
+    start(elsewhere, Supervisor(lab_layout))
+    bucket = site.bucket(endpoint=elsewhere.endpoint)
+    for request in (Request("HEAD", b"root/a"), Request("GET", b"root/a"), Request("PUT", b"root/a", body=b"2")):
+        with pytest.raises(ConfigurationError, match=r"another region \(PermanentRedirect\)"):
+            bucket.send(request)
+    with pytest.raises(ConfigurationError, match="another region"):
+        list(S3Tree(bucket).list())
+    assert site.content() == {b"a": b"1"}
+    make_bucket(s3_server, user="later")
 
 
 def test_what_another_account_may_not_read_is_named(tmp_path: Path, s3_server: CephS3, site: TestBucket) -> None:

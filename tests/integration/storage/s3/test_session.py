@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from incorta_provider.connection import ConnectionInfo
-from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.exceptions import ConfigurationError, DrError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.s3.access import Keys
 from incorta_provider.storage.s3.address import open_bucket
@@ -142,6 +142,66 @@ def test_a_role_is_assumed_with_its_external_id_and_renewed(s3_server: CephS3) -
         stale = replace(bucket.access, keys=replace(keys_of_role, expires=1.0))
         assert Bucket(bucket.place, stale).send(Request("HEAD", b"root/a")).status == 200
         assert len(handler.asked) > asked
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """A stand-in for STS that gives nothing."""
+
+    status: int
+    code: str
+
+    def do_POST(self) -> None:
+        body = f"<ErrorResponse><Error><Code>{self.code}</Code><Message>no</Message></Error></ErrorResponse>".encode()
+        self.send_response(self.status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def role_from(place: str) -> ConnectionInfo:
+    return aws(
+        role_arn="arn:aws:iam::123456789012:role/dr",
+        region_name="default",
+        endpoint_url="http://127.0.0.1:1",
+        service_config={"sts": {"endpoint_url": f"http://{place}"}},
+        config_kwargs={"retries": {"max_attempts": 0}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (503, "ServiceUnavailable", TransientError),
+        (400, "Throttling", TransientError),
+        (403, "AccessDenied", ConfigurationError),
+    ],
+)
+def test_who_gives_no_role_now_may_give_it_later(status: int, code: str, kind: type[DrError]) -> None:
+    handler = type("Handler", (_Refusing,), {"status": status, "code": code})
+    with serving(handler) as place:
+        for ask in (lambda info: open_access(info, "b"), renewed):
+            with pytest.raises(kind, match=code):
+                ask(role_from(place))
+
+
+def test_an_sts_that_is_away_is_transient() -> None:
+    with pytest.raises(TransientError, match="nobody gives keys for the connection now"):
+        open_access(role_from("127.0.0.1:1"), "b")
+
+
+def test_keys_of_a_machine_that_gives_none_now_are_transient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """To open a connection without keys is a setting; to renew what there was before is not."""
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    info = ConnectionInfo("aws_dr", "aws", extra={"region_name": "r", "endpoint_url": "http://127.0.0.1:1"})
+    with pytest.raises(ConfigurationError, match="no keys in the connection"):
+        open_access(info, "b")
+    with pytest.raises(TransientError, match="gives none now"):
+        renewed(info)
 
 
 def test_a_bucket_is_opened_by_its_url(s3_server: CephS3, tmp_path: Path) -> None:
