@@ -1,6 +1,6 @@
-"""One request that deletes up to a thousand keys or versions, and what the server says to each of them.
+r"""One request that deletes up to a thousand keys or versions, and what the server says to each of them.
 
-A key that XML cannot hold, or would change, is deleted by a request of its own: a parser makes ``\\n`` of each ``\\r``,
+A key that XML cannot hold, or would change, is deleted by a request of its own: a parser makes ``\n`` of each ``\r``,
 and the answer would tell success for another key.
 
 :raises TransientError: the server was busy with some of them until the end.
@@ -53,9 +53,7 @@ def delete_some(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) 
     )
 
 
-def _ask(
-    bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]
-) -> Iterator[tuple[tuple[bytes, bytes], str]]:
+def _ask(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> Iterator[tuple[tuple[bytes, bytes], str]]:
     """Delete, and yield each key and version that the server did not, with the code that says why."""
     objects = "".join(
         f"<Object><Key>{escaped(key.decode())}</Key>"

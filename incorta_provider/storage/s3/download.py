@@ -158,25 +158,7 @@ def _in_ranges(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
     size = int(head.headers["content-length"])
 
     def bring(first: int) -> Missed | None:
-        last = min(first + RANGE_BYTES, size) - 1
-        at = first
-        for _ in range(_TRIES):
-            headers = {"range": f"bytes={at}-{last}", "if-match": f'"{head.etag}"'}
-            answer = bucket.send(Request("GET", key, None, headers, of_object=True, stream=True))
-            if answer.code:
-                return missed(bucket, key, answer)
-            ensure_range(bucket, key, answer, at, last)
-            try:
-                for data in answer.stream or ():
-                    _write_at(handle, memoryview(data), at)
-                    at += len(data)
-                    moved(len(data))
-            except ConnectionError:
-                continue
-            if at == last + 1:
-                return None
-            break
-        raise _breaking_off(bucket, entry)
+        return _range(bucket, entry, handle, (first, min(first + RANGE_BYTES, size) - 1), head.etag)
 
     with ThreadPoolExecutor(RANGES_AT_ONCE) as threads:
         for fault in threads.map(bring, range(0, size, RANGE_BYTES)):
@@ -186,6 +168,29 @@ def _in_ranges(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
     for data in _stored(handle):
         digests.add(data)
     return _proven(bucket, entry, Fetched(entry_of(entry, head.headers, head.etag), head.headers, head.etag), digests)
+
+
+def _range(bucket: Bucket, entry: Entry, handle: int, ends: tuple[int, int], etag: str) -> Missed | None:
+    """Bring the bytes from the first to the last one; None when all are there."""
+    key = bucket.place.key(entry.path)
+    at, last = ends
+    for _ in range(_TRIES):
+        headers = {"range": f"bytes={at}-{last}", "if-match": f'"{etag}"'}
+        answer = bucket.send(Request("GET", key, None, headers, of_object=True, stream=True))
+        if answer.code:
+            return missed(bucket, key, answer)
+        ensure_range(bucket, key, answer, at, last)
+        try:
+            for data in answer.stream or ():
+                _write_at(handle, memoryview(data), at)
+                at += len(data)
+                moved(len(data))
+        except ConnectionError:
+            continue
+        if at == last + 1:
+            return None
+        break
+    raise _breaking_off(bucket, entry)
 
 
 def entry_of(entry: Entry, headers: Mapping[str, str], etag: str) -> Entry:

@@ -36,10 +36,10 @@ def escaped(text: str) -> str:
 
 
 def fits(key: bytes) -> bool:
-    """Tell whether XML 1.0 can hold a key and gives back the same one.
+    r"""Tell whether XML 1.0 can hold a key and gives back the same one.
 
-    Not control characters, which it has no way to write, nor ``\\r``, which a parser turns into ``\\n``: see "Characters"
-    and "End-of-Line Handling" in the specification.
+    Not control characters, which it has no way to write, nor ``\r``, which a parser turns into ``\n``: see
+    "Characters" and "End-of-Line Handling" in the specification.
     """
     return _UNFIT.search(key) is None
 

@@ -76,9 +76,7 @@ def busy(*keys: bytes, code: str = "InternalError") -> Rule:
 
 
 @pytest.mark.parametrize("code", ["InternalError", "SlowDown", "ServiceUnavailable"])
-def test_a_key_that_the_server_is_busy_with_is_asked_for_again_alone(
-    site: TestBucket, relay: Relay, code: str
-) -> None:
+def test_a_key_that_the_server_is_busy_with_is_asked_for_again_alone(site: TestBucket, relay: Relay, code: str) -> None:
     bucket = site.bucket(endpoint=relay.endpoint)
     site.put({"a": b"1", "b": b"2"})
 
@@ -99,7 +97,7 @@ def test_a_server_that_stays_busy_is_no_matter_of_rights(
     monkeypatch.setattr(deletion, "_TRIES", 3)
     bucket = site.bucket(endpoint=relay.endpoint)
     relay.rule = busy(b"root/b")
-    with pytest.raises(TransientError, match="1 object.*\n  root/b: InternalError"):
+    with pytest.raises(TransientError, match=r"1 object.*\n  root/b: InternalError"):
         delete(bucket, [(b"root/b", None)])
     assert len(relay.seen) == 3
 
@@ -114,9 +112,10 @@ def test_who_is_refused_is_named_though_others_were_asked_for_again(site: TestBu
         first, second = denied(asked, forward), later(asked, forward)
         assert first is not None
         assert second is not None
-        return Answered(200, [], first.body.replace(b"</DeleteResult>", b"") + second.body.replace(b"<DeleteResult>", b""))
+        body = first.body.replace(b"</DeleteResult>", b"") + second.body.replace(b"<DeleteResult>", b"")
+        return Answered(200, [], body)
 
     relay.rule = both
-    with pytest.raises(ConfigurationError, match="1 object.*\n  root/a: AccessDenied"):
+    with pytest.raises(ConfigurationError, match=r"1 object.*\n  root/a: AccessDenied"):
         delete(bucket, [(b"root/a", None), (b"root/b", None)])
     assert [asked.body.count(b"<Object>") for asked in relay.seen] == [2, 1]

@@ -67,9 +67,7 @@ def write(bucket: Bucket) -> object:
     ],
     ids=["bare", "etag", "time", "empty etag"],
 )
-def test_a_page_is_no_object(
-    tmp_path: Path, site: TestBucket, relay: Relay, headers: list[tuple[str, str]]
-) -> None:
+def test_a_page_is_no_object(tmp_path: Path, site: TestBucket, relay: Relay, headers: list[tuple[str, str]]) -> None:
     site.put({"a": CONTENT})
     bucket = site.bucket(endpoint=relay.endpoint)
     entry = listed(bucket)

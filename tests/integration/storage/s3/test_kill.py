@@ -115,9 +115,7 @@ def test_a_run_that_is_killed_at_a_request_is_finished(
 
 
 @pytest.mark.usefixtures("ways")
-def test_a_run_from_bucket_to_bucket_that_is_killed_at_a_request_is_finished(
-    tmp_path: Path, s3_server: CephS3
-) -> None:
+def test_a_run_from_bucket_to_bucket_that_is_killed_at_a_request_is_finished(tmp_path: Path, s3_server: CephS3) -> None:
     """In the middle of a copy in parts on the server."""
     assert killed_at(tmp_path, s3_server, 12, "parts", done=True)
 
@@ -126,9 +124,7 @@ def test_a_run_from_bucket_to_bucket_that_is_killed_at_a_request_is_finished(
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("ways")
 @pytest.mark.parametrize("way", [FOLDER, "read", "copied", "parts"])
-def test_a_run_that_is_killed_at_any_request_is_finished(
-    tmp_path: Path, s3_server: CephS3, way: str
-) -> None:
+def test_a_run_that_is_killed_at_any_request_is_finished(tmp_path: Path, s3_server: CephS3, way: str) -> None:
     """At each request until the process ends unkilled, or at the first CHAOS_POINTS."""
     most = int(os.environ.get("CHAOS_POINTS") or 0) or None
     for done in (True, False):

@@ -1,7 +1,7 @@
 """A process that is killed in the middle: rolls a source's new state into a bucket, back, and forward again.
 
-Arguments: folder, endpoint (of a relay), bucket, access key, the source: :data:`FOLDER`, or a bucket and how it is copied;
-the secret key comes by standard input.
+Arguments: folder, endpoint (of a relay), bucket, access key, and the source: :data:`FOLDER`, or a bucket and how it is
+copied. The secret key comes by standard input.
 """
 
 from __future__ import annotations

@@ -50,9 +50,7 @@ def versions_page(*found: str, more: bool = False) -> str:
         f"<LastModified>2026-11-28T12:47:58.123Z</LastModified><ETag>e</ETag></Version>"
         for key, version in (one.split() for one in found)
     )
-    return (
-        f"<ListVersionsResult><IsTruncated>{str(more).lower()}</IsTruncated>{parts}</ListVersionsResult>"
-    )
+    return f"<ListVersionsResult><IsTruncated>{str(more).lower()}</IsTruncated>{parts}</ListVersionsResult>"
 
 
 def listed(bucket: Bucket) -> Iterator[str]:
