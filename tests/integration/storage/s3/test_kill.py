@@ -45,6 +45,7 @@ def prepared(root: Path, server: CephS3, way: str) -> tuple[TestBucket, str, Rep
         shutil.rmtree(root / "source")
         put(root / "source", AFTER)
         return site, FOLDER, run
+    root.mkdir(exist_ok=True)
     bucket = make_bucket(server, versioned=False)
     bucket.put({key.decode(): content for key, content in BEFORE.items()})
     source = f"{bucket.name}:{way}"
