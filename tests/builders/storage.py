@@ -43,6 +43,8 @@ HOSTILE_NAMES = (
     b"~",
     b"%2e%2e%2f",
     "表🙂".encode(),
+    b"carriage\rreturn",
+    b"bell\x07and-\x01",
     b"n" * 255,
 )
 """Names that a file may have and that careless code stumbles over; both unicode forms of one letter are two names."""

@@ -14,12 +14,17 @@ KEY_BYTES = 1024
 
 def test_hostile_names(world: World) -> None:
     """Newline, quote, `;`, leading `-`, `%2e`, blanks, other scripts: each arrives under its own name."""
-    for name in HOSTILE_NAMES:
-        if name != NOT_UTF8:
-            world.source.put(name, name)
-            world.source.put(b"folder " + name[:200] + b"/" + name[:200], b"deep " + name)
+    names = [name for name in HOSTILE_NAMES if name != NOT_UTF8]
+    paths = [path for name in names for path in (name, b"folder " + name[:200] + b"/" + name[:200])]
+    world.source.put(b"stays", b"1")
+    for path in paths:
+        world.source.put(path, b"content of " + path)
     world.replicate("A")
     world.ensure_equal("A")
+    for path in paths:
+        world.source.remove(path)
+    world.replicate("B")
+    world.ensure_equal("B")
 
 
 def test_names_that_differ_only_in_unicode_form(world: World) -> None:

@@ -54,11 +54,6 @@ class Answer:
     stream: Response | None = None
 
     @property
-    def absent(self) -> bool:
-        """Whether there is no such object or version."""
-        return self.code in ABSENT
-
-    @property
     def etag(self) -> str:
         """The ETag, without its quotes."""
         return self.headers.get("etag", "").strip('"')

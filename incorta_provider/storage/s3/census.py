@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from incorta_provider.dr.manifest import Entry
+from incorta_provider.storage.s3.answers import ensure_object
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import recorded_sha256
 from incorta_provider.storage.s3.listing import PAGE_KEYS, versions
@@ -40,6 +41,7 @@ def look(bucket: Bucket, path: bytes, version: bytes | None = None) -> Now | Non
     answer = bucket.send(Request("HEAD", bucket.place.key(path), query))
     if answer.code:
         return None
+    ensure_object(bucket, bucket.place.key(path), answer)
     headers = answer.headers
     found = headers.get("x-amz-version-id", "").encode()
     return Now(found, int(headers["content-length"]), "", answer.etag, recorded_sha256(headers))

@@ -24,6 +24,7 @@ from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.local.copy import read_small
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.parquet_framing import framing_fault, framing_fault_of, is_parquet
+from incorta_provider.storage.s3.answers import head_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
@@ -170,8 +171,10 @@ class BucketCopier(Staging):
             copied = download(self._bucket, entry, spool.path)
             if isinstance(copied, Missed):
                 return copied
-            head = self._bucket.send(Request("HEAD", self._bucket.place.key(entry.path), of_object=True))
-            headers = {} if head.code else self._carried(Fetched(copied, head.headers, head.etag))
+            head = head_of(self._bucket, self._bucket.place.key(entry.path))
+            if isinstance(head, Missed):
+                return head
+            headers = self._carried(Fetched(copied, head.headers, head.etag))
             return self._put_file(copied, spool.path, headers)
 
     def _on_the_server(self, entry: Entry) -> Proven | Missed:
@@ -191,9 +194,9 @@ class BucketCopier(Staging):
         return _proven(copied, written.version, self._framing(copied, written) if is_parquet(entry.path) else None)
 
     def _with_digest(self, entry: Entry, key: bytes) -> Fetched | Missed:
-        head = self._bucket.send(Request("HEAD", key, of_object=True))
-        if head.code:
-            return Missed.VANISHED
+        head = head_of(self._bucket, key)
+        if isinstance(head, Missed):
+            return head
         known = proven_sha256(head.headers, head.etag)
         if known is None:
             return digest(self._bucket, entry)

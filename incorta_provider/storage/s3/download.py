@@ -2,7 +2,10 @@
 
 An object never changes under a read: what one answer gives is one version. A body that ends too early is continued
 after its last byte, if the object is still the same one. Where the ETag is the MD5 of the content, what arrived is
-held against it; and against a SHA-256 of our own, where :mod:`~incorta_provider.storage.s3.facts` proves that one.
+held against it; and against a SHA-256 of our own, where :mod:`~incorta_provider.storage.s3.facts` proves that one. The
+length is held against the listing's, unless the ETag says that it is a newer object.
+
+:raises TransientError: what came is not the answer of an S3 server, or breaks off each time.
 """
 # Names are bytes, which pathlib does not take.
 # ruff: noqa: PTH108
@@ -20,6 +23,7 @@ from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.local.copy import write_all
+from incorta_provider.storage.s3.answers import ensure_object, ensure_range, head_of, missed
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.facts import FILE_MODE, mtime_of, plain_md5, proven_sha256
 from incorta_provider.storage.tree import Missed
@@ -127,8 +131,12 @@ def _streamed(
             headers = {"range": f"bytes={digests.size}-", "if-match": f'"{first.etag}"'}
         answer = bucket.send(Request("GET", key, query, headers, of_object=True, stream=True))
         if answer.code:
-            return Missed.VANISHED if answer.absent else Missed.UNSETTLED
-        first = first or answer
+            return missed(bucket, key, answer)
+        if first is None:
+            ensure_object(bucket, key, answer)
+            first = answer
+        else:
+            ensure_range(bucket, key, answer, digests.size, int(first.headers["content-length"]) - 1)
         try:
             for data in answer.stream or ():
                 take(data)
@@ -139,43 +147,50 @@ def _streamed(
         return _proven(
             bucket, entry, Fetched(entry_of(entry, first.headers, first.etag), first.headers, first.etag), digests
         )
-    raise TransientError(
-        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="Check the network, then retry."
-    )
+    raise _breaking_off(bucket, entry)
 
 
 def _in_ranges(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
     key = bucket.place.key(entry.path)
-    head = bucket.send(Request("HEAD", key, of_object=True))
-    if head.code:
-        return Missed.VANISHED
+    head = head_of(bucket, key)
+    if isinstance(head, Missed):
+        return head
     size = int(head.headers["content-length"])
 
-    def bring(first: int) -> bool:
-        last = min(first + RANGE_BYTES, size) - 1
-        at = first
-        for _ in range(_TRIES):
-            headers = {"range": f"bytes={at}-{last}", "if-match": f'"{head.etag}"'}
-            answer = bucket.send(Request("GET", key, None, headers, of_object=True, stream=True))
-            if answer.code:
-                return False
-            try:
-                for data in answer.stream or ():
-                    os.pwrite(handle, data, at)
-                    at += len(data)
-                    moved(len(data))
-            except ConnectionError:
-                continue
-            return at == last + 1
-        return False
+    def bring(first: int) -> Missed | None:
+        return _range(bucket, entry, handle, (first, min(first + RANGE_BYTES, size) - 1), head.etag)
 
     with ThreadPoolExecutor(RANGES_AT_ONCE) as threads:
-        if not all(threads.map(bring, range(0, size, RANGE_BYTES))):
-            return Missed.UNSETTLED
+        for fault in threads.map(bring, range(0, size, RANGE_BYTES)):
+            if fault is not None:
+                return fault
     digests = Digests()
     for data in _stored(handle):
         digests.add(data)
     return _proven(bucket, entry, Fetched(entry_of(entry, head.headers, head.etag), head.headers, head.etag), digests)
+
+
+def _range(bucket: Bucket, entry: Entry, handle: int, ends: tuple[int, int], etag: str) -> Missed | None:
+    """Bring the bytes from the first to the last one; None when all are there."""
+    key = bucket.place.key(entry.path)
+    at, last = ends
+    for _ in range(_TRIES):
+        headers = {"range": f"bytes={at}-{last}", "if-match": f'"{etag}"'}
+        answer = bucket.send(Request("GET", key, None, headers, of_object=True, stream=True))
+        if answer.code:
+            return missed(bucket, key, answer)
+        ensure_range(bucket, key, answer, at, last)
+        try:
+            for data in answer.stream or ():
+                _write_at(handle, memoryview(data), at)
+                at += len(data)
+                moved(len(data))
+        except ConnectionError:
+            continue
+        if at == last + 1:
+            return None
+        break
+    raise _breaking_off(bucket, entry)
 
 
 def entry_of(entry: Entry, headers: Mapping[str, str], etag: str) -> Entry:
@@ -188,8 +203,10 @@ def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) ->
     """Hold what arrived against what the server and we ourselves wrote down of it."""
     sha256 = digests.sha256.digest()
     md5, recorded = plain_md5(fetched.headers, fetched.etag), proven_sha256(fetched.headers, fetched.etag)
+    is_as_listed = fetched.entry.mtime_ns == entry.mtime_ns
     if (
         digests.size != fetched.entry.size
+        or (is_as_listed and digests.size != entry.size)
         or md5 not in {None, digests.md5.hexdigest()}
         or recorded not in {None, sha256}
     ):
@@ -199,6 +216,19 @@ def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) ->
             fix="Retry; if it happens again, restore the previous version of the object.",
         )
     return replace(fetched, entry=fetched.entry._replace(sha256=sha256), md5=digests.md5.digest())
+
+
+def _write_at(handle: int, data: memoryview, at: int) -> None:
+    """Write all of it: a disk that becomes full takes a part first, which would leave a hole."""
+    while data:
+        written = os.pwrite(handle, data, at)
+        data, at = data[written:], at + written
+
+
+def _breaking_off(bucket: Bucket, entry: Entry) -> TransientError:
+    return TransientError(
+        f"{shown(entry.path)} breaks off each time it is read", where=bucket.label, fix="Check the network, then retry."
+    )
 
 
 def _stored(handle: int) -> Iterator[bytes]:

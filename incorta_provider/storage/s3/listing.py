@@ -1,8 +1,8 @@
 """Listings of a bucket, page by page, parsed with as little work a key as Python allows.
 
 Keys come URL-encoded, so that XML can carry them, and in the order of their bytes. A page that says that there is more
-and not where, or a page after it that steps back, is an error: a listing that is cut short must never look like
-objects that were deleted.
+and not where, or one key after another that steps back, is an error: a listing that is cut short must never look like
+objects that were deleted, and one that tells a key twice not like two.
 
 :raises IntegrityError: a listing that cannot be the whole.
 """
@@ -52,17 +52,22 @@ class Version(NamedTuple):
 def pages(bucket: Bucket, after: bytes = b"", end: bytes | None = None) -> Iterator[list[Listed]]:
     """Yield the objects below the bucket's prefix, about a thousand at a time; the next page is on its way meanwhile.
 
+    A page may have none, where a server has looked at many keys that were deleted.
+
     :param after: a key; objects up to it are left out.
     :param end: a key; objects from it on are left out. None for none.
     """
+    token = b""
     with ThreadPoolExecutor(1) as ahead:
         asked = ahead.submit(_page, bucket, after, None)
         while True:
-            body = asked.result()
+            body, before = asked.result(), token
             token = _next_token(body, bucket)
             if token:
                 asked = ahead.submit(_page, bucket, after, token)
             found = _contents(body)
+            if not found and token and token == before:
+                raise _cut_short(bucket, "it says that there is more, and never tells it")
             _ensure_onward(found, after, bucket)
             if end is not None and found and found[-1].key >= end:
                 yield [one for one in found if one.key < end]
@@ -70,7 +75,7 @@ def pages(bucket: Bucket, after: bytes = b"", end: bytes | None = None) -> Itera
             yield found
             if not token:
                 return
-            after = found[-1].key
+            after = found[-1].key if found else after
 
 
 def prefixes(bucket: Bucket, folder: bytes) -> list[bytes]:
@@ -92,18 +97,46 @@ def versions(bucket: Bucket, after: bytes = b"", prefix: bytes | None = None) ->
         query["prefix"] = below
     if after:
         query["key-marker"] = after
+    order = _Order(bucket, after)
     while True:
         body = bucket.send(Request("GET", query=query, action="s3:ListBucketVersions")).body
         found = list(_versions(body))
-        yield from found
+        for one in found:
+            order.take(one)
+            yield one
         if _between(body, b"<IsTruncated>", b"</IsTruncated>") != b"true":
             _ensure_whole(body, b"</ListVersionsResult>", bucket)
             return
-        if not found or found[-1].key < after:
+        if not found:
             raise _cut_short(bucket, "it says that there is more, and not where")
         # not NextKeyMarker: Ceph leaves it plain where the keys are encoded, Amazon encodes it
-        query["key-marker"] = after = found[-1].key
+        query["key-marker"] = found[-1].key
         query["version-id-marker"] = found[-1].version
+
+
+class _Order:
+    """Takes versions as they come, and refuses what a whole listing cannot have.
+
+    A key that came twice would be taken for two; a page that came twice, for ever.
+    """
+
+    def __init__(self, bucket: Bucket, after: bytes) -> None:
+        self._bucket = bucket
+        self._key = after
+        self._versions: set[bytes] = set()
+        self._has_latest = False
+
+    def take(self, one: Version) -> None:
+        """Take the next one."""
+        if one.key > self._key:
+            self._key, self._versions, self._has_latest = one.key, {one.version}, one.latest
+            return
+        if one.key < self._key:
+            raise _cut_short(self._bucket, f"{shown(one.key)} comes after {shown(self._key)}")
+        if one.version in self._versions or (one.latest and self._has_latest):
+            raise _cut_short(self._bucket, f"a version of {shown(one.key)} comes twice")
+        self._versions.add(one.version)
+        self._has_latest |= one.latest
 
 
 def _page(bucket: Bucket, after: bytes, token: bytes | None) -> bytes:

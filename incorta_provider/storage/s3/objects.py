@@ -4,6 +4,9 @@ The proof of a plain object is its ETag, the MD5 of what the server stored; we s
 body with another one. Each part of a large object is proven by its own. Where the ETag is not an MD5, because a key
 service encrypts the bucket, the new version is read back and its digest compared.
 
+Who gives up an upload in parts, or replaces an object, while it is written here makes the write fail. It is never taken
+for done because there is an object: see :func:`_made`.
+
 :raises DrError: of every call, see :mod:`incorta_provider.storage.s3.faults`.
 """
 
@@ -13,17 +16,21 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 from urllib.parse import quote, unquote
 
 from incorta_provider.dr.manifest import shown
-from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
+from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, TransientError
 from incorta_provider.storage.flow.throttle import alive
+from incorta_provider.storage.s3.answers import GONE, ensure_written, missed, told
 from incorta_provider.storage.s3.bucket import Answer, Bucket, Request
-from incorta_provider.storage.s3.facts import plain_md5
-from incorta_provider.storage.s3.markup import escaped, unescaped
+from incorta_provider.storage.s3.deletion import delete_some
+from incorta_provider.storage.s3.facts import plain_md5, recorded_sha256
+from incorta_provider.storage.s3.faults import CHANGED
+from incorta_provider.storage.s3.markup import escaped, unescaped, value_of
 
 PART_BYTES = 16 * 1024 * 1024
 SINGLE_BYTES = 64 * 1024 * 1024
@@ -60,6 +67,7 @@ def put(bucket: Bucket, key: bytes, body: bytes, md5: bytes, sha256: bytes, head
     """Write an object in one request."""
     sent = {**headers, **_guard(md5)}
     answer = bucket.send(Request("PUT", key, headers=sent, body=body))
+    ensure_written(bucket, key, answer)
     _ensure_stored(bucket, key, answer, md5.hex(), sha256)
     return Written(_version(answer, bucket), answer.etag)
 
@@ -75,12 +83,13 @@ def put_in_parts(
         md5 = md5_of(data)
         query = {"partNumber": str(number), "uploadId": upload}
         answer = bucket.send(Request("PUT", key, query, _guard(md5), data))
+        ensure_written(bucket, key, answer)
         if plain_md5(answer.headers, answer.etag) not in {None, md5.hex()}:
             raise _damaged(bucket, key)
         alive()
-        return answer.etag
+        return told(bucket, key, answer.etag, "ETag")
 
-    return _in_parts(bucket, key, -(-size // part_bytes), send, headers)
+    return _in_parts(bucket, key, _Whole(size, part_bytes, sha256), send, headers)
 
 
 def copy(
@@ -109,9 +118,10 @@ def copy(
     if headers is not None:
         sent |= {**headers, "x-amz-metadata-directive": "REPLACE"}
     answer = bucket.send(Request("PUT", key, headers=sent, action="s3:PutObject or s3:GetObject of the source"))
-    if answer.code:
+    if answer.code in GONE | CHANGED:
         return None
-    written = _made(bucket, key, answer)
+    ensure_written(bucket, key, answer)
+    written = _made(bucket, key, answer, _Whole(size, size, recorded_sha256(headers or {})))
     if tagging:
         _tag(bucket, key, written.version, tagging)
     return written
@@ -123,6 +133,7 @@ def delete(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> No
     What is gone already is fine.
 
     :raises ConfigurationError: names each that the server refused; the others are deleted.
+    :raises TransientError: the server was too busy to delete some of them.
     """
     if refused := delete_allowed(bucket, versions):
         raise ConfigurationError(
@@ -133,16 +144,21 @@ def delete(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> No
 
 
 def delete_allowed(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> list[str]:
-    """Delete what the server lets go, and return each that it refused, with its code."""
+    """Delete what the server lets go, and return each that it refused, with its code.
+
+    :raises TransientError: the server was too busy to delete some of them.
+    """
     parts = range(0, len(versions), DELETE_KEYS)
-    return [refused for first in parts for refused in _delete(bucket, versions[first : first + DELETE_KEYS])]
+    return [refused for first in parts for refused in delete_some(bucket, versions[first : first + DELETE_KEYS])]
 
 
 def tags(bucket: Bucket, key: bytes) -> str:
     """Return the tags of an object as a request writes them; empty when it is gone."""
     answer = bucket.send(Request("GET", key, {"tagging": ""}, action="s3:GetObjectTagging", of_object=True))
+    if answer.code:
+        missed(bucket, key, answer)
     pairs = answer.body.decode().split("<Tag>")[1:]
-    return "&".join("=".join(quote(unescaped(_field(pair, name))) for name in ("Key", "Value")) for pair in pairs)
+    return "&".join("=".join(quote(unescaped(value_of(pair, name))) for name in ("Key", "Value")) for pair in pairs)
 
 
 def abort_uploads(bucket: Bucket, older_than: datetime) -> int:
@@ -150,9 +166,9 @@ def abort_uploads(bucket: Bucket, older_than: datetime) -> int:
     query: dict[str, str | bytes] = {"uploads": "", "prefix": bucket.place.prefix}
     body = bucket.send(Request("GET", query=query, action="s3:ListBucketMultipartUploads")).body.decode()
     begun = f"{older_than:%Y-%m-%dT%H:%M:%S}"
-    parts = [part for part in body.split("<Upload>")[1:] if _field(part, "Initiated") < begun]
+    parts = [part for part in body.split("<Upload>")[1:] if value_of(part, "Initiated") < begun]
     for part in parts:
-        key, upload = (_field(part, name) for name in ("Key", "UploadId"))
+        key, upload = (value_of(part, name) for name in ("Key", "UploadId"))
         _abort(bucket, unescaped(key).encode(), upload)
     return len(parts)
 
@@ -163,18 +179,20 @@ def is_copied_in_parts(size: int) -> bool:
 
 
 def _in_parts(
-    bucket: Bucket, key: bytes, count: int, send: Callable[[str, int], str], headers: Mapping[str, str]
+    bucket: Bucket, key: bytes, whole: _Whole, send: Callable[[str, int], str], headers: Mapping[str, str]
 ) -> Written:
     """Write an object part by part; as with a copy, tags are set afterwards: not every server takes them before."""
     headers = dict(headers)
     tagging = headers.pop("x-amz-tagging", "")
     started = bucket.send(Request("POST", key, {"uploads": ""}, headers, action="s3:PutObject"))
-    upload = _field(started.body.decode(), "UploadId")
+    ensure_written(bucket, key, started)
+    upload = told(bucket, key, value_of(started.body.decode(), "UploadId"), "id of the upload")
     try:
-        etags = [send(upload, number) for number in range(1, count + 1)]
-        written = _finish(bucket, key, upload, etags)
+        etags = [send(upload, number) for number in range(1, -(-whole.size // whole.part_bytes) + 1)]
+        written = _made(bucket, key, _finish(bucket, key, upload, etags), whole)
     except BaseException:
-        _abort(bucket, key, upload)
+        with suppress(DrError):  # a prune gives up what stays; what failed first is what must be said
+            _abort(bucket, key, upload)
         raise
     if tagging:
         _tag(bucket, key, written.version, tagging)
@@ -189,16 +207,16 @@ def _tag(bucket: Bucket, key: bytes, version: bytes, tagging: str) -> None:
     )
     body = f"<Tagging><TagSet>{tagged}</TagSet></Tagging>".encode()
     query: dict[str, str | bytes] = {"tagging": "", "versionId": version}
-    bucket.send(Request("PUT", key, query, _guard(md5_of(body)), body, action="s3:PutObjectTagging"))
+    answer = bucket.send(Request("PUT", key, query, _guard(md5_of(body)), body, action="s3:PutObjectTagging"))
+    ensure_written(bucket, key, answer)
 
 
-def _finish(bucket: Bucket, key: bytes, upload: str, etags: Iterable[str]) -> Written:
+def _finish(bucket: Bucket, key: bytes, upload: str, etags: Iterable[str]) -> Answer:
     parts = "".join(
         f'<Part><PartNumber>{number}</PartNumber><ETag>"{etag}"</ETag></Part>' for number, etag in enumerate(etags, 1)
     )
     body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-    answer = bucket.send(Request("POST", key, {"uploadId": upload}, body=body, action="s3:PutObject"))
-    return _made(bucket, key, answer)
+    return bucket.send(Request("POST", key, {"uploadId": upload}, body=body, action="s3:PutObject"))
 
 
 def _abort(bucket: Bucket, key: bytes, upload: str) -> None:
@@ -215,42 +233,41 @@ def _copy_in_parts(
         last = min(first + part_bytes, size) - 1
         query = {"partNumber": str(number), "uploadId": upload}
         answer = bucket.send(Request("PUT", key, query, {**source, "x-amz-copy-source-range": f"bytes={first}-{last}"}))
-        if answer.code:
+        if answer.code in GONE | CHANGED:
             raise _ChangedSourceError
+        ensure_written(bucket, key, answer)
         alive()
-        return _etag_in(answer.body)
+        return told(bucket, key, _etag_in(answer.body), "ETag")
 
     try:
-        return _in_parts(bucket, key, -(-size // part_bytes), send, headers)
+        return _in_parts(bucket, key, _Whole(size, part_bytes, recorded_sha256(headers)), send, headers)
     except _ChangedSourceError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """An object that is sent.
+
+    :ivar sha256: where it is written beside the content.
+    """
+
+    size: int
+    part_bytes: int
+    sha256: bytes | None
+
+    def is_in(self, head: Answer) -> bool:
+        """Tell whether an object that is there is this one."""
+        is_as_long = head.headers.get("content-length") == str(self.size)
+        return bool(self.sha256) and is_as_long and recorded_sha256(head.headers) == self.sha256
 
 
 class _ChangedSourceError(Exception):
     """The source of a copy was replaced between two parts."""
 
 
-def _delete(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> list[str]:
-    objects = "".join(
-        f"<Object><Key>{escaped(key.decode())}</Key>"
-        + (f"<VersionId>{version.decode()}</VersionId>" if version else "")
-        + "</Object>"
-        for key, version in versions
-    )
-    body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
-    guard = _guard(md5_of(body))
-    answer = bucket.send(Request("POST", None, {"delete": ""}, guard, body, action="s3:DeleteObject"))
-    errors = answer.body.decode("utf-8", "replace").split("<Error>")[1:]
-    absent = {"NoSuchKey", "NoSuchVersion"}
-    return [
-        f"{shown(unescaped(_field(error, 'Key')).encode())}: {_field(error, 'Code')}"
-        for error in errors
-        if _field(error, "Code") not in absent
-    ]
-
-
 def _ensure_stored(bucket: Bucket, key: bytes, answer: Answer, md5: str, sha256: bytes) -> None:
-    known = plain_md5(answer.headers, answer.etag)
+    known = plain_md5(answer.headers, told(bucket, key, answer.etag, "ETag"))
     if known == md5:
         return
     if known is not None and "x-amz-server-side-encryption" not in answer.headers:
@@ -269,22 +286,25 @@ def _damaged(bucket: Bucket, key: bytes) -> TransientError:
     )
 
 
-def _made(bucket: Bucket, key: bytes, answer: Answer) -> Written:
+def _made(bucket: Bucket, key: bytes, answer: Answer, whole: _Whole) -> Written:
     """Return the version that a copy or an upload in parts made, which not every server tells in its answer.
 
-    One that does not is asked; also when the upload is unknown, because a former try was done and its answer lost.
+    One that does not is asked; also when the upload is unknown. That is so when a former try was done and its answer
+    lost, and when somebody gave the upload up: then the key has another object, or the one before. Only what has the
+    size and the digest that were sent is ours.
     """
     etag = _etag_in(answer.body)
     if etag and "x-amz-version-id" in answer.headers:
         return Written(_version(answer, bucket), etag)
     head = bucket.send(Request("HEAD", key))
-    if head.code or etag not in {"", head.etag}:
-        raise TransientError(
-            f"{shown(key)} was replaced while it was written",
-            where=bucket.label,
-            fix="Find out who else writes to the bucket, then retry.",
-        )
-    return Written(_version(head, bucket), head.etag)
+    if etag == head.etag if etag else whole.is_in(head):
+        return Written(_version(head, bucket), head.etag)
+    ensure_written(bucket, key, answer)
+    raise TransientError(
+        f"{shown(key)} was replaced while it was written",
+        where=bucket.label,
+        fix="Find out who else writes to the bucket, then retry.",
+    )
 
 
 def _version(answer: Answer, bucket: Bucket) -> bytes:
@@ -299,9 +319,4 @@ def _version(answer: Answer, bucket: Bucket) -> bytes:
 
 
 def _etag_in(body: bytes) -> str:
-    return unescaped(_field(body.decode(), "ETag")).strip('"')
-
-
-def _field(text: str, name: str) -> str:
-    _, _, rest = text.partition(f"<{name}>")
-    return rest.partition(f"</{name}>")[0]
+    return unescaped(value_of(body.decode(), "ETag")).strip('"')

@@ -110,6 +110,22 @@ def test_a_large_file_goes_up_in_parts_and_comes_back(tmp_path: Path, s3_server:
 
 
 @pytest.mark.usefixtures("small_limits")
+def test_a_disk_that_takes_a_part_of_what_is_written_gets_the_rest(
+    tmp_path: Path, s3_server: CephS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that becomes full and has room again: a part that nobody wrote would be a hole."""
+    source = make_bucket(s3_server, versioned=False)
+    content = os.urandom(9 * MIB)
+    source.put({"big": content})
+    (entry,) = S3Tree(source.bucket()).list()
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda handle, data, at: write(handle, bytes(data[: len(data) // 2 + 1]), at))
+    fetched = S3Tree(source.bucket()).fetch(entry, bytes(tmp_path / "into"))
+    assert isinstance(fetched, Entry)
+    assert (tmp_path / "into").read_bytes() == content
+
+
+@pytest.mark.usefixtures("small_limits")
 def test_an_upload_that_fails_leaves_no_parts(tmp_path: Path, s3_server: CephS3) -> None:
     site = make_bucket(s3_server)
     put(tmp_path / "source", {"big": os.urandom(12 * MIB)})
