@@ -20,6 +20,7 @@ from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.target import Target
 
 _Paths = tuple[bytes, ...]
+_Some = Collection[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class VerifyReport:
         """Whether nothing differs."""
         return not (self.missing or self.unexpected or self.different)
 
-    def without(self, paths: Collection[bytes]) -> VerifyReport:
+    def without(self, paths: _Some) -> VerifyReport:
         """Return the findings without those that a run is replicating."""
         missing, unexpected, different = (
             tuple(path for path in found if path not in paths)

@@ -21,8 +21,8 @@ def ensure_spool_room(folder: Path, size: int) -> None:
         free = room(folder).size
     if free < size + RESERVE_BYTES:
         raise PreconditionError(
-            f"the worker has no room for what is on its way to the target: {size} bytes are needed and {RESERVE_BYTES} "
-            f"kept in reserve, {free} are free",
+            f"no room left at the worker for what is on its way to the target: {size} bytes are needed and "
+            f"{RESERVE_BYTES} kept in reserve, {free} are free",
             where=str(folder),
             fix="Free space on the file system of the catalog or enlarge it, then retry; what was copied stays.",
         )

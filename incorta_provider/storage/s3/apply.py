@@ -27,6 +27,7 @@ from incorta_provider.storage.s3.facts import MD5, MODE, MTIME_NS, SHA256, carri
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import DELETE_KEYS, copy, delete, is_copied_in_parts
 from incorta_provider.storage.s3.plan import S3Plan, moved_files
+from incorta_provider.storage.s3.retention import protect
 from incorta_provider.storage.s3.staging_log import StagingLog, all_logs
 from incorta_provider.storage.target import ApplyReport
 
@@ -131,6 +132,8 @@ class S3Apply:
                 where=self.bucket.label,
                 fix="Apply another recovery point; check whether a lifecycle rule removes versions.",
             )
+        if self.lock is not None:
+            protect(self.bucket, key, written.version, self.lock)
 
     def _is_under_way(self, one: StagingLog) -> bool:
         """Tell whether the run may stage more: its workspace is there still."""

@@ -28,6 +28,7 @@ from incorta_provider.storage.s3.download import Fetched, digest, download, entr
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import SINGLE_BYTES, Written, copy, md5_of, put, put_in_parts, tags
+from incorta_provider.storage.s3.retention import protect
 from incorta_provider.storage.s3.spool import Spool
 from incorta_provider.storage.s3.staging_log import StagingLog
 from incorta_provider.storage.tree import Missed, Tree
@@ -188,6 +189,8 @@ class BucketCopier(Staging):
         written = copy(self._target, self._target.place.key(entry.path), place, copied.size, headers, found.etag)
         if written is None:
             return Missed.UNSETTLED
+        if self._lock is not None:
+            protect(self._target, self._target.place.key(entry.path), written.version, self._lock)
         return _proven(copied, written.version, self._framing(copied, written) if is_parquet(entry.path) else None)
 
     def _with_digest(self, entry: Entry, key: bytes) -> Fetched | Missed:

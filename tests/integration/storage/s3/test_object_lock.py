@@ -92,7 +92,8 @@ def test_a_run_that_is_given_up_with_locked_versions_holds_up_no_other(
     put(tmp_path / "source", {"a": b"22", "c": b"33"})
     run.copy("B", final=True)
     run.catalog.discard_others("none", run.target.discard)
-    assert "2 given-up version(s) stay for now: root/a: AccessDenied, root/c: AccessDenied" in caplog.text
+    assert "2 given-up version(s) stay for now: root/" in caplog.text
+    assert caplog.text.count(": AccessDenied") == 2
     assert not (run.catalog.root / "bin").exists()
     assert run.target.waiting() == {b"a", b"c"}
     run.target.apply("A")
