@@ -3,7 +3,7 @@
 =====================  ==============================================================================
 ``catalog.json``       whose catalog it is; a folder without it is a mount that is not there
 ``workspaces/<run>/``  what a run stages; becomes the point's folder by one rename
-``bin/``               workspaces that are being removed
+``bin/``               workspaces that are being removed, see :mod:`incorta_provider.storage.bin`
 ``points/<id>/``       sealed points: ``point.json``, manifest, metadata, and the files not yet applied; of a point
                        that is being dropped ``dropped.json`` in its place
 ``history/<id>/``      what an apply moved out of the live replica when it left point ``<id>``
@@ -21,9 +21,7 @@ Nothing here needs Airflow, and each file of a point can be read with standard t
 from __future__ import annotations
 
 import logging
-import os
 import re
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -33,12 +31,12 @@ from pydantic import ValidationError
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.storage.bin import Bin
 from incorta_provider.storage.copying.workspace import Workspace, voiding
 from incorta_provider.storage.durable import sync_filesystem, sync_folder
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.file_lock import exclusive
 from incorta_provider.storage.flow.throttle import alive
-from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.names import folder_name
 from incorta_provider.storage.records.json_file import collect_drafts, read_json, write_json
 
@@ -136,8 +134,8 @@ class Catalog:
         """
         home = self._workspaces / folder_name(run_key)
         if home.exists():
-            self._throw_away(home)
-        self._empty_bin(staged)
+            self._bin.throw(home)
+        self._bin.empty(staged)
 
     def discard_others(
         self, run_key: str, staged: Callable[[Workspace], None] = lambda _: None, *, held: str | None = None
@@ -150,8 +148,8 @@ class Catalog:
         kept = {folder_name(key) for key in (run_key, held) if key is not None}
         for folder in self._workspaces.iterdir():
             if folder.name not in kept:
-                self._throw_away(folder)
-        self._empty_bin(staged)
+                self._bin.throw(folder)
+        self._bin.empty(staged)
         collect_drafts(self.root)
 
     def points(self) -> list[RecoveryPoint]:
@@ -289,8 +287,8 @@ class Catalog:
         return self.root / "locks"
 
     @property
-    def _bin(self) -> Path:
-        return self.root / "bin"
+    def _bin(self) -> Bin:
+        return Bin(self.root / "bin", self._workspaces)
 
     @property
     def _live(self) -> Path:
@@ -338,26 +336,6 @@ class Catalog:
             parts = {part.name for part in folder.glob("*")}
             return None if DROPPED in parts or parts <= {_STAGED} else "its record is gone"
         return None
-
-    def _throw_away(self, workspace: Path) -> None:
-        """Move a workspace to the bin, by one rename, so that a half removed one never looks like one that is whole."""
-        try:
-            with Workspace(workspace).lock():
-                place = self._bin / uuid.uuid4().hex
-                place.mkdir(mode=0o700, parents=True)
-                workspace.rename(place / workspace.name)
-        except OSError as error:
-            raise target_fault(error, str(workspace)) from None
-
-    def _empty_bin(self, staged: Callable[[Workspace], None]) -> None:
-        """Remove what was thrown away; what was staged elsewhere first, because the names of the runs are only here."""
-        for thrown in self._bin.glob("*/*"):
-            if not (self._workspaces / thrown.name).exists():
-                staged(Workspace(thrown))
-        try:
-            remove_tree(os.fsencode(self._bin))
-        except OSError as error:
-            raise target_fault(error, str(self._bin)) from None
 
     def _unknown(self, point_id: str | None) -> PreconditionError:
         if point_id is not None and self.newest() is not None:

@@ -121,6 +121,12 @@ class Target(Protocol):
     def live_reader(self) -> AreaReader:
         """Return what reads files of the live replica."""
 
+    def waiting(self) -> set[bytes]:
+        """Return the live files that runs wrote to since the last apply, which the next one settles: staged in place.
+
+        Empty where what is staged lies elsewhere.
+        """
+
     def find_out(self, path: Path, point_id: str, suspects: Collection[bytes] = ()) -> None:
         """Write a manifest of what the live replica is to ``path``, whatever its record says.
 

@@ -7,8 +7,8 @@ changed, and two sites reach the same names on different ways.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from incorta_provider.dr.diff import align, same_content, same_mtime
@@ -20,6 +20,7 @@ from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.target import Target
 
 _Paths = tuple[bytes, ...]
+_Some = Collection[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class VerifyReport:
     :param missing: named by the manifest, not in the tree.
     :param unexpected: in the tree, not named by the manifest.
     :param different: in both, not the same.
+    :param waiting: how many others do not count, because a run is replicating them.
     """
 
     files: int
@@ -37,11 +39,22 @@ class VerifyReport:
     missing: _Paths
     unexpected: _Paths
     different: _Paths
+    waiting: int = 0
 
     @property
     def equal(self) -> bool:
         """Whether nothing differs."""
         return not (self.missing or self.unexpected or self.different)
+
+    def without(self, paths: _Some) -> VerifyReport:
+        """Return the findings without those that a run is replicating."""
+        missing, unexpected, different = (
+            tuple(path for path in found if path not in paths)
+            for found in (self.missing, self.unexpected, self.different)
+        )
+        left = len(missing) + len(unexpected) + len(different)
+        found = len(self.missing) + len(self.unexpected) + len(self.different)
+        return replace(self, missing=missing, unexpected=unexpected, different=different, waiting=found - left)
 
 
 def verify_replica(

@@ -84,6 +84,10 @@ class VolumeTarget:
         """Return what reads files of the live replica."""
         return self.volume.reader(LIVE)
 
+    def waiting(self) -> set[bytes]:
+        """Return nothing: what is staged does not lie in the replica."""
+        return set()
+
     def find_out(self, path: Path, point_id: str, suspects: Collection[bytes] = ()) -> None:
         """Write a manifest of what the live replica is to ``path``, whatever its record says."""
         write_actual(path, self.volume, self.catalog.manifest_path(point_id), suspects)

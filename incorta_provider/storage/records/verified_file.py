@@ -44,6 +44,7 @@ class Verified(FrozenModel):
     :ivar point: what the replica was compared with.
     :ivar files: of the point, ``bytes`` in all; of these ``read_files`` were read and their digests compared.
     :ivar found: how it differed, and ``left`` how it still differs after a repair.
+    :ivar waiting: how many files were left out, because a run was replicating them into the replica's own bucket.
     :ivar day: the day, since 1970, up to which samples were read; None when the last compares read none.
     :ivar sample_days: what the samples were made for; 1 for a compare of every digest.
     """
@@ -57,6 +58,7 @@ class Verified(FrozenModel):
     found: Findings
     left: Findings
     repaired: bool
+    waiting: int = 0
     seconds: float
     day: int | None
     sample_days: int | None
@@ -64,6 +66,8 @@ class Verified(FrozenModel):
     def in_words(self) -> str:
         """Return the outcome in one line."""
         scope = f"{self.files} file(s), {self.read_files} of them read ({self.read_bytes} bytes)"
+        if self.waiting:
+            scope = f"{scope}, without {self.waiting} that were being replicated"
         if not self.found.total:
             return f"equal to {self.point}: {scope}"
         drift = f"differed from {self.point} in {self.found.total} place(s) ({self.found.in_words()}): {scope}"

@@ -27,12 +27,17 @@ from incorta_provider.storage.s3.facts import MD5, MODE, MTIME_NS, SHA256, carri
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import DELETE_KEYS, copy, delete, is_copied_in_parts
 from incorta_provider.storage.s3.plan import S3Plan, moved_files
+from incorta_provider.storage.s3.retention import protect
 from incorta_provider.storage.s3.staging_log import StagingLog, all_logs
 from incorta_provider.storage.target import ApplyReport
 
 log = logging.getLogger(__name__)
 
 _THREADS = 8
+
+
+class _VersionGoneError(IntegrityError):
+    """A version that a step copies was there when the step was planned, and is not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,28 @@ class S3Apply:
         catalog.get(point_id)
         with translated(str(catalog.root)):
             journal = RedoJournal(catalog.journal)
-            if (cut_off := journal.header()) is not None:
-                log.warning("finishing the apply of %s, which was cut off", cut_off.target)
-                self._execute(journal, cut_off, logs=[])
+            if not self._finish(journal):
+                suspects = suspects or ()
             logs = all_logs(catalog)
             moved, removed = self._towards(point_id, journal, logs, suspects)
             kept = read_totals(catalog.manifest_path(point_id)).files - moved
         return ApplyReport(moved, removed, kept, time.monotonic() - started)
+
+    def _finish(self, journal: RedoJournal) -> bool:
+        """Finish an apply that was cut off; tell whether the live keys are what their record says.
+
+        They are not where a version is gone that it needs. Its journal stays then until the next one takes its place,
+        which is planned from what is in the bucket: to another point there may be a way.
+        """
+        if (cut_off := journal.header()) is None:
+            return True
+        log.warning("finishing the apply of %s, which was cut off", cut_off.target)
+        try:
+            self._execute(journal, cut_off, logs=[])
+        except _VersionGoneError as error:
+            log.warning("the apply of %s cannot be finished: %s", cut_off.target, error)
+            return False
+        return True
 
     def _towards(
         self, point_id: str, journal: RedoJournal, logs: list[StagingLog], suspects: Collection[bytes] | None
@@ -107,11 +127,13 @@ class S3Apply:
             protection = self.lock.headers() if self.lock else {}
             written = copy(self.bucket, key, source, size, {**carried(head.headers), **own, **protection})
         if written is None:
-            raise IntegrityError(
+            raise _VersionGoneError(
                 f"a version of {shown(step.path)} is not in the bucket any more",
                 where=self.bucket.label,
                 fix="Apply another recovery point; check whether a lifecycle rule removes versions.",
             )
+        if self.lock is not None:
+            protect(self.bucket, key, written.version, self.lock)
 
     def _is_under_way(self, one: StagingLog) -> bool:
         """Tell whether the run may stage more: its workspace is there still."""

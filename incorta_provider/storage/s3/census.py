@@ -55,8 +55,9 @@ def look_at(bucket: Bucket, paths: Sequence[bytes]) -> list[Now | None]:
 
 def everything(bucket: Bucket) -> Iterator[tuple[bytes, Now]]:
     """Yield each live key below the prefix with what it holds, in path order."""
+    hidden = bucket.place.hidden
     for found in versions(bucket):
-        if found.latest and not found.marker and (path := bucket.place.path(found.key)):
+        if found.latest and not found.marker and (path := bucket.place.path(found.key)) != hidden:
             yield path, Now(found.version, found.size, found.modified, found.etag)
 
 

@@ -15,7 +15,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.copying.proven import Proven
@@ -30,6 +29,8 @@ from incorta_provider.storage.s3.download import Fetched, digest, download, entr
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
 from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import SINGLE_BYTES, Written, copy, md5_of, put, put_in_parts, tags
+from incorta_provider.storage.s3.retention import protect
+from incorta_provider.storage.s3.spool import Spool
 from incorta_provider.storage.s3.staging_log import StagingLog
 from incorta_provider.storage.tree import Missed, Tree
 
@@ -68,7 +69,7 @@ class Staging(ABC):
         """
         for entry in batch:
             self._target.place.key(entry.path)
-        self._log.intend(batch)
+        self._log.intend(entry.path for entry in batch)
         outcomes = list(_threads().map(self._copy, batch))
         self._log.did(outcome.entry for outcome in outcomes if isinstance(outcome, Proven))
         return outcomes
@@ -110,7 +111,7 @@ class PutCopier(Staging):
         self._source = source
 
     def _copy(self, entry: Entry) -> Proven | Missed:
-        with _Spool(self._workspace) as spool:
+        with Spool(self._workspace, entry.size) as spool:
             fetched = self._source.fetch(entry, spool.path)
             return fetched if isinstance(fetched, Missed) else self._put_file(fetched, spool.path, {})
 
@@ -167,7 +168,7 @@ class BucketCopier(Staging):
         return self._on_the_server(entry) if self._on_server else self._through_here(entry)
 
     def _through_here(self, entry: Entry) -> Proven | Missed:
-        with _Spool(self._workspace) as spool:
+        with Spool(self._workspace, entry.size) as spool:
             copied = download(self._bucket, entry, spool.path)
             if isinstance(copied, Missed):
                 return copied
@@ -191,6 +192,8 @@ class BucketCopier(Staging):
         written = copy(self._target, self._target.place.key(entry.path), place, copied.size, headers, found.etag)
         if written is None:
             return Missed.UNSETTLED
+        if self._lock is not None:
+            protect(self._target, self._target.place.key(entry.path), written.version, self._lock)
         return _proven(copied, written.version, self._framing(copied, written) if is_parquet(entry.path) else None)
 
     def _with_digest(self, entry: Entry, key: bytes) -> Fetched | Missed:
@@ -213,7 +216,7 @@ class BucketCopier(Staging):
         """Look at the frame of a Parquet file that never came here: its ends are read into a file with a hole."""
         key, query = self._target.place.key(entry.path), {"versionId": written.version}
         footer = min(entry.size, _FOOTER_BYTES)
-        with _Spool(self._workspace) as spool, open(spool.path, "w+b") as file:  # noqa: PTH123 - names are bytes
+        with Spool(self._workspace, footer) as spool, open(spool.path, "w+b") as file:  # noqa: PTH123 - names are bytes
             file.truncate(entry.size)
             for first, last in ((0, 7), (entry.size - footer, entry.size - 1)):
                 answer = self._target.send(Request("GET", key, query, {"range": f"bytes={first}-{last}"}))
@@ -226,24 +229,6 @@ class BucketCopier(Staging):
 def _proven(entry: Entry, version: bytes, framing: str | None) -> Proven:
     """Return the proof of a new version, which nothing can change: its time stands for that."""
     return Proven(entry._replace(version=version), changed_ns=1, framing=framing or "")
-
-
-class _Spool:
-    """A file of this thread's own, which is gone afterwards."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.path = os.fsencode(workspace.partial) + b"/spool-%d-%d" % (os.getpid(), threading.get_ident())
-
-    def __enter__(self) -> _Spool:
-        self._remove()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._remove()
-
-    def _remove(self) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(self.path)  # noqa: PTH108 - names are bytes
 
 
 class _Pools(threading.local):

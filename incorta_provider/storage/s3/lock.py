@@ -16,10 +16,10 @@ class ObjectLock:
     mode: str
     days: int
 
+    def until(self) -> str:
+        """Return until when a version is protected that is made now, as S3 writes times."""
+        return f"{datetime.now(UTC) + timedelta(days=self.days):%Y-%m-%dT%H:%M:%SZ}"
+
     def headers(self) -> dict[str, str]:
         """Return what a request says to protect the version that it makes."""
-        until = datetime.now(UTC) + timedelta(days=self.days)
-        return {
-            "x-amz-object-lock-mode": self.mode,
-            "x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%SZ}",
-        }
+        return {"x-amz-object-lock-mode": self.mode, "x-amz-object-lock-retain-until-date": self.until()}

@@ -38,6 +38,16 @@ class Place:
         """Its address, for messages."""
         return f"s3://{self.conn_id}@{self.bucket}/{shown(self.prefix)}"
 
+    @property
+    def mark(self) -> bytes:
+        """The key of the object that says whose replica this is: beside the prefix, where that is not all keys."""
+        return self.prefix.rstrip(b"/") + b".incorta-dr/replica.json"
+
+    @property
+    def hidden(self) -> bytes:
+        """The path that no listing shows: that of the mark in a whole bucket, elsewhere that of the prefix itself."""
+        return b"" if self.prefix else self.mark
+
     def key(self, path: bytes) -> bytes:
         """Return the key of a path.
 

@@ -1,8 +1,10 @@
 """What each run does to the live keys of a bucket: written down before it is done, so that no crash hides a key.
 
 A staged object is the newest version of its live key, so the bucket is not its recovery point until an apply has looked
-at each key that was staged. One folder a run, in the catalog; one file a process; a line with the path before an
-object is written, and one with its version afterwards.
+at each key that was staged. One folder a run, in the catalog; one file for each that writes, on whatever host; a line
+with the path before an object is written, and one with its version afterwards.
+
+:raises DrError: the catalog cannot be written, see :mod:`incorta_provider.storage.faults`.
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ import json
 import os
 import shutil
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.copying.staged_index import from_text, quoted
+from incorta_provider.storage.durable import sync_folder
+from incorta_provider.storage.faults import translated
+from incorta_provider.storage.names import folder_name
 
 if TYPE_CHECKING:  # heavy, and of no use to a helper process
     from incorta_provider.storage.catalog import Catalog
@@ -29,6 +35,8 @@ class StagingLog:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
+        self._file = folder / f"{folder_name(os.uname().nodename)}-{os.getpid()}-{uuid.uuid4().hex[:12]}.jsonl"
+        self._torn = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle where it is."""
@@ -39,9 +47,9 @@ class StagingLog:
         """The name of the run's workspace."""
         return self.folder.name
 
-    def intend(self, batch: Iterable[Entry]) -> None:
+    def intend(self, paths: Iterable[bytes]) -> None:
         """Write down, on disk, that objects are about to be written."""
-        self._append((f"[{quoted(entry.path)}]\n" for entry in batch), sync=True)
+        self._append((f"[{quoted(path)}]\n" for path in paths), sync=True)
 
     def did(self, written: Iterable[Entry]) -> None:
         """Write down which versions were made."""
@@ -61,17 +69,33 @@ class StagingLog:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _append(self, lines: Iterable[str], *, sync: bool) -> None:
+        with self._lock, translated(str(self.folder)):
+            if not self._file.exists():
+                self._begin()
+            with self._file.open("ab") as file:
+                head = "\n" if self._torn else ""  # a line that a full disk cut off must not swallow the next one
+                self._torn = True
+                file.write("".join((head, *lines)).encode())
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            self._torn = False
+
+    def _begin(self) -> None:
+        """Make the file, so that its name survives a loss of power as its content does."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._lock, (self.folder / f"{os.getpid()}.jsonl").open("ab") as file:
-            file.write("".join(lines).encode())
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
+        self._file.touch(mode=0o600)
+        for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
+            sync_folder(folder)
 
     def _lines(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield path and version, empty where there was none yet; a line that a crash cut off is left out."""
         for file in sorted(self.folder.glob("*.jsonl")):
-            for line in file.read_bytes().splitlines():
+            try:
+                lines = file.read_bytes().splitlines()
+            except FileNotFoundError:  # an apply has looked at all of it meanwhile
+                continue
+            for line in lines:
                 try:
                     path, *version = json.loads(line)
                 except ValueError:

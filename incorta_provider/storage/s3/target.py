@@ -10,6 +10,7 @@ apply, also that of a cutover, brings it to its point.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -26,14 +27,19 @@ from incorta_provider.storage.s3.copiers import BucketCopier, FolderCopier, PutC
 from incorta_provider.storage.s3.leftovers import forget, leftovers
 from incorta_provider.storage.s3.live import LiveTree, live_entries
 from incorta_provider.storage.s3.lock import ObjectLock
-from incorta_provider.storage.s3.objects import delete
+from incorta_provider.storage.s3.objects import delete_allowed
+from incorta_provider.storage.s3.owner import Owner
 from incorta_provider.storage.s3.readers import ObjectReader, gone
 from incorta_provider.storage.s3.settings import ensure_fit
-from incorta_provider.storage.s3.staging_log import log_of
+from incorta_provider.storage.s3.staging_log import all_logs, log_of
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.target import ApplyReport, Copier
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.volume import AreaReader
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 20
 
 
 class S3Target:
@@ -47,6 +53,7 @@ class S3Target:
         self._catalog = catalog
         self._lock = lock
         self._apply = S3Apply(catalog, bucket, lock)
+        self._owner = Owner(bucket, catalog)
 
     @property
     def label(self) -> str:
@@ -54,12 +61,17 @@ class S3Target:
         return self.bucket.label
 
     def initialise(self) -> None:
-        """Look at the bucket: a person makes it, with versioning on."""
-        self.check()
+        """Look at the bucket, which a person makes, with versioning on, and mark the prefix as this catalog's."""
+        ensure_fit(self.bucket, self._lock)
+        self._owner.take()
 
     def check(self) -> None:
-        """Refuse a bucket that is not there, keeps no versions, or cannot lock objects where that is asked for."""
+        """Refuse a bucket that is not there, keeps no versions, or cannot lock objects where that is asked for.
+
+        A prefix that is another catalog's replica is refused too; one that nobody's mark is on becomes this one's.
+        """
         ensure_fit(self.bucket, self._lock)
+        self._owner.claim()
 
     def ensure_room(self, *, size: int, files: int) -> None:
         """Do nothing: a bucket does not say what it has room for; one that is full refuses an object by its quota."""
@@ -88,7 +100,8 @@ class S3Target:
     def discard(self, workspace: Workspace) -> None:
         """Delete the versions that a run staged, which shows the ones before them; those of sealed points stay.
 
-        What the run wrote and could not write down any more stays in its log, for the next apply to look at.
+        What the run wrote and could not write down any more, and what Object Lock protects, stays in its log: the next
+        apply takes these keys back.
         """
         staged = log_of(self._catalog, workspace)
         own = set(staged.versions())
@@ -97,8 +110,7 @@ class S3Target:
                 break
             named = select(self._catalog.manifest_path(point.id), sorted({path for path, _ in own}))
             own -= {(entry.path, entry.version) for entry in named if entry.version is not None}
-        key = self.bucket.place.key
-        delete(self.bucket, [(key(path), version) for path, version in sorted(own)])
+        self._delete_allowed(sorted(own))
 
     def live(self, exclude: Sequence[str] = ()) -> Tree:
         """Return the live keys as a tree, with the times and modes of the point that they should be."""
@@ -108,6 +120,10 @@ class S3Target:
         """Return what reads live objects."""
         return ObjectReader(self.bucket, staged=False)
 
+    def waiting(self) -> set[bytes]:
+        """Return the live keys that runs wrote to since the last apply, which the next one settles."""
+        return {path for one in all_logs(self._catalog) for path in one.paths()}
+
     def find_out(self, path: Path, point_id: str, suspects: Collection[bytes] = ()) -> None:
         """Write a manifest of what the live keys are to ``path``, whatever their record says."""
         with ManifestWriter(path) as writer:
@@ -115,6 +131,7 @@ class S3Target:
 
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live keys the point; an apply that was cut off before is finished first."""
+        self._owner.ensure_not_foreign()
         return self._apply.apply(point_id, suspects)
 
     def rehearse(self, point_id: str, found: Path | None) -> None:
@@ -143,9 +160,19 @@ class S3Target:
         """Let what was staged stay: it is the newest version of its live key already. The rest of it goes."""
         staged = log_of(self._catalog, workspace)
         kept = {entry.path for entry in entries}
-        key = self.bucket.place.key
-        delete(self.bucket, [(key(path), version) for path, version in staged.versions() if path not in kept])
+        rest = [(path, version) for path, version in staged.versions() if path not in kept]
+        refused = self._delete_allowed(rest)
         staged.remove()
+        if refused:
+            staged.intend(path for path, _ in rest)
+
+    def _delete_allowed(self, versions: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Delete versions, and tell whether the server keeps some of them for now: that must not hold up a run."""
+        key = self.bucket.place.key
+        refused = delete_allowed(self.bucket, [(key(path), version) for path, version in versions])
+        if refused:
+            log.warning("%d given-up version(s) stay for now: %s", len(refused), ", ".join(refused[:_SHOWN]))
+        return bool(refused)
 
     def _live_manifest(self) -> Path | None:
         point_id = self._catalog.live_point_id()

@@ -63,13 +63,13 @@ class S3Tree:
     def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
         """Yield what ``list`` does, as rows."""
         place = self.bucket.place
-        skipped = len(place.prefix)
+        skipped, hidden = len(place.prefix), place.hidden
         first = place.prefix + begin if begin else b""
         left_out = _Exclusion(self._exclude) if self._exclude else None
         for page in pages(self.bucket, _before(first), place.prefix + end if end is not None else None):
             for key, size, modified, etag in page:
                 path = key[skipped:]
-                if path and path >= begin and not (left_out is not None and left_out(path)):
+                if path != hidden and path >= begin and not (left_out is not None and left_out(path)):
                     yield path, FILE_CODE, size, mtime_ns(modified_ms(modified), etag), FILE_MODE, None, None
 
     def pinned(self) -> RangedTree:

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.dr.manifest import Entry, parent_of
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.copying.spool_room import ensure_spool_room
 from incorta_provider.storage.copying.work_pool import Batch
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.faults import translated
 from incorta_provider.storage.folders import make_folders, remove_tree
 from incorta_provider.storage.ssh import rsync
 from incorta_provider.storage.ssh.batches import limits_for
@@ -33,6 +35,7 @@ class SpooledBatches:
         self.limits = limits_for(volume.node.streams, workers=volume.node.streams)
         self._source = source
         self._name = volume.node.name.encode()
+        self._partial = workspace.partial
         self._home = os.fsencode(workspace.partial)
         self._carrier = PushThere(self._home, volume, area, alone=alone)
         self._numbers = itertools.count(1)
@@ -40,8 +43,10 @@ class SpooledBatches:
     def __call__(self, batch: Batch) -> list[Entry | Missed]:
         """Copy a batch of files and return what came of each."""
         spool = self._home + b"/spool-%s-%d" % (self._name, next(self._numbers))
-        remove_tree(spool)
-        make_folders(spool)
+        ensure_spool_room(self._partial, sum(entry.size for entry in batch))
+        with translated(os.fsdecode(spool)):
+            remove_tree(spool)
+            make_folders(spool)
         try:
             with ThreadPoolExecutor(_FETCHES) as threads:
                 fetched = list(threads.map(lambda entry: self._fetch(entry, spool), batch))
@@ -52,7 +57,8 @@ class SpooledBatches:
 
     def _fetch(self, entry: Entry, spool: bytes) -> Entry | Missed:
         into = spool + b"/" + entry.path
-        make_folders(parent_of(into))
+        with translated(os.fsdecode(into)):
+            make_folders(parent_of(into))
         return self._source.fetch(entry, into)
 
     def _push(self, spool: bytes, entries: Sequence[Entry]) -> None:

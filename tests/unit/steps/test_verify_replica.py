@@ -20,6 +20,7 @@ from incorta_provider.storage.apply.actual import mark_diverged
 from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.records.verified_file import Verified, last_verified
 from incorta_provider.storage.verify import VerifyReport, verify_replica
+from incorta_provider.storage.volume_target import VolumeTarget
 from tests.builders.group import Bench, promoting, sealed_point
 from tests.builders.storage import put, snapshot
 
@@ -287,3 +288,21 @@ class TestBesideReplication:
         bench.catalog.manifest_path(point.id).write_bytes(b"forged")
         with pytest.raises(IntegrityError, match="is not the file that was sealed"):
             verified(bench)
+
+
+def test_what_a_run_replicates_in_place_is_no_drift(
+    bench: Bench, live: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a bucket, what is staged is the newest version of its live key; the next apply settles it."""
+    waiting = {b"a", b"new", b"t/c"}
+    monkeypatch.setattr(VolumeTarget, "waiting", lambda _: waiting)
+    put(live, {"a": b"staged", "new": b"staged"})
+    (live / "t/c").unlink()
+    outcome = verified(bench, repair=True)
+    assert (outcome.found.total, outcome.waiting, outcome.repaired) == (0, 3, False)
+    assert "without 3 that were being replicated" in outcome.in_words()
+    assert (live / "a").read_bytes() == b"staged"
+    put(live, {"by-hand": b"x"})
+    outcome = verified(bench)
+    assert (outcome.found.names, outcome.waiting) == (("unexpected: by-hand",), 3)
+    assert last_verified(bench.catalog) == outcome

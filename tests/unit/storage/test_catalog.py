@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.exceptions import IntegrityError, PreconditionError, TransientError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.storage import bin as bin_module
 from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage import file_lock
 from incorta_provider.storage.catalog import DROPPED, Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.file_lock import exclusive
 from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.manifest.manifest_file import read_manifest
@@ -259,11 +261,31 @@ def test_a_removal_that_was_cut_off_leaves_no_workspace_and_is_finished_later(
     other = pair.catalog.workspace("other")
     put(other.files, {"x": b"1"})
     with monkeypatch.context() as patch:
-        patch.setattr(catalog_module, "remove_tree", lambda path: None)
+        patch.setattr(bin_module, "remove_tree", lambda path: None)
         pair.catalog.discard_others("mine")
     assert not other.root.exists()
     assert len(list((pair.catalog.root / "bin").iterdir())) == 1
     pair.catalog.discard_others("mine")
+    assert not (pair.catalog.root / "bin").exists()
+
+
+def test_what_a_run_staged_elsewhere_and_cannot_be_removed_yet_holds_up_no_other_run(pair: Pair) -> None:
+    """A bucket whose versions are locked, a node that is down: the next run tries again."""
+    for key in ("other", "third"):
+        put(pair.catalog.workspace(key).files, {"x": b"1"})
+    asked: list[str] = []
+
+    def locked(workspace: Workspace) -> None:
+        asked.append(workspace.root.name)
+        if workspace.root.name.startswith("other"):
+            raise ConfigurationError("1 object(s) could not be deleted", where="s3://x", fix="Allow it.")
+
+    pair.catalog.discard_others("mine", locked)
+    assert sorted(name[:5] for name in asked) == ["other", "third"]
+    assert pair.catalog.workspaces() == []
+    assert [path.name[:5] for path in (pair.catalog.root / "bin").glob("*/*")] == ["other"]
+    pair.catalog.discard_others("mine", lambda workspace: asked.append(workspace.root.name))
+    assert [name[:5] for name in asked[2:]] == ["other"]
     assert not (pair.catalog.root / "bin").exists()
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.exceptions import IntegrityError
+from incorta_provider.exceptions import IntegrityError, TransientError
 from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.mending import mend_replica
+from incorta_provider.storage.s3 import apply as apply_module
 from incorta_provider.storage.s3.objects import delete
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import make_bucket
@@ -150,6 +151,53 @@ def test_a_point_whose_version_is_gone_is_refused_before_anything_changes(tmp_pa
         run.target.apply("A")
     assert run.content() == {b"a": b"22", b"b": b"33"}
     run.target.apply("B")
+
+
+def test_an_apply_that_cannot_be_finished_blocks_no_other_point(
+    tmp_path: Path, s3_server: CephS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle, and then a lifecycle rule removes a version that its journal names."""
+    run = from_folder(tmp_path, s3_server)
+    put(tmp_path / "source", {"a": b"1", "b": b"2"})
+    run.replicate("A")
+    put(tmp_path / "source", {"a": b"22", "b": b"33"})
+    run.replicate("B")
+    bucket = run.target.bucket
+
+    def killed(*_: object) -> None:
+        raise TransientError("killed", where="here", fix="Retry.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(apply_module, "copy", killed)
+        with pytest.raises(TransientError, match="killed"):
+            run.target.apply("A")
+    assert run.catalog.journal.exists()
+    version = next(entry.version for entry in run.manifest("A") if entry.path == b"b")
+    delete(bucket, [(bucket.place.key(b"b"), version)])
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match=r"1 version.* of the recovery point are not in the bucket:\n  b"):
+            run.target.apply("A")
+    run.target.apply("B")
+    assert run.content() == {b"a": b"22", b"b": b"33"}
+    assert run.verify("B").equal
+    assert not run.catalog.journal.exists()
+
+
+def test_what_a_pre_copy_stages_is_told_from_drift(tmp_path: Path, s3_server: CephS3) -> None:
+    run = from_folder(tmp_path, s3_server)
+    put(tmp_path / "source", {"a": b"1", "b": b"1"})
+    run.replicate("A")
+    put(tmp_path / "source", {"a": b"22", "c": b"33"})
+    run.copy("B", final=False)
+    assert run.site is not None
+    run.site.put({"b": b"by hand"})
+    report = run.verify("A", deep=False)
+    assert (report.different, report.unexpected) == ((b"a", b"b"), (b"c",))
+    report = report.without(run.target.waiting())
+    assert (report.different, report.unexpected, report.waiting) == ((b"b",), (), 2)
+    run.replicate("B")
+    assert run.target.waiting() == set()
+    assert run.verify("B").different == (b"b",)
 
 
 def test_a_lost_version_is_fetched_again_and_stays(tmp_path: Path, s3_server: CephS3) -> None:

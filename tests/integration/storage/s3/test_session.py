@@ -214,7 +214,9 @@ def test_a_bucket_is_opened_by_its_url(s3_server: CephS3, tmp_path: Path) -> Non
 
     tree = open_tree(f"s3://aws_dr@{source.name}/root", find)
     assert [entry.path for entry in tree.list()] == [b"a"]
-    open_target(f"s3://aws_dr@{source.name}/root", Catalog(tmp_path), find).check()
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.initialise("acme", "newyork")
+    open_target(f"s3://aws_dr@{source.name}/root", catalog, find).check()
 
 
 class _Hello(BaseHTTPRequestHandler):

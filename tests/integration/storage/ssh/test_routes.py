@@ -9,6 +9,9 @@ import threading
 import pytest
 
 from incorta_provider.dr.manifest import Kind
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.copying import spool_room
+from incorta_provider.storage.copying.free_space import RESERVE_BYTES, Room
 from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.ssh import batches, pieces, routes
@@ -164,3 +167,18 @@ def test_a_file_that_keeps_changing_is_unsettled_and_not_staged(root, way):
     assert calm.size == 1
     assert busy is Missed.UNSETTLED or (staged / "busy").stat().st_mtime_ns == busy.mtime_ns
     assert not [path for path in staged.rglob("*") if path.name.startswith(".busy")]
+
+
+def test_files_that_the_worker_has_no_room_for_on_their_way_are_not_fetched(
+    root, source, target, workspace, tmp_path, monkeypatch
+):
+    put(root, {"a": b"1" * 60, "b": b"2" * 40})
+    monkeypatch.setattr(spool_room, "room", lambda _: Room(RESERVE_BYTES + 99, None))
+    copier = target.copier(source, workspace)
+    with pytest.raises(PreconditionError, match=r"no room left at the worker.*: 100 bytes are needed") as caught:
+        copier(files_of(root))
+    assert caught.value.where == str(workspace.partial)
+    assert list(workspace.partial.iterdir()) == []
+    assert not (tmp_path / "node/vault" / os.fsdecode(target.area(workspace))).exists()
+    monkeypatch.undo()
+    assert [entry.size for entry in copier(files_of(root))] == [60, 40]

@@ -1,0 +1,55 @@
+"""A disk of the worker that is full: files on their way to a bucket wait there, and it is told as what it is."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.copying import spool_room
+from incorta_provider.storage.local.tree import LocalTree
+from lab.servers.ceph import CephS3
+from tests.builders.s3 import make_bucket
+from tests.builders.storage import put
+from tests.integration.storage.s3.replication import Replication
+
+pytestmark = pytest.mark.lab
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Lend a file system of 10 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_file_that_does_not_fit_here_is_refused_before_and_in_the_middle(
+    tmp_path: Path, small: Path, s3_server: CephS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_bucket(s3_server)
+    put(tmp_path / "source", {"big": b"1" * 12 * MIB})
+    run = Replication(small, LocalTree(tmp_path / "source"), site.target, site)
+    with pytest.raises(PreconditionError, match=f"no room left at the worker.*: {12 * MIB} bytes are needed") as caught:
+        run.seal("A")
+    partial = run.catalog.workspace("run of A").partial
+    assert caught.value.where == str(partial)
+    with monkeypatch.context() as patch:
+        patch.setattr(spool_room, "RESERVE_BYTES", -12 * MIB)
+        with pytest.raises(PreconditionError, match="no room left: No space left on device") as caught:
+            run.seal("A")
+    assert caught.value.where.startswith(f"{partial}/spool-")
+    assert list(partial.iterdir()) == []
+    assert run.catalog.points() == []
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
+    run.replicate("A")
+    assert run.content() == {b"big": b"1" * 12 * MIB}

@@ -1,0 +1,128 @@
+"""Whose replica a prefix is: a second catalog does nothing to the keys of the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.s3.target import S3Target
+from incorta_provider.storage.s3.tree import S3Tree
+from lab.servers.ceph import CephS3
+from tests.builders.s3 import TestBucket, make_bucket
+from tests.builders.storage import put
+from tests.integration.storage.s3.replication import Replication
+
+pytestmark = pytest.mark.lab
+
+MARK = "root.incorta-dr/replica.json"
+
+
+@pytest.fixture
+def site(s3_server: CephS3) -> TestBucket:
+    return make_bucket(s3_server)
+
+
+@pytest.fixture
+def run(tmp_path: Path, site: TestBucket) -> Replication:
+    put(tmp_path / "source", {"a": b"1"})
+    return Replication(tmp_path, LocalTree(tmp_path / "source"), site.target, site)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Callable[[str, str], Catalog]:
+    def made(group: str, site: str) -> Catalog:
+        catalog = Catalog(tmp_path / f"{group}-{site}")
+        catalog.initialise(group, site)
+        return catalog
+
+    return made
+
+
+def mark(site: TestBucket) -> dict[str, str]:
+    body = site.sdk.get_object(Bucket=site.name, Key=MARK)["Body"].read()
+    return dict(json.loads(body))
+
+
+def test_the_first_run_marks_the_prefix_beside_it(run: Replication, site: TestBucket) -> None:
+    run.replicate("A")
+    first = mark(site)
+    assert (first["group"], first["site"]) == ("acme", "newyork")
+    assert run.content() == {b"a": b"1"}
+    run.replicate("B")
+    run.target.initialise()
+    assert mark(site) == first
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "whose"),
+    [
+        ("globex", "newyork", "the replica of acme at newyork, not of globex at newyork"),
+        ("acme", "paris", "the replica of acme at newyork, not of acme at paris"),
+        ("acme", "newyork", "the replica of another catalog of acme at newyork than /"),
+    ],
+)
+def test_another_catalog_is_refused_and_no_key_is_touched(
+    run: Replication,
+    site: TestBucket,
+    catalog: Callable[[str, str], Catalog],
+    tmp_path: Path,
+    group: str,
+    name: str,
+    whose: str,
+) -> None:
+    run.replicate("A")
+    other = site.target(catalog(group, name))
+    with pytest.raises(PreconditionError, match=whose) as caught:
+        other.check()
+    assert caught.value.fix.endswith(f"delete the object s3://aws_test@{site.name}/{MARK}.")
+    with pytest.raises(PreconditionError, match=whose):
+        other.apply("A")
+    assert run.content() == {b"a": b"1"}
+    run.target.check()
+
+
+def test_a_catalog_that_was_made_anew_takes_its_replica_over_and_the_old_one_is_refused(
+    run: Replication, site: TestBucket, catalog: Callable[[str, str], Catalog]
+) -> None:
+    run.replicate("A")
+    other = site.target(catalog("acme", "newyork"))
+    other.initialise()
+    other.check()
+    with pytest.raises(PreconditionError, match="another catalog of acme at newyork"):
+        run.target.check()
+
+
+def test_the_replica_of_another_group_is_not_taken_over_but_by_hand(
+    run: Replication, site: TestBucket, catalog: Callable[[str, str], Catalog]
+) -> None:
+    run.replicate("A")
+    other = site.target(catalog("globex", "newyork"))
+    with pytest.raises(PreconditionError, match="the replica of acme at newyork, not of globex"):
+        other.initialise()
+    site.sdk.delete_object(Bucket=site.name, Key=MARK)
+    other.check()
+    assert mark(site)["group"] == "globex"
+
+
+def test_a_mark_that_cannot_be_read_is_not_written_over(run: Replication, site: TestBucket) -> None:
+    run.replicate("A")
+    site.sdk.put_object(Bucket=site.name, Key=MARK, Body=b"[1")
+    with pytest.raises(IntegrityError, match="says whose replica this is cannot be read"):
+        run.target.check()
+
+
+def test_in_a_whole_bucket_no_listing_shows_the_mark(tmp_path: Path, s3_server: CephS3) -> None:
+    site = TestBucket(s3_server, make_bucket(s3_server).name)
+    put(tmp_path / "source", {"a": b"1"})
+    run = Replication(tmp_path, LocalTree(tmp_path / "source"), lambda catalog: S3Target(site.bucket(), catalog), site)
+    run.replicate("A")
+    assert run.verify("A").equal
+    assert [entry.path for entry in S3Tree(site.bucket()).list()] == [b"a"]
+    run.target.apply("A", suspects=())
+    assert set(run.content()) == {b"a", b".incorta-dr/replica.json"}
