@@ -222,6 +222,7 @@ class FsspecTree:
                 found = self._fs.ls(place, detail=True)
         except FileNotFoundError:
             if folder:
+                self._ensure_gone(folder)
                 return {}
             raise PreconditionError(
                 "there is no such folder at the source", where=self.label, fix="Correct the path in the topology."
@@ -233,6 +234,18 @@ class FsspecTree:
                 fix="Rename the file at the source; `exclude` cannot leave it out.",
             ) from None
         return {name_of(info): info for info in found if info["name"].rstrip("/") != place.rstrip("/")}
+
+    def _ensure_gone(self, folder: bytes) -> None:
+        """Refuse a folder that is named where it was found: some libraries say so of all that they cannot list."""
+        parent, _, name = folder.rpartition(b"/")
+        with self._asked(parent):
+            self._fs.invalidate_cache()
+        if name in self._in(parent):
+            raise TransientError(
+                f"{shown(folder)} is there, and cannot be listed",
+                where=self.label,
+                fix="Check the storage, then retry; or exclude the folder in the topology.",
+            )
 
     def _entry(self, path: bytes, info: Info) -> Entry:
         if info["type"] == "directory":

@@ -127,6 +127,18 @@ def test_a_folder_that_vanishes_is_left_out(tree: FsspecTree, storage: Storage) 
     assert paths(tree) == [b"a", b"t", b"z"]
 
 
+def test_a_folder_that_is_there_and_cannot_be_listed_is_not_an_empty_one(tree: FsspecTree, storage: Storage) -> None:
+    """FTP's library says "not found" of every error, such as a data connection that does not come about."""
+
+    def fail(path: str) -> None:
+        if path == f"{ROOT}/t":
+            raise FileNotFoundError(path)
+
+    storage.before_ls = fail
+    with pytest.raises(TransientError, match="t is there, and cannot be listed"):
+        paths(tree)
+
+
 @pytest.mark.parametrize("left", ["nothing", "what lies below the mount point"])
 def test_a_source_that_is_unmounted_under_the_listing_is_not_one_that_lost_its_files(
     tree: FsspecTree, storage: Storage, left: str
