@@ -61,7 +61,7 @@ def _days(text: str) -> int:
 def _prune(access: GroupAccess, site: SiteAccess, arguments: argparse.Namespace, user: str) -> int:
     if access.config.retention is None:
         print("the topology has no retention for this group; these are the defaults")
-    report = prune(access, site, by=user, run_id=RUN) if arguments.execute else look(access, site)
+    report = prune(access, site, by=user, run_id=RUN, tell=print) if arguments.execute else look(access, site)
     for line in report.lines():
         print(line)
     if not arguments.execute:

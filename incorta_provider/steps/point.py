@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from incorta_provider.dr.inventory import Inventory
@@ -13,6 +15,8 @@ from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.flow.throttle import alive
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 1024 * 1024
 
@@ -29,6 +33,21 @@ def ensure_point_whole(catalog: Catalog, point: RecoveryPoint) -> None:
     ensure_digest(catalog.manifest_path(point.id), point.manifest_sha256)
     ensure_digest(catalog.dump_path(point.id), point.dump_sha256)
     ensure_digest(catalog.inventory_path(point.id), point.inventory_sha256)
+
+
+def newest_whole(catalog: Catalog, points: Sequence[RecoveryPoint]) -> str | None:
+    """Return the newest point whose manifest, dump and inventory are what was sealed; None when none is whole.
+
+    :param points: oldest first.
+    """
+    for point in reversed(points):
+        try:
+            ensure_point_whole(catalog, point)
+        except IntegrityError as error:
+            log.warning("recovery point %s: %s", point.id, error)
+        else:
+            return point.id
+    return None
 
 
 def ensure_digest(path: Path, expected: str) -> None:

@@ -8,15 +8,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from incorta_provider.dr.plan import StepName
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.dr.retention import Protected, Retention, Verdict, judge
-from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
-from incorta_provider.steps.point import ensure_point_whole
+from incorta_provider.steps.point import newest_whole
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.records.cutover_folder import CutoverFolder
 from incorta_provider.storage.records.pins import Pins
@@ -35,6 +35,8 @@ from incorta_provider.storage.vault.prune import (
 )
 
 log = logging.getLogger(__name__)
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,17 @@ class PruneReport:
         """The points that go."""
         return [verdict for verdict in self.verdicts if not verdict.keep]
 
-    def lines(self) -> Iterator[str]:
-        """Yield the report in words."""
+    def plan(self) -> Iterator[str]:
+        """Yield in words what happens to each point."""
         for verdict in self.verdicts:
             word = "keep" if verdict.keep else "dropped" if self.done else "drop"
             yield f"{word:7} {verdict.point_id}: {verdict.reason}"
         for point_id, fault in self.damaged.items():
             yield f"damaged {point_id}: {fault}; left alone"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report in words."""
+        yield from self.plan()
         verb = "deleted" if self.done else "would be deleted"
         yield f"{len(self.dropped)} of {len(self.verdicts)} point(s), {self.files} file(s), {self.size} bytes {verb}"
         if self.rewrites:
@@ -87,10 +93,11 @@ def look(access: GroupAccess, site: SiteAccess) -> PruneReport:
         return PruneReport(report.verdicts, report.damaged, freed.files, freed.size)
 
 
-def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str) -> PruneReport:
+def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str, tell: Tell = log.info) -> PruneReport:
     """Drop what the policy does not want, and what a prune that was cut off left behind.
 
     :param by: the person, or the DAG when no person is involved.
+    :param tell: gets what will happen to each point, line by line, before anything does.
     """
     catalog, freed = site.catalog, Freed()
     with catalog.lock("apply"):
@@ -98,13 +105,13 @@ def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str) -> Pru
         report = _judged(access, catalog)
         manifests_that_stay(catalog, [verdict.point_id for verdict in report.dropped])
         points = {point.id: point for point in catalog.points()}
-        verdicts = [_still(verdict, catalog) for verdict in report.verdicts]
-        for verdict in verdicts:
-            if not verdict.keep:
-                point = points[verdict.point_id]
-                drop(catalog, point, reason=verdict.reason, by=by, run_id=run_id, at=access.clock())
-        for point, why in dropped(catalog):
-            _note(access, site, point, why)
+        _tell(access, site, report, tell, by=by, run_id=run_id)
+        verdicts = []
+        for verdict in report.verdicts:
+            act = partial(drop, catalog, points[verdict.point_id], reason=verdict.reason, by=by, run_id=run_id)
+            verdicts.append(_dropped_unless_pinned(catalog, verdict, partial(act, at=access.clock())))
+        for point, dropping in dropped(catalog):
+            _note(access, site, point, dropping)
         forget_bytes(catalog, site.target, freed)
         sweep(catalog, site.target)
         rewrites = _forget_rewrites(catalog)
@@ -118,7 +125,7 @@ def _judged(access: GroupAccess, catalog: Catalog) -> PruneReport:
     points = catalog.points()
     protected = Protected(
         live=catalog.live_point_id(),
-        good=_newest_whole(catalog, points),
+        good=newest_whole(catalog, points),
         pins={pin.point: f"{pin.reason} (by {pin.by})" for pin in Pins(catalog).all()},
         in_use=points_in_use(catalog, now),
     )
@@ -126,22 +133,33 @@ def _judged(access: GroupAccess, catalog: Catalog) -> PruneReport:
     return PruneReport(judge(policy, points, now, protected), catalog.damaged())
 
 
-def _still(verdict: Verdict, catalog: Catalog) -> Verdict:
-    """Return a verdict as it is after a last look at the pins: a person may have set one meanwhile."""
-    pin = None if verdict.keep else Pins(catalog).of(verdict.point_id)
-    return verdict if pin is None else Verdict(verdict.point_id, True, f"pinned: {pin.reason} (by {pin.by})")
+def _tell(access: GroupAccess, site: SiteAccess, report: PruneReport, tell: Tell, *, by: str, run_id: str) -> None:
+    """Say what goes before anything does, in the ledger too where it is anything."""
+    for line in report.plan():
+        tell(line)
+    if report.dropped:
+        now = access.clock()
+        site.ledger.append(
+            "prune.planned",
+            at=now,
+            key=f"prune.planned:{now.isoformat()}",
+            group=access.name,
+            run_id=run_id,
+            actor=by,
+            details={"drop": {verdict.point_id: verdict.reason for verdict in report.dropped}},
+        )
 
 
-def _newest_whole(catalog: Catalog, points: list[RecoveryPoint]) -> str | None:
-    """Return the newest point whose manifest, dump and inventory are what was sealed."""
-    for point in reversed(points):
-        try:
-            ensure_point_whole(catalog, point)
-        except IntegrityError as error:
-            log.warning("recovery point %s: %s", point.id, error)
-        else:
-            return point.id
-    return None
+def _dropped_unless_pinned(catalog: Catalog, verdict: Verdict, act: Callable[[], None]) -> Verdict:
+    """Drop a point that is to go, and return the verdict that held: a person may have pinned it meanwhile."""
+    if verdict.keep:
+        return verdict
+    pins = Pins(catalog)
+    with pins.held():
+        if (pin := pins.of(verdict.point_id)) is not None:
+            return Verdict(verdict.point_id, True, f"pinned: {pin.reason} (by {pin.by})")
+        act()
+    return verdict
 
 
 def _forget_rewrites(catalog: Catalog) -> int:

@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from incorta_provider.connection import ConnectionInfo, Connections
-from incorta_provider.dr.manifest import MODE_BITS, Entry, Kind, in_path_order, shown
+from incorta_provider.dr.manifest import Entry, Kind, in_path_order, shown
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.late import late
-from incorta_provider.storage.copying.stamps import SECOND_NS, seconds_to_rest
+from incorta_provider.storage.copying.stamps import tick_seconds
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
+from incorta_provider.storage.fsspec_facts import Info, mode_of, name_of, version_ns
 from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.tree import Missed
 
@@ -37,8 +39,12 @@ else:
     fsspec = late("fsspec")
 
 _CHUNK_BYTES = 1024 * 1024
-_TIMES = ("mtime", "last_modified", "LastModified", "modified", "updated", "created")
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
+_LOOKS = 4
+"""So often a file is looked at that gets a new time each time, before it counts as one that is being written."""
+
+_OURS = (DrError, FileNotFoundError, UnicodeDecodeError)
+"""What who asks the storage deals with himself."""
 
 
 class FsspecTree:
@@ -57,6 +63,7 @@ class FsspecTree:
         self._patterns = tuple(exclude)
         self._exclude = Exclude(exclude)
         self._of_thread = threading.local()
+        self._listed_at = time.monotonic()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle what makes it."""
@@ -69,34 +76,51 @@ class FsspecTree:
 
     def check(self) -> None:
         """Refuse a folder that is not there or empty."""
-        if not self._names(b""):
+        if not self._top():
             raise PreconditionError(
                 "the source is empty", where=self.label, fix="Check the path, and that the storage is mounted there."
             )
 
     def list(self, begin: bytes = b"", end: bytes | None = None) -> Iterator[Entry]:
-        """Yield what is below the root in path order, without digests."""
-        for entry in self._below(b""):
+        """Yield what is below the root in path order, without digests.
+
+        What vanishes meanwhile is left out; but when nothing is left at the end of what was at the root at the
+        beginning, the storage was unmounted under the listing, and what was seen cannot be trusted.
+
+        :raises IntegrityError: a folder cannot be read, the root was replaced, or there is what cannot be carried.
+        :raises PreconditionError: the root is gone.
+        :raises ConfigurationError: the storage does not tell what shows that a file was written over.
+        """
+        top = self._top()
+        for entry in self._below(b"", top):
             if end is not None and entry.path >= end:
-                return
+                break
             if entry.path >= begin:
                 yield entry
+        self._ensure_same(top)
+        self._listed_at = time.monotonic()
+
+    def holds(self, path: bytes) -> bool:
+        """Tell whether there is a file at a path, without a listing."""
+        facts = self._facts(path, self._place(path))
+        return facts is not None and facts.kind is Kind.FILE
 
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into`` and return what was copied."""
         place = self._place(entry.path)
-        before = self._rested(entry.path, place)
-        if before is None:
-            return Missed.VANISHED
-        target = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        before = self._rested(entry, place)
+        if isinstance(before, Missed):
+            return before
+        target = _made(into)
         whole = False
         try:
-            size, digest = self._pump(entry.path, place, target)
-            after = self._facts(entry.path, place)
-            whole = size == before.size and after == before
+            size, digest = self._pump(entry.path, place, target, into)
+            whole = size == before.size and self._facts(entry.path, place) == before
             if whole:
                 os.fchmod(target, before.mode)
                 os.utime(target, ns=(before.mtime_ns, before.mtime_ns))
+        except FileNotFoundError:
+            return Missed.VANISHED
         finally:
             os.close(target)
             if not whole:
@@ -116,25 +140,71 @@ class FsspecTree:
                 from incorta_provider.storage.pinned_sftp import PinnedSftp  # noqa: PLC0415 - needs paramiko
 
                 return PinnedSftp(self._info)
-            return fsspec.filesystem(self._scheme, **dict(self._info.extra.get("fsspec") or {}))
-        except DrError:
+            options = dict(self._info.extra.get("fsspec") or {})
+            return fsspec.filesystem(self._scheme, **options, skip_instance_cache=True)
+        except (DrError, ConnectionError, TimeoutError):
             raise
         except (ImportError, ValueError, TypeError, OSError) as error:
+            if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+                raise
             raise ConfigurationError(
                 f"there is no access to {self._scheme}://: {error}",
                 where=f"connection {self._info.conn_id}",
                 fix="Install what the message names at the workers, or correct `fsspec` in the connection's extra.",
             ) from None
 
-    def _below(self, folder: bytes) -> Iterator[Entry]:
-        found = {_name(info): info for info in self._names(folder)}
+    @contextmanager
+    def _asked(self, path: bytes) -> Iterator[None]:
+        """Frame what is asked of the storage; what its library raises may be anything.
+
+        The way in is given up then: a connection that is gone answers no later question either.
+        """
+        try:
+            yield
+        except _OURS:
+            raise
+        except PermissionError as error:
+            raise IntegrityError(
+                f"cannot read {shown(path) or 'the root'}: {error}",
+                where=self.label,
+                fix="Give the account of the connection the right to read it, or exclude it in the topology.",
+            ) from None
+        except Exception as error:
+            self._give_up()
+            raise TransientError(
+                f"reading {shown(path) or 'the root'} failed: {str(error) or type(error).__name__}",
+                where=self.label,
+                fix="Check the storage, then retry.",
+            ) from error
+
+    def _give_up(self) -> None:
+        close = getattr(vars(self._of_thread).pop("fs", None), "close", None)
+        if close is not None:
+            close()
+
+    def _top(self) -> Mapping[bytes, Info]:
+        """Return what is at the root right now, whatever the library remembers of an earlier pass."""
+        with self._asked(b""):
+            self._fs.invalidate_cache()
+        return self._in(b"")
+
+    def _ensure_same(self, top: Mapping[bytes, Info]) -> None:
+        if top and not top.keys() & self._top().keys():
+            raise IntegrityError(
+                "nothing is left of what was at the root when the listing began",
+                where=self.label,
+                fix="It was unmounted or replaced: check the storage, then start again.",
+            )
+
+    def _below(self, folder: bytes, found: Mapping[bytes, Info]) -> Iterator[Entry]:
         prefix = folder + b"/" if folder else b""
         walk = in_path_order(sorted(found))
         name = next(walk, None)
         while name is not None:
             is_folder: bool | None = None
             if name.endswith(b"/"):
-                yield from self._below(prefix + name[:-1])
+                below = prefix + name[:-1]
+                yield from self._below(below, self._in(below))
             else:
                 entry = self._entry(prefix + name, found[name])
                 is_folder = entry.kind is Kind.DIR
@@ -144,13 +214,16 @@ class FsspecTree:
                     yield entry
             name = _following(walk, is_folder)
 
-    def _names(self, folder: bytes) -> Sequence[Mapping[str, Any]]:
+    def _in(self, folder: bytes) -> Mapping[bytes, Info]:
+        """Return what is in a folder, by name; nothing when it vanished."""
         place = self._place(folder)
         try:
-            found = [info for info in self._fs.ls(place, detail=True) if info["name"].rstrip("/") != place.rstrip("/")]
+            with self._asked(folder):
+                found = self._fs.ls(place, detail=True)
         except FileNotFoundError:
             if folder:
-                return ()
+                self._ensure_gone(folder)
+                return {}
             raise PreconditionError(
                 "there is no such folder at the source", where=self.label, fix="Correct the path in the topology."
             ) from None
@@ -160,70 +233,77 @@ class FsspecTree:
                 where=self.label,
                 fix="Rename the file at the source; `exclude` cannot leave it out.",
             ) from None
-        except OSError as error:
-            raise self._fault(error, folder) from None
-        return found
+        return {name_of(info): info for info in found if info["name"].rstrip("/") != place.rstrip("/")}
 
-    def _entry(self, path: bytes, info: Mapping[str, Any]) -> Entry:
+    def _ensure_gone(self, folder: bytes) -> None:
+        """Refuse a folder that is named where it was found: some libraries say so of all that they cannot list."""
+        parent, _, name = folder.rpartition(b"/")
+        with self._asked(parent):
+            self._fs.invalidate_cache()
+        if name in self._in(parent):
+            raise TransientError(
+                f"{shown(folder)} is there, and cannot be listed",
+                where=self.label,
+                fix="Check the storage, then retry; or exclude the folder in the topology.",
+            )
+
+    def _entry(self, path: bytes, info: Info) -> Entry:
         if info["type"] == "directory":
-            return Entry(path, Kind.DIR, 0, 1, _mode(info, _FOLDER_MODE))
+            return Entry(path, Kind.DIR, 0, 1, mode_of(info, _FOLDER_MODE))
         if info["type"] != "file" or info.get("islink"):
             raise IntegrityError(
                 f"{shown(path)} is a {info['type']}, which cannot be carried from here",
                 where=self.label,
                 fix="Replace it by what it leads to, or exclude it in the topology.",
             )
-        return Entry(path, Kind.FILE, int(info["size"] or 0), _mtime_ns(info), _mode(info, _FILE_MODE))
+        time_ns = version_ns(info)
+        if time_ns is None or info.get("size") is None:
+            missing = "a time, check sum or version" if time_ns is None else "the size"
+            raise ConfigurationError(
+                f"this storage does not tell {missing} of {shown(path)}, so nobody would see that it was written over",
+                where=self.label,
+                fix="Reach the storage in another way, such as ssh:// or a mount. An FTP server needs MLSD (RFC 3659).",
+            )
+        return Entry(path, Kind.FILE, int(info["size"]), time_ns, mode_of(info, _FILE_MODE))
 
-    def _rested(self, path: bytes, place: str) -> Entry | None:
-        """Return the facts of a file that is older than one tick of the clock that stamps it."""
-        facts = self._facts(path, place)
-        if facts is not None and (pause := seconds_to_rest(facts.mtime_ns)):
+    def _rested(self, entry: Entry, place: str) -> Entry | Missed:
+        """Return the facts of a file behind whose time no later write can hide.
+
+        The storage's clock stamps it, and may be apart from ours. So it counts how long the time is known to be there:
+        from the listing on, or from now.
+        """
+        known, since = entry.mtime_ns, self._listed_at
+        for _ in range(_LOOKS):
+            facts = self._facts(entry.path, place)
+            if facts is None:
+                return Missed.VANISHED
+            if facts.kind is not Kind.FILE:
+                return Missed.UNSETTLED
+            if facts.mtime_ns != known:
+                known, since = facts.mtime_ns, time.monotonic()
+            pause = since + tick_seconds(known) - time.monotonic()
+            if pause <= 0:
+                return facts
             time.sleep(pause)
-            return self._facts(path, place)
-        return facts
+        return Missed.UNSETTLED
 
     def _facts(self, path: bytes, place: str) -> Entry | None:
         try:
-            self._fs.invalidate_cache()
-            return self._entry(path, self._fs.info(place))
+            with self._asked(path):
+                self._fs.invalidate_cache()
+                return self._entry(path, self._fs.info(place))
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise self._fault(error, path) from None
 
-    def _pump(self, path: bytes, place: str, target: int) -> tuple[int, bytes]:
+    def _pump(self, path: bytes, place: str, target: int, into: bytes) -> tuple[int, bytes]:
         sha, size = hashlib.sha256(), 0
-
-        def write(data: bytes) -> None:
-            try:
-                write_all(target, memoryview(data))
-            except OSError as error:
-                raise target_fault(error, self.label) from None
-
-        try:
-            with self._fs.open(place, "rb") as source:
-                while data := source.read(_CHUNK_BYTES):
-                    sha.update(data)
-                    size += len(data)
-                    write(data)
-                    moved(len(data))
-        except OSError as error:
-            raise self._fault(error, path) from None
+        with self._asked(path), self._fs.open(place, "rb") as source:
+            while data := source.read(_CHUNK_BYTES):
+                sha.update(data)
+                size += len(data)
+                _write(target, data, into)
+                moved(len(data))
         return size, sha.digest()
-
-    def _fault(self, error: OSError, path: bytes) -> DrError:
-        if isinstance(error, PermissionError):
-            return IntegrityError(
-                f"cannot read {shown(path) or 'the root'}: {error}",
-                where=self.label,
-                fix="Give the account of the connection the right to read it, or exclude it in the topology.",
-            )
-        return TransientError(
-            f"reading {shown(path) or 'the root'} failed: {error}",
-            where=self.label,
-            fix="Check the storage, then retry.",
-        )
 
     def _place(self, path: bytes) -> str:
         name = path.decode("utf-8", "surrogateescape")
@@ -247,25 +327,20 @@ def open_fsspec_tree(url: str, connections: Connections, exclude: Sequence[str] 
     return FsspecTree(parts.scheme, connections(unquote(conn_id)), container + unquote(parts.path), exclude)
 
 
-def _name(info: Mapping[str, Any]) -> bytes:
-    name: str = info["name"].rstrip("/").rpartition("/")[2]
-    return name.encode("utf-8", "surrogateescape")
+def _made(into: bytes) -> int:
+    try:
+        return os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise target_fault(error, os.fsdecode(into)) from None
 
 
-def _mode(info: Mapping[str, Any], otherwise: int) -> int:
-    mode = info.get("mode")
-    return mode & MODE_BITS if isinstance(mode, int) else otherwise
-
-
-def _mtime_ns(info: Mapping[str, Any]) -> int:
-    """Return the time that the storage tells, under whatever name; 1 where it tells none."""
-    value = next((info[name] for name in _TIMES if info.get(name) is not None), None)
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        whole = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return int(whole.timestamp()) * SECOND_NS + whole.microsecond * 1000
-    return int(value * SECOND_NS) if isinstance(value, int | float) else 1
+def _write(target: int, data: bytes, into: bytes) -> None:
+    try:
+        write_all(target, memoryview(data))
+    except OSError as error:
+        raise target_fault(error, os.fsdecode(into)) from None
 
 
 def _following(walk: Any, is_folder: bool | None) -> bytes | None:

@@ -10,6 +10,9 @@ from fsspec.implementations.sftp import SFTPFileSystem
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.ssh.shell import NodeShell
 
+ANSWER_SECONDS = 120.0
+"""How long a server may be silent in the middle of an answer."""
+
 _CARRIED = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK})
 
 
@@ -31,6 +34,13 @@ class PinnedSftp(SFTPFileSystem):  # type: ignore[misc]
         kind = stat.S_IFMT(attributes.st_mode)
         return told if kind in _CARRIED else {**told, "type": "device, socket or pipe"}
 
+    def close(self) -> None:
+        """Log out."""
+        self.client.close()
+
     def _connect(self) -> None:
         self.client = NodeShell(self._info).client()
-        self.ftp: Any = self.client.open_sftp()
+        ftp = self.client.open_sftp()
+        if (channel := ftp.get_channel()) is not None:
+            channel.settimeout(ANSWER_SECONDS)
+        self.ftp: Any = ftp

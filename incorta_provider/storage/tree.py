@@ -109,6 +109,14 @@ class FlatTree(Tree, Protocol):
 
 
 @runtime_checkable
+class AskedTree(Tree, Protocol):
+    """One that can be asked about one path; of any other, a listing of that path alone is short."""
+
+    def holds(self, path: bytes) -> bool:
+        """Tell whether there is a file at a path, without a listing."""
+
+
+@runtime_checkable
 class TreeInRuns(RangedTree, Protocol):
     """One that is listed so fast that what Python does for each row would be felt."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from incorta_provider.storage.catalog import Catalog
 
@@ -71,6 +72,19 @@ def ages(points: Sequence[Sealed], begin: float, end: float) -> list[float]:
         newest = max(point.opened_at for point in points if point.seen_at < moment or point.seen_at <= begin)
         found.append(moment - newest)
     return found
+
+
+def missed_bar(result: Mapping[str, Any], bar_seconds: float) -> list[str]:
+    """Return in which ways a measurement is not what is asked for; none when it is.
+
+    :param result: ``p95_s``, ``points`` and ``failed_runs``: a run that failed is a point that was missed.
+    """
+    faults = []
+    if result["p95_s"] >= bar_seconds:
+        faults.append(f"95 % of the time the RPO was up to {result['p95_s']} s, and is to be below {bar_seconds:g} s")
+    if result["failed_runs"] or not result["points"]:
+        faults.append(f"points were missed: {result['points']} made, {result['failed_runs']} run(s) failed")
+    return faults
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lab.airflow.client import Task
-from tests.benchmarks.rpo import Sealed, ages, percentile
+from tests.benchmarks.rpo import Sealed, ages, missed_bar, percentile
 from tests.benchmarks.rpo_phases import end_of, medians, run_time
 
 
@@ -27,6 +27,20 @@ def test_a_point_that_was_there_before_counts_as_it_is() -> None:
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.95, 4), (0.0, 1), (1.0, 4)])
 def test_a_percentile_is_one_of_the_values(share: float, expected: float) -> None:
     assert percentile([4, 1, 3, 2], share) == expected
+
+
+@pytest.mark.parametrize(
+    ("p95", "points", "failed", "faults"),
+    [
+        (25.2, 79, 0, []),
+        (59.9, 1, 0, []),
+        (60.0, 79, 0, ["95 % of the time the RPO was up to 60.0 s, and is to be below 60 s"]),
+        (25.2, 79, 1, ["points were missed: 79 made, 1 run(s) failed"]),
+        (25.2, 0, 0, ["points were missed: 0 made, 0 run(s) failed"]),
+    ],
+)
+def test_a_measurement_is_held_against_its_bar(p95: float, points: int, failed: int, faults: list[str]) -> None:
+    assert missed_bar({"p95_s": p95, "points": points, "failed_runs": failed}, 60.0) == faults
 
 
 def task(name: str, second: int, duration: float | None) -> Task:

@@ -1,4 +1,6 @@
-"""Counts crash points, for ``.bench/chaos.json``: ``{"storage": {"points": 412, "lost": 0}, …}``.
+"""Lists crash points, for ``.bench/chaos.json``.
+
+``{"storage": {"points": 412, "lost": 0, "scenarios": {"seal": {"points": 40, "lost": 0, "tried": ["before …", …]}}}}``
 
 A point is one moment at which something was killed and resumed; it is lost when what was asserted behind it failed.
 """
@@ -15,19 +17,41 @@ RESULT = Path(__file__).parents[2] / ".bench" / "chaos.json"
 
 
 @dataclass
-class Tally:
-    """The points of one part of the product."""
+class Scenario:
+    """The points of one thing that was killed.
+
+    :ivar tried: the moments, as far as they have names; those that were lost end in ``: lost``.
+    """
 
     points: int = 0
     lost: int = 0
+    tried: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Tally:
+    """The points of one part of the product, in all and by what was killed."""
+
+    points: int = 0
+    lost: int = 0
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
 
     @contextmanager
-    def point(self) -> Iterator[None]:
-        """Count what is asserted in the block as one point."""
-        self.points += 1
-        self.lost += 1
+    def point(self, scenario: str, moment: str) -> Iterator[None]:
+        """Count what is asserted in the block as one point.
+
+        :param moment: when it was killed, in words.
+        """
+        found = self.scenarios.setdefault(scenario, Scenario())
+        for counted in (self, found):
+            counted.points += 1
+            counted.lost += 1
+        place = len(found.tried)
+        found.tried.append(f"{moment}: lost")
         yield
-        self.lost -= 1
+        found.tried[place] = moment
+        for counted in (self, found):
+            counted.lost -= 1
 
 
 @dataclass

@@ -15,7 +15,7 @@ from tests.builders.storage import folder_in_memory  # noqa: E402
 from tests.contract.backends import Site, Source  # noqa: E402
 from tests.contract.cells import FAILED, TABLE, Table  # noqa: E402
 from tests.contract.file_backend import FileSite, FileSource  # noqa: E402
-from tests.contract.kinds import MIXED, PURE  # noqa: E402
+from tests.contract.kinds import MIXED, PURE, SAMPLE  # noqa: E402
 from tests.contract.s3_backend import S3Site, S3Source  # noqa: E402
 from tests.contract.sftp_backend import SftpSource  # noqa: E402
 from tests.contract.ssh_backend import SshSite, SshSource, connection  # noqa: E402
@@ -113,6 +113,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         outcome = made.said if report.passed else FAILED
         item.config.stash[TABLE].add(behaviour, right, f"{made.source.kind} to {made.site.kind}", outcome)
     return report
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let ``make test`` choose a few of the unlike pairs too."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        pair = item.callspec.params.get("make_world")
+        if (item.originalname, pair) in SAMPLE:
+            item.own_markers = [mark for mark in item.own_markers if mark.name != "mixed"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -39,7 +39,7 @@ def test_in_every_step_and_at_each_of_its_moments_nothing_of_it_is_left(with_poi
         request(run)
         if not worker_died(lambda run=run: work(run), deaths):
             break
-        with tallies.of("drill").point():
+        with tallies.of("drill").point("a drill", " ".join(deaths.all()[-1])):
             clean_site(stage.access, DR, by="omar")
             ensure_unharmed(stage, run)
     assert set(deaths.all()) == expected

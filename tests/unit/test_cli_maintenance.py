@@ -84,10 +84,13 @@ class TestPrune:
     def test_it_does_it_on_demand(self, bench: Bench, run: Run, two: Two) -> None:
         first, second = two
         status, out, _ = run("prune", *PLACE, "--execute")
-        assert (status, out[0]) == (0, f"dropped {first.id}: 2 h old, and none of: the newest 1")
+        assert (status, out[0]) == (0, f"drop    {first.id}: 2 h old, and none of: the newest 1")
+        assert out[2] == f"dropped {first.id}: 2 h old, and none of: the newest 1"
         assert [point.id for point in bench.catalog.points()] == [second.id]
-        (entry,) = bench.access.site("newyork").ledger.entries()
-        assert (entry.event, entry.actor, entry.run_id) == ("point.dropped", "dana", "command line")
+        for event, entry in zip(
+            ("prune.planned", "point.dropped"), bench.access.site("newyork").ledger.entries(), strict=True
+        ):
+            assert (entry.event, entry.actor, entry.run_id) == (event, "dana", "command line")
 
     def test_without_a_retention_the_defaults_are_named(self, bench: Bench, run: Run, two: Two) -> None:
         write_topology(bench.root)

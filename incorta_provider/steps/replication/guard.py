@@ -20,11 +20,12 @@ from incorta_provider.dr.manifest import Kind
 from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.access import GroupAccess, SiteAccess
 from incorta_provider.steps.pin import ensure_reason, pin
+from incorta_provider.steps.point import newest_whole
 from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.storage.manifest.delta_file import delta_base, read_delta
 from incorta_provider.storage.manifest.manifest_file import differing, read_totals
 from incorta_provider.storage.records.breaker_file import WAITS, BreakerFile, Counts, Held, Override
-from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.tree import AskedTree, Tree
 
 log = logging.getLogger(__name__)
 
@@ -132,11 +133,14 @@ def _marker_fault(run: ReplicationRun, tree: Tree) -> str | None:
     marker = run.access.config.breaker.marker
     if marker is None:
         return None
-    path = os.fsencode(marker)
+    return None if _holds(tree, os.fsencode(marker)) else f"the marker file {marker} is not in {tree.label}"
+
+
+def _holds(tree: Tree, path: bytes) -> bool:
+    if isinstance(tree, AskedTree):
+        return tree.holds(path)
     found = next(iter(tree.list(path, path + b"\0")), None)
-    if found is not None and found.kind is Kind.FILE:
-        return None
-    return f"the marker file {marker} is not in {tree.label}"
+    return found is not None and found.kind is Kind.FILE
 
 
 def _facts(run: ReplicationRun) -> Facts:
@@ -184,18 +188,11 @@ def _way_on(run: ReplicationRun, held: Held) -> str:
 
 
 def _pin_last_good(run: ReplicationRun) -> str | None:
-    newest = run.catalog.newest()
-    if newest is None:
-        return None
-    pin(
-        run.access,
-        run.target,
-        newest.id,
-        reason=f"change breaker, run {run.run_id}",
-        by=run.actor,
-        run_id=run.run_id,
-    )
-    return newest.id
+    good = newest_whole(run.catalog, run.catalog.points())
+    if good is not None:
+        reason = f"change breaker, run {run.run_id}"
+        pin(run.access, run.target, good, reason=reason, by=run.actor, run_id=run.run_id)
+    return good
 
 
 def _use(run: ReplicationRun, breaker: BreakerFile, word: Override, reasons: list[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.copying.workspace import Workspace
-from incorta_provider.storage.flow.board import Board
+from incorta_provider.storage.flow.board import Board, Counts
 from incorta_provider.storage.flow.limit import Limit
 from incorta_provider.storage.flow.progress import Progress, Report, Total
 from incorta_provider.storage.flow.record import ProgressRecord, remove_record, this_process, write_record
@@ -73,7 +73,7 @@ class Oversight:
         self._stack.callback(self._board.close)
         self._stack.enter_context(self.throttle.current())
         if self._shard is not None:  # shows the other shards at once with how many they share the limit
-            self._write(self._progress.report(self._board.counts(), self._clock()))
+            self._write(Report(Counts(), self._total, 0.0, 0.0, None))
         return self
 
     def __exit__(

@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from pydantic import AwareDatetime
 
 from incorta_provider.dr.frozen import FrozenModel
+from incorta_provider.exceptions import TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.records.point_files import PointFiles
+
+_PATIENCE_SECONDS = 30.0
+_NAP_SECONDS = 0.02
 
 
 class Pin(FrozenModel):
@@ -32,12 +39,34 @@ class Pins:
 
     def pin(self, point_id: str, *, reason: str, by: str, at: datetime) -> Pin:
         """Pin a point and return the pin; a pin that it has already stays as it is."""
-        point = self._catalog.get(point_id)
-        if (known := self.of(point.id)) is not None:
-            return known
-        pin = Pin(point=point.id, reason=reason, by=by, at=at)
-        self._files.save(point.id, pin)
-        return pin
+        with self.held():
+            point = self._catalog.get(point_id)
+            if (known := self.of(point.id)) is not None:
+                return known
+            pin = Pin(point=point.id, reason=reason, by=by, at=at)
+            self._files.save(point.id, pin)
+            return pin
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nobody pin a point while a block runs that drops one: a pin that was confirmed always holds.
+
+        :raises TransientError: somebody else holds them for longer than such a thing takes.
+        """
+        with ExitStack() as stack:
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while not self._is_taken(stack, deadline):
+                time.sleep(_NAP_SECONDS)
+            yield
+
+    def _is_taken(self, stack: ExitStack, deadline: float) -> bool:
+        try:
+            stack.enter_context(self._catalog.lock("pins"))
+        except TransientError:
+            if time.monotonic() >= deadline:
+                raise
+            return False
+        return True
 
     def unpin(self, point_id: str) -> Pin | None:
         """Remove a pin and return it; None when there was none."""

@@ -62,6 +62,10 @@ class FolderedTree:
                 yield from _within(_folder(folder), begin, end)
                 folder = next(ordered, None)
 
+    def holds(self, path: bytes) -> bool:
+        """Tell whether there is an object at a path, without a listing."""
+        return self.keys.holds(path)
+
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one object to a file, with its digest."""
         return self.keys.fetch(entry, into)

@@ -60,6 +60,10 @@ class S3Tree:
         """Yield an entry for each key, in path order."""
         return map(from_row, self.rows(begin, end))
 
+    def holds(self, path: bytes) -> bool:
+        """Tell whether there is an object at a path, without a listing."""
+        return not self.bucket.send(Request("HEAD", self.bucket.place.key(path), of_object=True)).code
+
     def rows(self, begin: bytes = b"", end: bytes | None = None) -> Rows:
         """Yield what ``list`` does, as rows."""
         place = self.bucket.place

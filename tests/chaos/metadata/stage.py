@@ -120,7 +120,7 @@ class Stage:
             old = self.fresh(*before)
             status, _ = replace(self.order(verb), die_at=number, when=when).run()
             try:
-                with self.tally.point():
+                with self.tally.point(verb, f"{when} {calls[number - 1]}"):
                     assert status == KILLED
                     self.ensure_intact(old)
                     ensure(old)

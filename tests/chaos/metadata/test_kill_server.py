@@ -53,7 +53,7 @@ def test_a_server_that_dies_in_the_window(crashing: Stage, lab_layout: Lab, dela
     done.set()
     killer.join()
     start_again(stage.dr.server, lab_layout)
-    with stage.tally.point():
+    with stage.tally.point("the server, in the window of a restore", f"{delay_ms} ms into it"):
         stage.ensure_intact(old)
         stage.order("restore").finish()
         stage.ensure_new()

@@ -104,7 +104,7 @@ class Stage:
             pair = self.fresh()
             answer = self.worker.run(scenario, pair, place=self.place, die_at=number, when=when)
             try:
-                with self.tally.point():
+                with self.tally.point(f"{scenario}, {self.place['kind']}", f"{when} {calls[number - 1]}"):
                     assert answer["status"] == KILLED
                     ensure(pair)
             except Exception as error:

@@ -182,7 +182,7 @@ def test_a_whole_run_that_is_killed_again_and_again(story: Story, worker: Worker
     tries = 0
     while worker.run("whole", pair, die_at=7 + tries * 9, when="after")["status"] == KILLED:
         tries += 1
-        with story.stage.tally.point():
+        with story.stage.tally.point("a whole run, again and again", f"after write {7 + (tries - 1) * 9}"):
             assert points(pair) in (["A"], ["A", "B"])
             story.ensure_nothing_is_partial(pair)
     assert tries > 3

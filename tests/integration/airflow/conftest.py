@@ -29,6 +29,9 @@ from tests.builders.storage import put
 DAGS = (Path(__file__).parent / "dags" / "gate.py", Path(__file__).parents[3] / "dags" / "incorta_replication.py")
 FILES = {f"source/t{number % 9}/part-{number:03d}": b"%03d" % number * 1000 for number in range(60)}
 SHARD_FILES = 20
+BANDWIDTH = "12kB"
+"""So slow that a shard, of 60 kB, takes longer than the three seconds after which a copy tells how far it is."""
+
 CUT_OFF = b"half a database"
 """What a first `up` left, which was killed while it made Airflow's database."""
 
@@ -39,7 +42,11 @@ def airflow() -> Iterator[CelerySettings]:
     with borrowed(STATE) as lab, pytest.MonkeyPatch.context() as environment:
         up(lab, lambda _: None)
         document = topology(lab)
-        document["groups"][GROUP]["replication"] = {"schedule": "@once", "shard_files": SHARD_FILES}
+        document["groups"][GROUP]["replication"] = {
+            "schedule": "@once",
+            "shard_files": SHARD_FILES,
+            "bandwidth": BANDWIDTH,
+        }
         write(lab.topology_file, yaml.safe_dump(document))
         install_primary(lab, lambda _: None)
         put(lab.site(PRIMARY).tenant, FILES)

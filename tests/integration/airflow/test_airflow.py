@@ -6,6 +6,7 @@ The workers share nothing but the catalog and the storage it is made of.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import time
@@ -41,6 +42,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.airflow, pytest.mark.scenario, pytest
 
 RUN_SECONDS = 500
 GATE = "gate"
+PROGRESS = re.compile(
+    r"copied \d+ of 20 files, [0-9.]+ k?B of 60\.0 kB \(\d+%\); [0-9.]+ k?B/s, \d+ files/s; \d+:\d\d left"
+)
 
 T = TypeVar("T")
 
@@ -160,6 +164,7 @@ class Story:
     """What a run on two workers left.
 
     :ivar states: of its tasks, with the map index of a shard.
+    :ivar shard_logs: the lines that the tasks of all shards logged.
     """
 
     lab: Lab
@@ -167,6 +172,7 @@ class Story:
     shards: Any
     states: dict[tuple[str, int], str | None]
     why: str
+    shard_logs: list[str]
 
 
 def ended_replication(client: AirflowClient) -> tuple[str, str]:
@@ -187,9 +193,13 @@ def story(airflow: CelerySettings) -> Story:
         client.wait_until_parsed(DAG_ID)
         client.unpause(DAG_ID)
         run, state = ended_replication(client)
-        tasks = {(task.task_id, task.map_index): task.state for task in client.tasks(DAG_ID, run)}
+        tasks = list(client.tasks(DAG_ID, run))
+        states = {(task.task_id, task.map_index): task.state for task in tasks}
         why = "" if state == "success" else explain(client, DAG_ID, run)
-        return Story(airflow.lab, state, client.xcom(DAG_ID, run, "pre_copy"), tasks, why)
+        gather_logs(airflow)
+        shards = [task for task in tasks if task.task_id == "copy_shard"]
+        lines = [line for task in shards for line in client.log(DAG_ID, run, task)]
+        return Story(airflow.lab, state, client.xcom(DAG_ID, run, "pre_copy"), states, why, lines)
 
 
 def shard_notes(lab: Lab) -> list[dict[str, Any]]:
@@ -212,6 +222,11 @@ def test_both_workers_copied_shards_and_no_file_was_copied_twice(story: Story) -
     assert sum(note["copied_files"] for note in notes) == len(FILES)
     assert sum(note["copied_bytes"] for note in notes) == sum(map(len, FILES.values()))
     assert [note["missed"] for note in notes] == [0] * 3
+
+
+def test_a_task_says_in_its_log_how_far_it_is_how_fast_and_for_how_long_still(story: Story) -> None:
+    told = [line for line in story.shard_logs if PROGRESS.fullmatch(line)]
+    assert told, story.shard_logs
 
 
 def test_the_sealed_point_and_the_replica_are_the_source(story: Story) -> None:

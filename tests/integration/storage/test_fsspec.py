@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.dr.manifest import Entry, Kind
-from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError
+from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local.target import LocalTarget
-from incorta_provider.storage.tree import Missed
+from incorta_provider.storage.tree import AskedTree, Missed
 from incorta_provider.storage.url import open_target, open_tree
 from lab.servers.sshd import Sshd
 from tests.builders.storage import NS, put, snapshot
+from tests.builders.tcp_cut import way_that_is_cut
 from tests.integration.storage.s3.replication import Replication
 
 pytestmark = pytest.mark.lab
@@ -76,6 +78,39 @@ def test_links_are_refused_by_name(tmp_path: Path, node: ConnectionInfo) -> None
     (tmp_path / "s/link").symlink_to("a")
     with pytest.raises(IntegrityError, match="link is a link"):
         list(open_tree(f"sftp://n{tmp_path}/s", lambda _: node).list())
+
+
+def test_a_connection_that_is_cut_is_transient_and_made_anew(tmp_path: Path, node: ConnectionInfo) -> None:
+    put(tmp_path / "s", {"a": b"1" * 3_000_000, "b": b"2"})
+    with way_that_is_cut(node.host, node.port or 22, after=1 << 30) as way:
+        tree = open_tree(f"sftp://n{tmp_path}/s", lambda _: replace(node, port=way.port, extra=node.extra))
+        first, second = tree.list()
+        way.close()
+        with pytest.raises(TransientError, match="reading a failed"):
+            tree.fetch(first, bytes(tmp_path / "into"))
+        assert not (tmp_path / "into").exists()
+        for entry in (first, second):
+            fetched = tree.fetch(entry, bytes(tmp_path / entry.path.decode()))
+            assert isinstance(fetched, Entry)
+            assert fetched.size == entry.size
+
+
+def test_a_source_that_goes_away_under_its_listing_is_refused(tmp_path: Path, node: ConnectionInfo) -> None:
+    root = tmp_path / "s"
+    put(root, {"a": b"1", "t/x": b"2"})
+    tree = open_tree(f"sftp://n{root}", lambda _: node)
+    listing = tree.list()
+    assert next(listing).path == b"a"
+    shutil.rmtree(root)
+    with pytest.raises(PreconditionError, match="no such folder"):
+        list(listing)
+
+
+def test_one_path_is_asked_about_without_a_listing(tmp_path: Path, node: ConnectionInfo) -> None:
+    put(tmp_path / "s", {"keep/.incorta": b"", "t/x": b"2"})
+    tree = open_tree(f"sftp://n{tmp_path}/s", lambda _: node)
+    assert isinstance(tree, AskedTree)
+    assert [tree.holds(path) for path in (b"keep/.incorta", b"keep", b"absent", b"no/such")] == [True, *[False] * 3]
 
 
 def test_another_host_key_is_refused(tmp_path: Path, node: ConnectionInfo, sshd_nodes: dict[str, Sshd]) -> None:

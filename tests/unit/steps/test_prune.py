@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +24,7 @@ from incorta_provider.steps.prune import PruneReport, look, prune
 from incorta_provider.storage.catalog import DROPPED
 from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.records.json_file import write_json
+from incorta_provider.storage.records.pins import Pin, Pins
 from incorta_provider.storage.records.rewritings import Rewritings
 from incorta_provider.storage.vault import prune as prune_module
 from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, sealed_point
@@ -68,6 +71,10 @@ def points(bench: Bench) -> list[str]:
 
 def everything(bench: Bench) -> Files:
     return snapshot(bench.catalog.root)
+
+
+def without_locks(bench: Bench) -> set[bytes]:
+    return {path for path in everything(bench) if not path.startswith(b"locks/")}
 
 
 class TestReport:
@@ -232,11 +239,11 @@ class TestPrune:
         site = bench.access.site("newyork")
         pin(bench.access, site, second.id, reason="audit", by="dana")
         bench.catalog.manifest_path(second.id).write_bytes(b"damaged")
-        before = everything(bench)
+        before = without_locks(bench)
         with pytest.raises(IntegrityError, match="which bytes it needs is not known") as refused:
             pruned(bench)
         assert refused.value.where == str(bench.catalog.point_dir(second.id))
-        assert {path for path in everything(bench) if not path.startswith(b"locks/")} == before.keys()
+        assert without_locks(bench) == before
         assert points(bench) == [first.id, second.id, third.id]
 
     def test_a_damaged_manifest_of_a_point_that_goes_holds_up_nothing(self, bench: Bench) -> None:
@@ -259,6 +266,76 @@ class TestPrune:
         assert report.verdicts[0].reason == "pinned: wait (by hana)"
         assert points(bench) == [first.id, second.id]
         assert "point.dropped" not in bench.events()
+
+    def test_a_pin_that_was_confirmed_while_others_were_dropped_holds(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _, second, third = (publish(bench, number, {"a": b"x" * number}) for number in (1, 2, 3))
+        held, pinned = Pins.held, list[Pin]()
+
+        @contextmanager
+        def held_and_then_pinned(pins: Pins) -> Iterator[None]:
+            with held(pins):
+                yield
+            if not pinned:
+                monkeypatch.setattr(Pins, "held", held)
+                pinned.append(pin(bench.access, bench.access.site("newyork"), second.id, reason="wait", by="hana"))
+
+        monkeypatch.setattr(Pins, "held", held_and_then_pinned)
+        report = pruned(bench)
+        assert pinned[0].point == second.id
+        assert report.verdicts[1].reason == "pinned: wait (by hana)"
+        assert points(bench) == [second.id, third.id]
+
+    def test_a_pin_that_comes_while_its_point_is_dropped_is_not_confirmed(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = (publish(bench, number, {"a": b"x" * number}) for number in (1, 2))
+        refused = list[BaseException]()
+
+        def pin_it() -> None:
+            try:
+                pin(bench.access, bench.access.site("newyork"), first.id, reason="wait", by="hana")
+            except PreconditionError as error:
+                refused.append(error)
+
+        pinning = threading.Thread(target=pin_it)
+
+        def drop_slowly(*arguments: Any, **named: Any) -> None:
+            pinning.start()
+            pinning.join(0.1)
+            assert pinning.is_alive()
+            prune_module.drop(*arguments, **named)
+
+        monkeypatch.setattr(step, "drop", drop_slowly)
+        pruned(bench)
+        pinning.join()
+        assert "there is no recovery point" in str(refused[0])
+        assert points(bench) == [second.id]
+        assert Pins(bench.catalog).all() == []
+
+    def test_what_goes_is_said_before_it_goes(self, bench: Bench) -> None:
+        first, second = (publish(bench, number, {"a": b"x" * number}) for number in (1, 2))
+        told = list[tuple[str, list[str]]]()
+        access = keeping(bench)
+        prune(
+            access,
+            access.site("newyork"),
+            by="dana",
+            run_id="prune__1",
+            tell=lambda line: told.append((line, points(bench))),
+        )
+        assert told == [
+            (f"drop    {first.id}: 1 h old, and none of: the newest 1", [first.id, second.id]),
+            (f"keep    {second.id}: the live replica is this point", [first.id, second.id]),
+        ]
+        assert bench.events()[-2:] == ["prune.planned", "point.dropped"]
+        assert bench.last("prune.planned") == {"drop": {first.id: "1 h old, and none of: the newest 1"}}
+
+    def test_where_nothing_goes_the_ledger_gets_no_line(self, bench: Bench) -> None:
+        publish(bench, 1, {"a": b"1"})
+        pruned(bench)
+        assert "prune.planned" not in bench.events()
 
     def test_it_waits_for_nobody(self, bench: Bench) -> None:
         publish(bench, 1, {"a": b"1"})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ def tripped(run: ReplicationRun) -> PreconditionError:
     return stopped.value
 
 
+@contextmanager
+def mounted(at: Path) -> Iterator[None]:
+    """Mount an empty file system."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(at)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(at)], check=True)
+
+
 def held(bench: Bench) -> Held | None:
     return BreakerFile(bench.catalog).held()
 
@@ -113,6 +124,18 @@ class TestSource:
         assert (pin.point, pin.reason, pin.by) == (point, "change breaker, run scheduled__2", ACTOR)
         assert [each.id for each in bench.catalog.points()] == [point]
 
+    def test_the_newest_good_point_is_pinned_and_not_a_damaged_one(self, bench: Bench, source: Path) -> None:
+        good = replicate(bench, "scheduled__1")
+        put(source, {"keep/one": b"22"})
+        damaged = replicate(bench, "scheduled__2")
+        bench.catalog.dump_path(damaged).write_bytes(b"damaged")
+        shutil.rmtree(source)
+        run = replication_run(bench, "scheduled__3")
+        open_run(run)
+        with pytest.raises(PreconditionError, match=f"Recovery point {good} is pinned"):
+            pre_copy(run)
+        assert [pin.point for pin in Pins(bench.catalog).all()] == [good]
+
     def test_one_that_lost_every_file_but_has_its_folders(self, bench: Bench, source: Path) -> None:
         replicate(bench, "scheduled__1")
         for path in source.rglob("*"):
@@ -125,17 +148,21 @@ class TestSource:
         ):
             pre_copy(run)
 
-    def test_one_that_is_not_mounted(self, bench: Bench, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_is_not_mounted(self, bench: Bench, source: Path) -> None:
         """What lies below the mount point, where nothing is mounted, looks like any other folder."""
         sites = dict(bench.access.config.sites)
-        sites["berlin"] = sites["berlin"].model_copy(update={"mount_point": str(bench.root / "berlin")})
+        sites["berlin"] = sites["berlin"].model_copy(update={"mount_point": str(source)})
         run = replication_run(bench, "scheduled__1", sites=sites)
         open_run(run)
-        with pytest.raises(PreconditionError, match=r"nothing is mounted at .*/berlin, where the storage of berlin"):
+        with pytest.raises(PreconditionError, match=r"nothing is mounted at .*/storage, where the storage of berlin"):
             pre_copy(run)
         assert list(run.workspace.files.iterdir()) == []
-        monkeypatch.setattr(os.path, "ismount", lambda path: path == str(bench.root / "berlin"))
-        assert pre_copy(run).listed_files == 302
+        with mounted(source):
+            put(source, {"on/the/mount": b"1"})
+            assert pre_copy(run).listed_files == 1
+        write_dump(run)
+        with pytest.raises(PreconditionError, match="nothing is mounted"):
+            final_copy(run)
 
     @pytest.mark.parametrize("there", ["absent", "a folder", "a file"])
     def test_a_marker_must_be_there(self, bench: Bench, source: Path, there: str) -> None:

@@ -192,13 +192,14 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.mark.parametrize("shard", [None, 4])
 def test_how_far_it_is_stands_in_the_log_and_beside_the_copy_while_it_runs(
-    pair: Pair, workspace: Workspace, clock: Clock, caplog: pytest.LogCaptureFixture
+    pair: Pair, workspace: Workspace, clock: Clock, caplog: pytest.LogCaptureFixture, shard: int | None
 ) -> None:
     caplog.set_level(logging.INFO, logger=oversight.__name__)
-    watched = Oversight(Total(10, 1000), Controls(), workspace, "berlin", clock=clock)
+    watched = Oversight(Total(10, 1000), Controls(), workspace, "berlin", shard=shard, clock=clock)
     with watched:
-        assert read_records(workspace.root) == []
+        assert [record.shard for record in read_records(workspace.root)] == ([] if shard is None else [shard])
         watched.throttle.moved(300)
         watched.throttle.board.add(files=3)
         clock.now += progress.FIRST_SECONDS
@@ -208,7 +209,7 @@ def test_how_far_it_is_stands_in_the_log_and_beside_the_copy_while_it_runs(
         (record,) = read_records(workspace.root)
         assert (record.files_done, record.files_total, record.bytes_done, record.bytes_total) == (3, 10, 300, 1000)
         assert (record.bytes_per_second, record.seconds_left) == (100.0, 7.0)
-        assert (record.shard, record.text, record.process) == (None, line, os.getpid())
+        assert (record.shard, record.text, record.process) == (shard, line, os.getpid())
         clock.now += 5
         watched.tick([])
         assert len(caplog.messages) == 1
