@@ -2,8 +2,6 @@
 
 SHELL := /bin/sh
 export PATH := $(PATH):/usr/sbin:/sbin
-# Container images set this; every process would compile all that it imports.
-unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 LAB := .lab
@@ -18,8 +16,8 @@ TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 CHAOS_POINTS ?=
 BENCH_ROUNDS ?= 3
 export BENCH_SIZE BENCH_ROUNDS BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
-# Python keeps what it compiled: uv leaves that to the first import, and where it is forbidden each process of Airflow,
-# each task and each service compiles thousands of modules again.
+# Container images set this. Python must keep what it compiled: uv leaves that to the first import, and without it each
+# process of Airflow, each task and each service compiles thousands of modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo demo-down lab lab-down lab-status test test-contract test-mysql test-schemas test-docker test-chaos
