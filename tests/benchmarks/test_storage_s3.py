@@ -46,7 +46,7 @@ def server(lab_layout: Lab, request: pytest.FixtureRequest) -> Iterator[CephS3]:
 
 ON_DISK = pytest.mark.parametrize("server", ["disk"], indirect=True)
 IN_MEMORY = pytest.mark.parametrize("server", ["memory"], indirect=True)
-"""Where buckets are large and little is written: on disk it takes an hour to fill them."""
+"""Where buckets are large and little of them changes: to fill them on disk takes 40 minutes."""
 
 
 @dataclass(frozen=True)
