@@ -94,8 +94,8 @@ class MountedTree(Tree, Protocol):
     def mounts(self) -> Sequence[bytes]:
         """Return where they are, as paths."""
 
-    def has_content(self, folder: bytes) -> bool:
-        """Tell whether there is anything in a folder of the tree.
+    def is_bare(self, folder: bytes) -> bool:
+        """Tell whether there is nothing in a folder, or no such folder; not of one that is left out.
 
         :raises DrError: it cannot be read.
         """

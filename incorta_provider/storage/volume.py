@@ -128,6 +128,9 @@ class Volume(Protocol):
         :raises LostWritesError: the disk refused a part.
         """
 
+    def heard(self) -> None:
+        """Let ``sync`` forget what the disk refused, once it is written down that what was staged is void."""
+
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield the regular files of an area in the vault, in path order and without digests; it may be absent."""
 

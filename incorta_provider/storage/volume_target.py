@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import LostWritesError
 from incorta_provider.storage.apply.actual import write_actual
 from incorta_provider.storage.apply.apply import apply_point, ensure_fit, rehearse_apply
 from incorta_provider.storage.apply.redo_journal import Step, Verb
@@ -94,7 +96,7 @@ class VolumeTarget:
 
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live replica the point; an apply that was cut off before is finished first."""
-        with voiding(self.catalog.workspaces):
+        with self._voiding():
             return apply_point(self._vault, point_id, suspects=suspects)
 
     def set_aside(self, paths: Iterable[bytes], folder: str) -> None:
@@ -133,5 +135,15 @@ class VolumeTarget:
         self._sync()
 
     def _sync(self) -> None:
-        with voiding(self.catalog.workspaces):
+        with self._voiding():
             self.volume.sync()
+
+    @contextmanager
+    def _voiding(self) -> Iterator[None]:
+        """Frame what brings files to disk; the refusal is forgotten only when the workspaces are void on disk."""
+        try:
+            with voiding(self.catalog.workspaces):
+                yield
+        except LostWritesError:
+            self.volume.heard()
+            raise

@@ -7,11 +7,18 @@ them. It needs only the standard library, because it also runs at nodes.
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from incorta_provider.storage.faults import GONE
+
+_STALE = GONE | {errno.ESTALE}
+"""What a handle answers too when another folder has taken the place of the one that is open."""
+
+T = TypeVar("T")
 
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDER = _ROOT | os.O_NOFOLLOW
@@ -46,30 +53,31 @@ class Beneath:
         :param flags: for :func:`os.open`; with ``O_NOFOLLOW`` the file itself may not be a link either.
         :raises OSError: as :func:`os.open` does; ENOTDIR or ELOOP where a folder on the way is a link.
         """
-        folder, _, name = path.rpartition(b"/")
-        if self._handles:
-            try:
-                return self._open(folder, name, flags)
-            except OSError as error:
-                if error.errno not in GONE:
-                    raise
-            self._leave(0)  # another folder may have taken the place of one that is open
-        return self._open(folder, name, flags)
+        return self._beside(path, lambda name, folder: os.open(name, flags, dir_fd=folder))
 
     def lstat(self, path: bytes) -> os.stat_result:
         """Look at what is at a path, without following it.
 
         :raises OSError: as :func:`os.lstat` does; ENOTDIR or ELOOP where a folder on the way is a link.
         """
-        folder, _, name = path.rpartition(b"/")
-        if folder != self._folder:
-            self._enter(folder)
-        return os.stat(name, dir_fd=self._handles[-1], follow_symlinks=False)
+        return self._beside(path, lambda name, folder: os.stat(name, dir_fd=folder, follow_symlinks=False))
 
-    def _open(self, folder: bytes, name: bytes, flags: int) -> int:
+    def _beside(self, path: bytes, ask: Callable[[bytes, int], T]) -> T:
+        """Ask about a name beside the handle of its folder; on a miss once more, by the whole way."""
+        folder, _, name = path.rpartition(b"/")
+        if self._handles:
+            try:
+                return self._asked(folder, name, ask)
+            except OSError as error:
+                if error.errno not in _STALE:
+                    raise
+            self._leave(0)
+        return self._asked(folder, name, ask)
+
+    def _asked(self, folder: bytes, name: bytes, ask: Callable[[bytes, int], T]) -> T:
         if folder != self._folder:
             self._enter(folder)
-        return os.open(name, flags, dir_fd=self._handles[-1])
+        return ask(name, self._handles[-1])
 
     def _enter(self, folder: bytes) -> None:
         """Open a folder, from the last one on that leads to it too and is open."""

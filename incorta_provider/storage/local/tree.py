@@ -31,7 +31,7 @@ from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.faults import GONE, source_fault
 from incorta_provider.storage.local.copy import copy_file
 from incorta_provider.storage.local.links import ensure_inside
-from incorta_provider.storage.local.mounts import mounts_below
+from incorta_provider.storage.local.mounts import mounts_below, steps_to
 from incorta_provider.storage.local.walk import Walk
 from incorta_provider.storage.tree import Missed, Parallel, Rows, Runs
 
@@ -145,14 +145,15 @@ class LocalTree:
         return rows
 
     def mounts(self) -> Sequence[bytes]:
-        """Return where other file systems are mounted in the tree, but for what is left out; none if nobody tells."""
+        """Return at which folders of the tree others are mounted, but for what is left out; none if nobody tells."""
         with suppress(OSError):
-            return [path for path in mounts_below(self._root) if self._is_counted(path)]
+            found = mounts_below(self._root)
+            return [path for path in found if os.path.isdir(self._root + b"/" + path) and not self._is_left_out(path)]
         return []
 
-    def has_content(self, folder: bytes) -> bool:
-        """Tell whether there is anything in a folder of the tree."""
-        return bool(self._names(folder + b"/"))
+    def is_bare(self, folder: bytes) -> bool:
+        """Tell whether there is nothing in a folder, or no such folder; not of one that is left out."""
+        return not self._is_left_out(folder) and not self._names(folder + b"/")
 
     def fetch(self, entry: Entry, into: bytes) -> Entry | Missed:
         """Copy one file to ``into``, with time and mode, and return what was copied.
@@ -223,13 +224,9 @@ class LocalTree:
                     rows.append(row)
         return rows
 
-    def _is_counted(self, folder: bytes) -> bool:
-        """Tell whether a path is a folder of the tree; what is mounted may be a single file, too."""
-        parts = folder.split(b"/")
-        above = (b"/".join(parts[: depth + 1]) for depth in range(len(parts)))
-        return os.path.isdir(self._root + b"/" + folder) and not any(
-            self._exclude.matches(path, is_folder=True) for path in above
-        )
+    def _is_left_out(self, folder: bytes) -> bool:
+        """Tell whether a folder is left out, by itself or with one above it."""
+        return any(self._exclude.matches(path, is_folder=True) for path in steps_to(folder))
 
     def _folder_row(self, root: int | None, path: bytes) -> Row | None:
         try:

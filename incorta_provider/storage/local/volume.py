@@ -148,6 +148,9 @@ class LocalVolume:
         with translated(self.label):
             sync_filesystem(self._vault)
 
+    def heard(self) -> None:
+        """Do nothing: the kernel has forgotten by itself."""
+
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield the regular files of an area in the vault, in path order, without digests."""
         with translated(self.vault_label):

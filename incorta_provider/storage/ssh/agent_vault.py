@@ -15,9 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from incorta_provider import exceptions
 from incorta_provider.dr.manifest import parent_of
-from incorta_provider.exceptions import DrError
+from incorta_provider.exceptions import LostWritesError
 from incorta_provider.ssh.openssh import Login, write_options
 from incorta_provider.storage.copying.staged_index import from_text
 from incorta_provider.storage.faults import target_fault, translated
@@ -218,19 +217,19 @@ def sync(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     """Bring everything to disk.
 
     The kernel tells only once that a disk refused a part, and the answer may be lost on its way. So it is written down,
-    and told again until a worker says that it has heard.
+    and told again until a worker says that it has noted it.
     """
     refused = _refused(head)
     with translated(head["vault"]):
         told = read_json(refused)
     if told is not None:
-        kind, what, where, fix = told
-        raise getattr(exceptions, kind)(what, where=where, fix=fix)
+        what, where, fix = told
+        raise LostWritesError(what, where=where, fix=fix)
     try:
         _volume(head).sync()
-    except DrError as error:
+    except LostWritesError as error:
         with suppress(OSError):
-            write_json(refused, [type(error).__name__, error.what, error.where, error.fix])
+            write_json(refused, [error.what, error.where, error.fix])
         raise
     yield from ()
 

@@ -60,6 +60,17 @@ def mounted(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     yield Message({"mounted": os.path.ismount(from_text(head["folder"]))})
 
 
+def mounts(head: dict[str, Any], _: bytes) -> Iterator[Message]:
+    """Tell where others are mounted in a source."""
+    yield Message({}, pack_paths(_tree(head).mounts()))
+
+
+def bare(head: dict[str, Any], body: bytes) -> Iterator[Message]:
+    """Tell whether there is nothing in a folder of a source."""
+    (folder,) = unpack_paths(body)
+    yield Message({"bare": _tree(head).is_bare(folder)})
+
+
 def identity(head: dict[str, Any], _: bytes) -> Iterator[Message]:
     """Tell which folder the root is now."""
     root = root_of(head)
@@ -177,6 +188,8 @@ SOURCE_WORK = {
     "hello": hello,
     "check": check,
     "mounted": mounted,
+    "mounts": mounts,
+    "bare": bare,
     "identity": identity,
     "cuts": cuts,
     "list": listing,

@@ -157,7 +157,7 @@ class Node:
 
         An agent that waited for a question may be gone, because firewalls forget connections and nodes are restarted:
         then another one is asked. But not for work behind a fence: the first agent may live for a minute more, and do
-        it too, so that whoever asks has to lock it out before.
+        it too, so that whoever asks has to lock it out before. To make the fence twice, for one token, does no harm.
         """
         while True:
             agent, is_new = self._take()
@@ -167,7 +167,7 @@ class Node:
                     told = True
                     yield part
             except LostError:
-                if told or is_new or "fence" in head:
+                if told or is_new or ("fence" in head and do != "prepare"):
                     raise
                 log.info("%s: an agent that waited is gone, another one is asked", self.label)
                 continue

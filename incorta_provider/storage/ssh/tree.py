@@ -76,6 +76,16 @@ class SshTree:
         (part,) = self.node.call("mounted", folder=to_text(os.fsencode(folder)))
         return part.head["mounted"] is True
 
+    def mounts(self) -> Sequence[bytes]:
+        """Return at which folders of the tree others are mounted, but for what is left out; none if nobody tells."""
+        (part,) = self._ask("mounts")
+        return unpack_paths(part.body)
+
+    def is_bare(self, folder: bytes) -> bool:
+        """Tell whether there is nothing in a folder, or no such folder; not of one that is left out."""
+        (part,) = self.node.call("bare", pack_paths([folder]), **self._place())
+        return part.head["bare"] is True
+
     def facts(self, paths: Sequence[bytes], *, rest: bool) -> list[Facts]:
         """Return what the node's file system knows of some files, see :mod:`incorta_provider.storage.ssh.facts`."""
         (part,) = self.node.call("facts", pack_paths(paths), root=to_text(self.root), rest=rest)

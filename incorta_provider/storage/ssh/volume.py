@@ -135,15 +135,13 @@ class RemoteVolume:
         self._fenced("finish", pack_entries(folders))
 
     def sync(self) -> None:
-        """Bring everything that was written to disk; what the disk refused is told until it is heard here."""
-        try:
-            list(self.node.stream("sync", b"", **self._place()))
-        except LostError:
-            raise
-        except DrError:
-            with suppress(DrError):
-                self._call("heard")
-            raise
+        """Bring everything that was written to disk; what the disk refused is told again until it is ``heard``."""
+        list(self.node.stream("sync", b"", **self._place()))
+
+    def heard(self) -> None:
+        """Let the node forget what its disk refused; one that does not hear it tells it once more."""
+        with suppress(DrError):
+            self._call("heard")
 
     def kept(self, area: bytes) -> Iterator[Entry]:
         """Yield what an area in the vault holds, in path order, without digests."""

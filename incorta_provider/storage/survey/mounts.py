@@ -28,7 +28,7 @@ def ensure_mounted(source: Tree, base: Path | None, workspace: Workspace) -> Non
         return
     now = source.mounts()
     for folder in _read(Workspace(base.parent)) if base else ():
-        if folder not in now and not source.has_content(folder):
+        if folder not in now and source.is_bare(folder):
             raise PreconditionError(
                 f"nothing is mounted at {shown(folder)}, as there was at the point before, and it is empty",
                 where=source.label,

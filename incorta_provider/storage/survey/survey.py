@@ -113,14 +113,19 @@ class _Book:
         """
         brought = [found.path for found in findings if found.asked is not None or found.entry is not None]
         if not self._flat and (path := first_unsafe(brought)) is not None:
-            raise self._outside(f"the source names {shown(path)}, which is no path inside of it")
-        for link in (found.entry for found in findings if found.entry is not None and found.entry.link_target):
-            if not leads_inside(link.path, link.link_target or b""):
-                raise self._outside(f"the symbolic link {shown(link.path)} leads out of the storage")
-
-    def _outside(self, what: str) -> IntegrityError:
-        fix = "Nothing was copied. Find out what answers for the source, or exclude it in the topology."
-        return IntegrityError(what, where=self._source, fix=fix)
+            raise IntegrityError(
+                f"the source names {shown(path)}, which is no path inside of it",
+                where=self._source,
+                fix="Nothing was copied. Find out what answers for the source.",
+            )
+        for link in (found.entry for found in findings if found.entry is not None):
+            if link.link_target and not leads_inside(link.path, link.link_target):
+                raise IntegrityError(
+                    f"the symbolic link {shown(link.path)} leads out of the storage, to {shown(link.link_target)}",
+                    where=self._source,
+                    fix="Nothing was copied. Make it relative and inside the storage, not out and back by the name "
+                    "of the root, or exclude it in the topology.",
+                )
 
     def _write(self, finding: Finding, old: Entry | None) -> None:
         new = _result(finding, old)

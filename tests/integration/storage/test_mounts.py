@@ -11,6 +11,7 @@ import pytest
 
 from incorta_provider.exceptions import ConfigurationError, PreconditionError
 from incorta_provider.storage.apply.redo_journal import Step
+from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.local.mounts import mounts_below, same_mount
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.local.volume import LocalVolume
@@ -58,6 +59,18 @@ def test_a_file_system_that_is_gone_from_the_source_is_not_taken_as_deleted(pair
     pair.seal("C", minute=2)
     (pair.source / "nested" / "moved").unlink()
     pair.seal("D", minute=3)
+
+
+def test_one_that_is_gone_and_left_out_by_now_stops_nothing(pair: Pair) -> None:
+    put(pair.source, {"a": b"1", "t/nested": None})
+    with mounted(pair.source / "t/nested") as nested:
+        put(nested, {"c": b"3"})
+        pair.seal("A")
+    with pytest.raises(PreconditionError, match="nothing is mounted at t/nested"):
+        pair.copy(pair.catalog.workspace("next"))
+    for pattern in ("t/nested", "t"):
+        tree, workspace = LocalTree(pair.source, [pattern]), pair.catalog.workspace(f"without {pattern}")
+        assert copy_delta(tree, pair.target, pair.base(), workspace, final=False).listed == (2 if "/" in pattern else 1)
 
 
 def test_nothing_is_begun_in_a_replica_with_a_file_system_inside(pair: Pair) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,30 @@ def test_a_folder_that_was_replaced_is_entered_anew(home: Path) -> None:
         (home / "root" / "t").rename(home / "root" / "away")
         put(home, {"root/t/u/new": b"new"})
         assert content(below, b"t/u/new") == b"new"
+
+
+def test_so_is_one_that_is_looked_into(home: Path) -> None:
+    with Beneath(os.fsencode(home / "root")) as below:
+        assert below.lstat(b"t/u/a").st_size == 1
+        (home / "root" / "t").rename(home / "root" / "away")
+        put(home, {"root/t/u/new": b"new"})
+        assert below.lstat(b"t/u/new").st_size == 3
+
+
+def test_a_handle_that_is_stale_is_no_fault_of_the_path(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS says so of a folder that another machine replaced."""
+    stale = [OSError(errno.ESTALE, os.strerror(errno.ESTALE))]
+    with Beneath(os.fsencode(home / "root")) as below:
+        assert below.lstat(b"t/u/a").st_size == 1
+        opened = os.open
+
+        def once(*args: Any, **named: Any) -> int:
+            if stale:
+                raise stale.pop()
+            return opened(*args, **named)
+
+        monkeypatch.setattr(os, "open", once)
+        assert content(below, b"t/u/b") == b"b"
 
 
 def test_a_folder_that_was_swapped_for_a_link_is_not_walked_through(home: Path) -> None:

@@ -117,3 +117,5 @@ def test_work_behind_a_fence_is_not_asked_for_again(monkeypatch: pytest.MonkeyPa
     assert len(list(asked.stream("list"))) == 1
     assert len(list(asked.stream("list"))) == 1, "what only looks is asked for again"
     assert len(starter.started) == 3
+    assert len(list(asked.stream("prepare", fence="fences/apply"))) == 1, "and the fence may be made again"
+    assert len(starter.started) == 4

@@ -11,7 +11,9 @@ import pytest
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import DrError, LostWritesError
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.local.volume import LocalVolume
+from incorta_provider.storage.ssh import target as target_module
 from incorta_provider.storage.ssh import volume as volume_module
 from incorta_provider.storage.ssh.agent_vault import VAULT_WORK
 from incorta_provider.storage.ssh.node_agent import LostError
@@ -78,6 +80,7 @@ def test_a_refusal_that_was_heard_is_told_once(volume: RemoteVolume, monkeypatch
     with pytest.raises(LostWritesError, match="the disk did not take all") as caught:
         volume.sync()
     assert (caught.value.where, caught.value.fix) == ("/vault", "Check the disk.")
+    volume.heard()
     volume.sync()
     assert disk.calls == 2
 
@@ -95,7 +98,44 @@ def test_a_refusal_whose_answer_was_lost_is_told_again(
         volume.sync()
     assert caught.value.where == "/vault"
     assert disk.calls == 1, "a second call of the kernel would say that all is well"
+    volume.heard()
     volume.sync()
+
+
+def test_a_worker_that_dies_before_the_runs_are_void_is_told_again(
+    volume: RemoteVolume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch)
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.initialise("acme", "newyork")
+    target, workspace = SshTarget(catalog, volume), catalog.workspace("a run")
+
+    def killed(_: Workspace) -> None:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Workspace, "void", killed)
+        with pytest.raises(SystemExit):
+            target.flush(workspace)
+    with pytest.raises(LostWritesError):
+        target.flush(workspace)
+    assert workspace.is_void
+    target.flush(workspace)
+
+
+def test_records_that_the_disk_refuses_void_what_runs_staged(
+    volume: RemoteVolume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch)
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.initialise("acme", "newyork")
+    workspace = catalog.workspace("a run")
+    catalog.point_dir("A").mkdir()
+    monkeypatch.setattr(target_module, "PushThere", lambda *_, **__: None)
+    monkeypatch.setattr(target_module, "BatchCopier", lambda *_: list)
+    with pytest.raises(LostWritesError):
+        SshTarget(catalog, volume).keep_records("A")
+    assert workspace.is_void
 
 
 def test_what_was_staged_is_void_though_the_first_answer_was_lost(

@@ -110,6 +110,16 @@ def test_the_mount_point_is_looked_at_where_the_storage_is(bench, run_of, monkey
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(root)], check=True)
 
 
+def test_a_file_system_that_is_gone_from_inside_the_source_is_no_deletion(bench, run_of):
+    root = bench.storage("berlin")
+    put(root, {"a": b"1", "nested": None})
+    with mounted(root / "nested"):
+        put(root, {"nested/b": b"2"})
+        sealed(run_of("scheduled__1"))
+    bench.clock.go_on(3600)
+    assert "nothing is mounted at nested, as there was at the point before" in stopped(run_of("scheduled__2")).what
+
+
 @pytest.mark.parametrize("there", ["absent", pytest.param("a folder", marks=pytest.mark.chaos), "a file"])
 def test_a_marker_must_be_there(bench, run_of, there):
     put(bench.storage("berlin"), {"keep/one": b"1"})
