@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
+from tests.builders.s3_relay import Relay, refused, relayed
 from tests.builders.storage import put
 from tests.integration.storage.s3.replication import Replication
 
@@ -32,6 +33,12 @@ def site(s3_server: CephS3) -> TestBucket:
 def run(tmp_path: Path, site: TestBucket) -> Replication:
     put(tmp_path / "source", {"a": b"1"})
     return Replication(tmp_path, LocalTree(tmp_path / "source"), site.target, site)
+
+
+@pytest.fixture
+def relay(s3_server: CephS3) -> Iterator[Relay]:
+    with relayed(s3_server.endpoint) as relay:
+        yield relay
 
 
 @pytest.fixture
@@ -85,6 +92,47 @@ def test_another_catalog_is_refused_and_no_key_is_touched(
         other.apply("A")
     assert run.content() == {b"a": b"1"}
     run.target.check()
+
+
+def test_a_prune_of_another_catalog_deletes_nothing(
+    tmp_path: Path, run: Replication, site: TestBucket, catalog: Callable[[str, str], Catalog]
+) -> None:
+    """It knows none of the points, so each version behind a live one would be nobody's."""
+    run.replicate("A")
+    put(tmp_path / "source", {"a": b"22"})
+    run.replicate("B")
+    other = site.target(catalog("acme", "newyork"))
+    with pytest.raises(PreconditionError, match="the replica of another catalog"):
+        other.forget(place for place, _ in other.leftovers([], []))
+    run.target.apply("A")
+    assert run.content() == {b"a": b"1"}
+
+
+def test_a_rehearsal_says_what_the_apply_would_say(
+    run: Replication, site: TestBucket, catalog: Callable[[str, str], Catalog]
+) -> None:
+    run.replicate("A")
+    with pytest.raises(PreconditionError, match="the replica of another catalog"):
+        site.target(catalog("acme", "newyork")).rehearse("A", None)
+
+
+def test_a_mark_that_may_not_be_read_stops_runs_and_prunes_and_no_apply(
+    run: Replication, site: TestBucket, relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A right that was forgotten must not hold up a cutover."""
+    run.replicate("A")
+    denied = refused(403, "AccessDenied")
+    relay.rule = lambda asked, forward: denied if MARK in asked.target else forward(asked.body)
+    target = S3Target(site.bucket(endpoint=relay.endpoint), run.catalog)
+    with pytest.raises(ConfigurationError, match=f"s3:GetObject on {MARK} is not allowed"):
+        target.check()
+    with pytest.raises(ConfigurationError, match="is not allowed"):
+        target.leftovers([], [])
+    site.put({"a": b"by hand"})
+    target.rehearse("A", None)
+    target.apply("A", suspects=())
+    assert run.content() == {b"a": b"1"}
+    assert "whose replica this is was not asked" in caplog.text
 
 
 def test_a_catalog_that_was_made_anew_takes_its_replica_over_and_the_old_one_is_refused(
