@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Relay, refused, relayed
+from tests.builders.s3_relay import Answered, Relay, refused, relayed
 from tests.builders.storage import put
 from tests.integration.storage.s3.replication import Replication
 
@@ -114,6 +114,24 @@ def test_a_rehearsal_says_what_the_apply_would_say(
     run.replicate("A")
     with pytest.raises(PreconditionError, match="the replica of another catalog"):
         site.target(catalog("acme", "newyork")).rehearse("A", None)
+
+
+@pytest.mark.parametrize("status", [200, 404, 412])
+def test_a_page_of_a_proxy_in_the_place_of_the_mark_gives_the_prefix_to_nobody(
+    run: Replication, site: TestBucket, relay: Relay, catalog: Callable[[str, str], Catalog], status: int
+) -> None:
+    run.replicate("A")
+    first = mark(site)
+    page = Answered(status, [], b"<html>nothing here</html>")
+    relay.rule = lambda asked, forward: page if asked.method == "GET" and MARK in asked.target else forward(asked.body)
+    bucket = site.bucket(endpoint=relay.endpoint, patience=0)
+    for target in (S3Target(bucket, run.catalog), S3Target(bucket, catalog("globex", "newyork"))):
+        with pytest.raises(TransientError, match=f"no S3 server answers a read with status {status}"):
+            target.check()
+        with pytest.raises(TransientError, match="no S3 server answers"):
+            target.apply("A")
+    assert {asked.method for asked in relay.seen if MARK in asked.target} == {"GET"}
+    assert mark(site) == first
 
 
 def test_a_mark_that_may_not_be_read_stops_runs_and_prunes_and_no_apply(
