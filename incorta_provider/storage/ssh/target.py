@@ -70,7 +70,7 @@ class SshTarget(VolumeTarget):
             raise TransientError(
                 f"{shown(missed[0])} changed during every copy", where=str(root), fix="Retry when nothing writes there."
             )
-        self.volume.sync()
+        self._sync()
 
     def drop_records(self, point_id: str) -> None:
         """Remove the copy of a point's records from the vault; the ledger stays."""
