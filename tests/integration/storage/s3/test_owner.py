@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Relay, refused, relayed
+from tests.builders.s3_relay import Answered, Relay, refused
 from tests.builders.storage import put
 from tests.integration.storage.s3.replication import Replication
 
@@ -33,12 +33,6 @@ def site(s3_server: CephS3) -> TestBucket:
 def run(tmp_path: Path, site: TestBucket) -> Replication:
     put(tmp_path / "source", {"a": b"1"})
     return Replication(tmp_path, LocalTree(tmp_path / "source"), site.target, site)
-
-
-@pytest.fixture
-def relay(s3_server: CephS3) -> Iterator[Relay]:
-    with relayed(s3_server.endpoint) as relay:
-        yield relay
 
 
 @pytest.fixture
