@@ -206,12 +206,12 @@ class FsspecTree:
                 below = prefix + name[:-1]
                 yield from self._below(below, self._in(below))
             else:
-                entry = self._entry(prefix + name, found[name])
-                is_folder = entry.kind is Kind.DIR
-                if self._exclude.matches(entry.path, is_folder=is_folder):
+                path, info = prefix + name, found[name]
+                is_folder = info["type"] == "directory"
+                if self._exclude.matches(path, is_folder=is_folder):
                     is_folder = False
                 else:
-                    yield entry
+                    yield self._entry(path, info)
             name = _following(walk, is_folder)
 
     def _in(self, folder: bytes) -> Mapping[bytes, Info]:

@@ -6,6 +6,7 @@ decides. What does not belong there is moved to the history, never deleted.
 The caller holds the catalog's lock ``apply``, and compared the replica under it.
 
 :raises IntegrityError: the bytes of a file are nowhere; files whose bytes were found are brought back anyway.
+:raises LostWritesError: the disk refused a part of what was written; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from incorta_provider.dr.manifest import Entry, Kind
-from incorta_provider.exceptions import DrError, IntegrityError
+from incorta_provider.exceptions import DrError, IntegrityError, LostWritesError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.copying.proven import Proven
 from incorta_provider.storage.copying.work_pool import chunks
@@ -42,6 +43,8 @@ def mend_replica(target: Target, catalog: Catalog, point_id: str, found: VerifyR
     suspects = {*found.different, *found.missing}
     try:
         target.apply(point_id, suspects=suspects)
+    except LostWritesError:
+        raise
     except IntegrityError as error:
         log.warning("not all bytes are here, so they are fetched: %s", error)
         named = select(catalog.manifest_path(point_id), sorted(suspects))

@@ -46,6 +46,13 @@ def ensure_object(bucket: Bucket, key: bytes, answer: Answer) -> None:
         raise _foreign(bucket, key, f"a read with status {answer.status} and without an ETag, a time or a length")
 
 
+def ensure_document(bucket: Bucket, answer: Answer, name: str) -> None:
+    """Refuse an answer about the bucket that is not the document that was asked for."""
+    if f"<{name}".encode() not in answer.body:
+        said = f"a question for {name} with status {answer.status} and something else"
+        raise TransientError(f"no S3 server answers {said}", where=bucket.label, fix=_PROXY)
+
+
 def ensure_range(bucket: Bucket, key: bytes, answer: Answer, first: int, last: int) -> None:
     """Refuse what is not the bytes that were asked for."""
     if answer.status != 206 or not answer.headers.get("content-range", "").startswith(f"bytes {first}-{last}/"):

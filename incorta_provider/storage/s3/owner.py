@@ -21,8 +21,10 @@ from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.faults import translated
 from incorta_provider.storage.records.json_file import read_json, write_json
+from incorta_provider.storage.s3.answers import ensure_object, missed
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.objects import md5_of, put
+from incorta_provider.storage.tree import Missed
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +73,11 @@ class Owner:
         return found is not None
 
     def _found(self) -> dict[str, Any] | None:
-        answer = self._bucket.send(Request("GET", self._bucket.place.mark))
-        if answer.code:
+        key = self._bucket.place.mark
+        answer = self._bucket.send(Request("GET", key))
+        if answer.code and missed(self._bucket, key, answer) is Missed.VANISHED:
             return None
+        ensure_object(self._bucket, key, answer)
         try:
             return dict(json.loads(answer.body))
         except (ValueError, TypeError):

@@ -6,6 +6,7 @@ import logging
 import re
 
 from incorta_provider.exceptions import ConfigurationError
+from incorta_provider.storage.s3.answers import ensure_document
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.lock import ObjectLock
 
@@ -19,7 +20,9 @@ def ensure_fit(bucket: Bucket, lock: ObjectLock | None) -> None:
 
     :raises ConfigurationError: versioning is off, or Object Lock is asked for and not on.
     """
-    status = _setting(bucket, "versioning", "s3:GetBucketVersioning")
+    answer = bucket.send(Request("GET", query={"versioning": ""}, action="s3:GetBucketVersioning"))
+    ensure_document(bucket, answer, "VersioningConfiguration")
+    status = answer.body.decode("utf-8", "replace")
     if "<Status>Enabled</Status>" not in status:
         state = "suspended" if "<Status>Suspended</Status>" in status else "off"
         raise ConfigurationError(

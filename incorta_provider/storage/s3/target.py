@@ -16,6 +16,7 @@ from pathlib import Path
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.dr.recovery_point import RecoveryPoint
+from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.copying.work_pool import Batch
 from incorta_provider.storage.copying.workspace import Workspace
@@ -131,15 +132,20 @@ class S3Target:
 
     def apply(self, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
         """Make the live keys the point; an apply that was cut off before is finished first."""
-        self._owner.ensure_not_foreign()
+        self._refuse_foreign()
         return self._apply.apply(point_id, suspects)
 
     def rehearse(self, point_id: str, found: Path | None) -> None:
         """Plan an apply to the end and do nothing."""
+        self._refuse_foreign()
         rehearse(self.bucket, self._catalog.manifest_path(point_id), found)
 
     def leftovers(self, retained: Sequence[Path], dropped: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
-        """Yield each version of ours that is neither live nor retained nor staged by a run under way."""
+        """Yield each version of ours that is neither live nor retained nor staged by a run under way.
+
+        In a prefix of another catalog that would be all that it retains.
+        """
+        self._owner.ensure_not_foreign()
         return leftovers(self.bucket, self._catalog, retained)
 
     def forget(self, places: Iterator[bytes]) -> None:
@@ -165,6 +171,13 @@ class S3Target:
         staged.remove()
         if refused:
             staged.intend(path for path, _ in rest)
+
+    def _refuse_foreign(self) -> None:
+        """Refuse another catalog's prefix; a right that is missing for that holds up no cutover: each run asks, too."""
+        try:
+            self._owner.ensure_not_foreign()
+        except ConfigurationError as error:
+            log.warning("whose replica this is was not asked: %s", error)
 
     def _delete_allowed(self, versions: Sequence[tuple[bytes, bytes]]) -> bool:
         """Delete versions, and tell whether the server keeps some of them for now: that must not hold up a run."""

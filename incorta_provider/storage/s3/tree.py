@@ -17,6 +17,7 @@ from typing import Literal
 from incorta_provider.dr.manifest import FILE_CODE, Entry, from_row
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.exclude import Exclude
+from incorta_provider.storage.s3.answers import ensure_document
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.download import download
 from incorta_provider.storage.s3.facts import FILE_MODE, modified_ms, mtime_ns
@@ -49,7 +50,9 @@ class S3Tree:
     def check(self) -> None:
         """Refuse a bucket that cannot be listed, or a prefix that has no objects."""
         query: dict[str, str | bytes] = {"list-type": "2", "max-keys": "1", "prefix": self.bucket.place.prefix}
-        if b"<Contents>" not in self.bucket.send(Request("GET", query=query, action="s3:ListBucket")).body:
+        answer = self.bucket.send(Request("GET", query=query, action="s3:ListBucket"))
+        ensure_document(self.bucket, answer, "ListBucketResult")
+        if b"<Contents>" not in answer.body:
             raise PreconditionError(
                 "there is no object at the source",
                 where=self.label,

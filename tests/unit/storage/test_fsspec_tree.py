@@ -118,6 +118,16 @@ def test_a_storage_that_hides_changes_is_refused(
         paths(tree)
 
 
+@pytest.mark.parametrize("facts", [{"mode": 0o644}, {"type": "link"}, {"mtime": 1.5, "islink": True}])
+def test_what_cannot_be_carried_can_be_excluded(storage: Storage, tree: FsspecTree, facts: dict[str, Any]) -> None:
+    """Each refusal names that way out."""
+    storage.put("t/x", b"2", **facts)
+    with pytest.raises((ConfigurationError, IntegrityError)):
+        paths(tree)
+    for pattern, left in (("t/x", [b"a", b"t", b"z"]), ("t", [b"a", b"z"])):
+        assert paths(FsspecTree("some", ConnectionInfo("c"), ROOT, [pattern])) == left
+
+
 def test_a_folder_that_vanishes_is_left_out(tree: FsspecTree, storage: Storage) -> None:
     def vanish(path: str) -> None:
         if path == f"{ROOT}/t":

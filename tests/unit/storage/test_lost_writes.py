@@ -10,6 +10,9 @@ import pytest
 from incorta_provider.exceptions import IntegrityError, LostWritesError, PreconditionError
 from incorta_provider.storage.copying import workspace as workspace_module
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.mending import mend_replica
+from incorta_provider.storage.verify import verify_replica
 from tests.builders.disks import refuse_once
 from tests.builders.storage import Pair, complete, make_pair, make_point, put
 
@@ -72,6 +75,18 @@ def test_so_does_one_of_an_apply_beside_the_run(pair: Pair, monkeypatch: pytest.
     pair.apply("0")
     with pytest.raises(IntegrityError, match="refused a part"):
         pair.catalog.seal(workspace, make_point("A", workspace, minute=1))
+
+
+def test_a_repair_does_not_take_it_for_bytes_that_are_missing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would fetch them, apply once more, and call the replica repaired: the disk says it only once."""
+    pair.seal("A")
+    pair.apply("A")
+    put(pair.live, {"by-hand": b"x"})
+    found = verify_replica(pair.target, pair.catalog.manifest_path("A"), deep=False)
+    refuse_once(monkeypatch)
+    with pytest.raises(LostWritesError):
+        mend_replica(pair.target, pair.catalog, "A", found, [LocalTree(pair.source)])
+    assert not (pair.catalog.root / "repairs").exists()
 
 
 def test_a_disk_that_takes_no_word_of_it_loses_what_would_be_believed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,19 +15,13 @@ from incorta_provider.storage.s3 import copiers, objects
 from incorta_provider.storage.s3.target import S3Target
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused
 from tests.builders.storage import put as write
 from tests.integration.storage.s3.replication import Replication
 
 pytestmark = pytest.mark.lab
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def relay(s3_server: CephS3) -> Iterator[Relay]:
-    with relayed(s3_server.endpoint) as relay:
-        yield relay
 
 
 @pytest.fixture

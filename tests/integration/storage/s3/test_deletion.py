@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -13,17 +13,11 @@ from incorta_provider.storage.s3.listing import versions
 from incorta_provider.storage.s3.objects import delete, delete_allowed
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused
 
 pytestmark = pytest.mark.lab
 
 Rule = Callable[[Asked, Forward], Answered | None]
-
-
-@pytest.fixture
-def relay(s3_server: CephS3) -> Iterator[Relay]:
-    with relayed(s3_server.endpoint) as relay:
-        yield relay
 
 
 @pytest.fixture

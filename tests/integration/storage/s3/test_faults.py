@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,17 +29,11 @@ from lab.servers.server import start
 from lab.supervisor import Supervisor
 from tests.builders.gateways import ElsewhereGateway
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused
 from tests.builders.storage import put as write
 from tests.integration.storage.s3.replication import Replication
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def relay(s3_server: CephS3) -> Iterator[Relay]:
-    with relayed(s3_server.endpoint) as relay:
-        yield relay
 
 
 @pytest.fixture

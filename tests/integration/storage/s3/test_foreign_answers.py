@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,27 +11,23 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
+from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.s3 import download
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import look
 from incorta_provider.storage.s3.objects import copy, delete, md5_of, put
+from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused
 
 pytestmark = pytest.mark.lab
 
 PAGE = b"<html>Please accept the terms of this network.</html>"
 CONTENT = bytes(range(256)) * 40
 MIB = 1 << 20
-
-
-@pytest.fixture
-def relay(s3_server: CephS3) -> Iterator[Relay]:
-    with relayed(s3_server.endpoint) as relay:
-        yield relay
 
 
 @pytest.fixture
@@ -230,3 +226,17 @@ def test_a_write_that_is_answered_with_a_page(site: TestBucket, relay: Relay) ->
         delete(bucket, [(b"root/a", None)])
     relay.rule = plain
     assert site.content() == {b"a": CONTENT}
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_page_is_neither_an_empty_source_nor_a_bucket_without_versions(
+    tmp_path: Path, site: TestBucket, relay: Relay, status: int
+) -> None:
+    """The one would trip the breaker, the other stop the run for a person."""
+    site.put({"a": CONTENT})
+    bucket = site.bucket(endpoint=relay.endpoint)
+    relay.rule = always(Answered(status, [], PAGE))
+    with pytest.raises(TransientError, match=f"no S3 server answers a question for ListBucketResult with .* {status}"):
+        S3Tree(bucket).check()
+    with pytest.raises(TransientError, match="no S3 server answers a question for VersioningConfiguration"):
+        S3Target(bucket, Catalog(tmp_path)).check()

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from incorta_provider.exceptions import IntegrityError, PreconditionError
+from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
+from tests.builders.s3_relay import Answered, Relay, refused
 from tests.builders.storage import put
 from tests.integration.storage.s3.replication import Replication
 
@@ -85,6 +86,65 @@ def test_another_catalog_is_refused_and_no_key_is_touched(
         other.apply("A")
     assert run.content() == {b"a": b"1"}
     run.target.check()
+
+
+def test_a_prune_of_another_catalog_deletes_nothing(
+    tmp_path: Path, run: Replication, site: TestBucket, catalog: Callable[[str, str], Catalog]
+) -> None:
+    """It knows none of the points, so each version behind a live one would be nobody's."""
+    run.replicate("A")
+    put(tmp_path / "source", {"a": b"22"})
+    run.replicate("B")
+    other = site.target(catalog("acme", "newyork"))
+    with pytest.raises(PreconditionError, match="the replica of another catalog"):
+        other.forget(place for place, _ in other.leftovers([], []))
+    run.target.apply("A")
+    assert run.content() == {b"a": b"1"}
+
+
+def test_a_rehearsal_says_what_the_apply_would_say(
+    run: Replication, site: TestBucket, catalog: Callable[[str, str], Catalog]
+) -> None:
+    run.replicate("A")
+    with pytest.raises(PreconditionError, match="the replica of another catalog"):
+        site.target(catalog("acme", "newyork")).rehearse("A", None)
+
+
+@pytest.mark.parametrize("status", [200, 404, 412])
+def test_a_page_of_a_proxy_in_the_place_of_the_mark_gives_the_prefix_to_nobody(
+    run: Replication, site: TestBucket, relay: Relay, catalog: Callable[[str, str], Catalog], status: int
+) -> None:
+    run.replicate("A")
+    first = mark(site)
+    page = Answered(status, [], b"<html>nothing here</html>")
+    relay.rule = lambda asked, forward: page if asked.method == "GET" and MARK in asked.target else forward(asked.body)
+    bucket = site.bucket(endpoint=relay.endpoint, patience=0)
+    for target in (S3Target(bucket, run.catalog), S3Target(bucket, catalog("globex", "newyork"))):
+        with pytest.raises(TransientError, match=f"no S3 server answers a read with status {status}"):
+            target.check()
+        with pytest.raises(TransientError, match="no S3 server answers"):
+            target.apply("A")
+    assert {asked.method for asked in relay.seen if MARK in asked.target} == {"GET"}
+    assert mark(site) == first
+
+
+def test_a_mark_that_may_not_be_read_stops_runs_and_prunes_and_no_apply(
+    run: Replication, site: TestBucket, relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A right that was forgotten must not hold up a cutover."""
+    run.replicate("A")
+    denied = refused(403, "AccessDenied")
+    relay.rule = lambda asked, forward: denied if MARK in asked.target else forward(asked.body)
+    target = S3Target(site.bucket(endpoint=relay.endpoint), run.catalog)
+    with pytest.raises(ConfigurationError, match=f"s3:GetObject on {MARK} is not allowed"):
+        target.check()
+    with pytest.raises(ConfigurationError, match="is not allowed"):
+        target.leftovers([], [])
+    site.put({"a": b"by hand"})
+    target.rehearse("A", None)
+    target.apply("A", suspects=())
+    assert run.content() == {b"a": b"1"}
+    assert "whose replica this is was not asked" in caplog.text
 
 
 def test_a_catalog_that_was_made_anew_takes_its_replica_over_and_the_old_one_is_refused(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +17,7 @@ from incorta_provider.storage.s3.facts import SHA256
 from incorta_provider.storage.s3.objects import Written
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused, relayed
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, refused
 
 pytestmark = pytest.mark.lab
 
@@ -27,12 +27,6 @@ NEW = bytes(range(256)) * (11 * MIB // 256)
 """Three parts: the server wants 5 MiB of each but the last."""
 
 Upload = Callable[[Bucket], Written | None]
-
-
-@pytest.fixture
-def relay(s3_server: CephS3) -> Iterator[Relay]:
-    with relayed(s3_server.endpoint) as relay:
-        yield relay
 
 
 @pytest.fixture

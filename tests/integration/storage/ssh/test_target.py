@@ -11,7 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from incorta_provider.dr.manifest import Entry, Kind
-from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.exceptions import (
+    ConfigurationError,
+    IntegrityError,
+    LostWritesError,
+    PreconditionError,
+    TransientError,
+)
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
 from incorta_provider.storage.copying.transfer import copy_delta
@@ -147,6 +153,21 @@ def test_records_are_kept_where_the_bytes_are(root, source, target, tmp_path):
     target.keep_records("A")
     assert (kept / "ledger.jsonl").read_text() == "{}\n{}\n"
     assert Catalog(kept).get("A") == target.catalog.get("A")
+
+
+def test_a_disk_that_loses_what_is_written_with_the_records_voids_what_runs_staged(root, source, target, monkeypatch):
+    """The disk says it once, to whoever asks first: here that is the copy of the records, after the seal."""
+    put(root, {"a": b"1"})
+    seal(source, target, "A")
+    held = target.catalog.workspace("a run that waits for a person")
+
+    def lose(_):
+        raise LostWritesError("the disk did not take all", where="/vault", fix="Check the disk.")
+
+    monkeypatch.setattr(RemoteVolume, "sync", lose)
+    with pytest.raises(LostWritesError):
+        target.keep_records("A")
+    assert held.is_void
 
 
 def test_a_catalog_that_was_lost_comes_back_from_the_vault(root, live, source, target, tmp_path):
