@@ -18,7 +18,7 @@ from incorta_provider.storage import durable
 @contextmanager
 def mounted(at: Path, *options: str) -> Iterator[Path]:
     """Mount a small file system in memory and lend it."""
-    at.mkdir(exist_ok=True)
+    at.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options) or "rw", "tmpfs", str(at)], check=True)
     try:
         yield at

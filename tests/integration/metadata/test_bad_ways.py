@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from lab.servers.mariadb import MariaDb
 from lab.servers.server import start_all
 from lab.supervisor import Supervisor
 from lab.testbed import borrowed
+from tests.builders.disks import mounted, remount
 from tests.builders.lab_state import STATE
 from tests.builders.tcp_cut import way_that_is_cut
 from tests.integration.metadata.conftest import made_place, removed_place
@@ -93,40 +92,25 @@ class LogElsewhere(MariaDb):
         return super()._configuration().replace('log-bin = "binlog"', f'log-bin = "{self.site.root / "binlog"}"')
 
 
-@contextmanager
-def small_disk(at: Path, size: str) -> Iterator[Path]:
-    """Mount a small file system and lend it."""
-    at.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at)], check=True)
-    try:
-        yield at
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)
-
-
-def resize(at: Path, size: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(at)], check=True)
-
-
 @pytest.mark.chaos
 def test_a_disk_that_is_full_at_the_dr_server_is_told_and_the_live_schema_is_as_before(
     large: Any, folder: Path
 ) -> None:
     report = dump(large.endpoint, folder)
     inventory = read_inventory(folder / INVENTORY_FILE)
-    with borrowed(STATE) as lab, small_disk(lab.site("newyork").mariadb, "1g") as disk:
+    with borrowed(STATE) as lab, mounted(lab.site("newyork").mariadb, "size=1g") as disk:
         server = LogElsewhere(lab.site("newyork"), passwords(lab).sites["newyork"])
         start_all([server], Supervisor(lab))
         place = made_place(server, large.endpoint.schema)
         place.run("CREATE TABLE precious (a INT PRIMARY KEY)", "INSERT INTO precious VALUES (1)")
         before = take_inventory(place.endpoint)
         used = int(subprocess.check_output(["du", "-sk", str(disk)]).split()[0])
-        resize(disk, f"{used + 6_000}k")
+        remount(disk, f"size={used + 6_000}k")
         arguments = (place.endpoint, folder / DUMP_FILE, inventory, folder / "record")
         with pytest.raises(PreconditionError, match="no room left"):
             replace_schema(*arguments, sha256=report.sha256)
         assert differences(place.endpoint, before, events="as_recorded") == []
-        resize(disk, "1g")
+        remount(disk, "size=1g")
         assert replace_schema(*arguments, sha256=report.sha256) == []
         assert differences(place.endpoint, inventory) == []
         removed_place(place)

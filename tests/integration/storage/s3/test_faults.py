@@ -336,7 +336,6 @@ def test_a_bucket_of_another_region_is_refused_by_the_server_itself(s3_server: C
     with pytest.raises(ConfigurationError, match="another region"):
         list(S3Tree(bucket).list())
     assert site.content() == {b"a": b"1"}
-    make_bucket(s3_server, user="later")
 
 
 def test_what_another_account_may_not_read_is_named(tmp_path: Path, s3_server: CephS3, site: TestBucket) -> None:

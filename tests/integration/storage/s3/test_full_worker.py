@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.copying import spool_room
 from incorta_provider.storage.local.tree import LocalTree
 from lab.servers.ceph import CephS3
+from tests.builders.disks import mounted, remount
 from tests.builders.s3 import make_bucket
 from tests.builders.storage import put
 from tests.integration.storage.s3.replication import Replication
@@ -24,13 +24,8 @@ MIB = 1 << 20
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Lend a file system of 10 MiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(place)], check=True)
-    try:
+    with mounted(tmp_path / "small", "size=10m") as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_file_that_does_not_fit_here_is_refused_before_and_in_the_middle(
@@ -50,6 +45,6 @@ def test_a_file_that_does_not_fit_here_is_refused_before_and_in_the_middle(
     assert caught.value.where.startswith(f"{partial}/spool-")
     assert list(partial.iterdir()) == []
     assert run.catalog.points() == []
-    subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
+    remount(small, "size=200m")
     run.replicate("A")
     assert run.content() == {b"big": b"1" * 12 * MIB}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from incorta_provider.steps.replication.run import ReplicationRun
 from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.records.breaker_file import BreakerFile, Counts, Held, Override
 from incorta_provider.storage.records.pins import Pins
+from tests.builders.disks import mounted
 from tests.builders.group import ACTOR, Bench, replication_run, write_dump
 from tests.builders.storage import put, snapshot
 
@@ -70,16 +69,6 @@ def tripped(run: ReplicationRun) -> PreconditionError:
         check(run)
     release(run)
     return stopped.value
-
-
-@contextmanager
-def mounted(at: Path) -> Iterator[None]:
-    """Mount an empty file system."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(at)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)
 
 
 def held(bench: Bench) -> Held | None:
@@ -157,7 +146,7 @@ class TestSource:
         with pytest.raises(PreconditionError, match=r"nothing is mounted at .*/storage, where the storage of berlin"):
             pre_copy(run)
         assert list(run.workspace.files.iterdir()) == []
-        with mounted(source):
+        with mounted(source, "size=10m"):
             put(source, {"on/the/mount": b"1"})
             assert pre_copy(run).listed_files == 1
         write_dump(run)
