@@ -14,12 +14,17 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came: ``number`` counts from 1."""
+    """One request as it came.
+
+    :ivar number: counts from 1.
+    :ivar signature: names the access key that it was signed with.
+    """
 
     number: int
     method: str
     target: str
     body: bytes
+    signature: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ def relayed(endpoint: str) -> Iterator[Relay]:
                 return
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             with lock:
-                asked = Asked(len(relay.seen) + 1, self.command, self.path, body)
+                signature = self.headers.get("authorization", "")
+                asked = Asked(len(relay.seen) + 1, self.command, self.path, body, signature)
                 relay.seen.append(asked)
             answered = relay.rule(asked, self._forward)
             if answered is None:

@@ -24,6 +24,8 @@ from incorta_provider.storage.copying.workspace import Workspace
 count, root = int(sys.argv[1]), Path(sys.argv[2])
 
 class Tree:
+    label = "a tree that is made up"
+
     def __init__(self, mtime):
         self.mtime = mtime
 

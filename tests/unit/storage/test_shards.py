@@ -21,13 +21,16 @@ from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Missed
 from tests.builders.storage import HOSTILE_NAMES, Pair, make_pair, put, snapshot
 
+FILES = 96
+"""In the source: four shards of 24."""
+
 SPLIT = ShardSize(files=25, size=10**9)
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     pair = make_pair(tmp_path)
-    put(pair.source, {f"t{number % 7}/f{number:03d}": b"%03d" % number for number in range(80)})
+    put(pair.source, {f"t{number % 7}/f{number:03d}": b"%03d" % number for number in range(FILES - len(HOSTILE_NAMES))})
     put(pair.source, dict.fromkeys(HOSTILE_NAMES, b"hos"))
     return pair
 
