@@ -8,6 +8,7 @@ import pytest
 
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.ssh.target import SshTarget
 from incorta_provider.storage.ssh.tree import SshTree
 from incorta_provider.storage.ssh.volume import RemoteVolume
@@ -50,6 +51,12 @@ def source(tmp_path: Path, primary: Connect) -> SshTree:
 
 
 @pytest.fixture
+def root(tmp_path: Path, source: SshTree) -> Path:
+    """The folder that ``source`` lists."""
+    return tmp_path / "source"
+
+
+@pytest.fixture
 def target(tmp_path: Path, dr: Connect) -> SshTarget:
     """An empty replica at the DR node, with its catalog here."""
     (tmp_path / "node").mkdir()
@@ -58,3 +65,8 @@ def target(tmp_path: Path, dr: Connect) -> SshTarget:
     target = SshTarget(catalog, RemoteVolume(dr(), bytes(tmp_path / "node/live"), bytes(tmp_path / "node/vault")))
     target.initialise()
     return target
+
+
+@pytest.fixture
+def workspace(target: SshTarget) -> Workspace:
+    return target.catalog.workspace("a run")

@@ -39,16 +39,6 @@ def _no_pauses(monkeypatch):
     monkeypatch.setattr(batches, "_RETRY_PAUSES", ())
 
 
-@pytest.fixture
-def root(tmp_path, source):
-    return tmp_path / "source"
-
-
-@pytest.fixture
-def workspace(target):
-    return target.catalog.workspace("a run")
-
-
 @pytest.fixture(params=["packed", "rsync", "pieces"])
 def kind(request, monkeypatch):
     """Let all files travel this way."""

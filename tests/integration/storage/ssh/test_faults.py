@@ -44,11 +44,6 @@ def root(tmp_path, source):
     return tmp_path / "source"
 
 
-@pytest.fixture
-def workspace(target):
-    return target.catalog.workspace("a run")
-
-
 def files_of(root):
     return [entry for entry in LocalTree(root).list() if entry.kind is Kind.FILE]
 

@@ -25,16 +25,6 @@ pytestmark = pytest.mark.lab
 EVERY_NAME = (*HOSTILE_NAMES, b"# no comment", b"; neither", b"brackets[a-z]{x}*?", b"colon:name", b"a" * 255)
 
 
-@pytest.fixture
-def root(tmp_path, source):
-    return tmp_path / "source"
-
-
-@pytest.fixture
-def workspace(target):
-    return target.catalog.workspace("a run")
-
-
 @pytest.fixture(params=["pull", "push", "node to node", "spooled"])
 def way(request, tmp_path, root, source, target, workspace):
     """Return a copier, and the folder where it stages."""

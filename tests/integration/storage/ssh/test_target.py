@@ -33,11 +33,6 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def root(tmp_path, source):
-    return tmp_path / "source"
-
-
-@pytest.fixture
 def live(tmp_path):
     return tmp_path / "node/live"
 

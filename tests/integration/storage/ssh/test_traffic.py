@@ -27,16 +27,6 @@ STREAMS = 4
 
 
 @pytest.fixture
-def root(tmp_path, source):
-    return tmp_path / "source"
-
-
-@pytest.fixture
-def workspace(target):
-    return target.catalog.workspace("a run")
-
-
-@pytest.fixture
 def rsyncs(tmp_path, monkeypatch):
     """Return the words of each rsync that is started here or at the nodes, which are this machine."""
     words = tmp_path / "words"

@@ -15,11 +15,6 @@ from tests.builders.storage import HOSTILE_NAMES, put
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture
-def root(tmp_path, source):
-    return tmp_path / "source"
-
-
 def test_it_lists_what_a_mounted_tree_lists(root, source):
     put(root, {name: b"x" * number for number, name in enumerate(HOSTILE_NAMES)})
     put(root, {b"deep/" + name + b"/file": b"" for name in HOSTILE_NAMES})
