@@ -37,9 +37,9 @@ from incorta_provider.storage.tree import Missed, Tree
 SMALL_BYTES = 8 * 1024 * 1024
 """Objects up to this size are held in memory."""
 
-THREADS = 32
-"""Requests at once in one process, of which there are four: a request is mostly waiting. With twice as many, objects of
-1 MB took longer at a server with one disk (numbers in ``docs/decisions/0030``)."""
+THREADS = 16
+"""Requests at once in one process, of which there are four: a request is mostly waiting. More of them took more memory
+and gained nothing (numbers in ``docs/decisions/0030``)."""
 
 LIMITS = Limits(workers=4, batch_files=256, batch_bytes=64 * 1024 * 1024)
 """A batch is brought to the log with one sync of the disk, so it is larger than one of a mounted folder."""
