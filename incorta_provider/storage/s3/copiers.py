@@ -24,11 +24,12 @@ from incorta_provider.storage.local.copy import read_small
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.parquet_framing import framing_fault, framing_fault_of, is_parquet
 from incorta_provider.storage.s3.answers import head_of
+from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
 from incorta_provider.storage.s3.lock import ObjectLock
-from incorta_provider.storage.s3.objects import SINGLE_BYTES, Written, copy, md5_of, put, put_in_parts, tags
+from incorta_provider.storage.s3.objects import SINGLE_BYTES, Written, copy, put, put_in_parts, tags
 from incorta_provider.storage.s3.retention import protect
 from incorta_provider.storage.s3.spool import Spool
 from incorta_provider.storage.s3.staging_log import StagingLog

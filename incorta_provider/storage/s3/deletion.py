@@ -8,8 +8,6 @@ and the answer would tell success for another key.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +15,7 @@ from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.s3.answers import GONE, ensure_written, told
+from incorta_provider.storage.s3.body_md5 import guard, md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.faults import TRANSIENT
 from incorta_provider.storage.s3.markup import escaped, fits, unescaped, value_of
@@ -62,8 +61,7 @@ def _ask(bucket: Bucket, versions: Sequence[tuple[bytes, bytes | None]]) -> Iter
         for key, version in versions
     )
     body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
-    guard = {"content-md5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()}
-    answer = bucket.send(Request("POST", None, {"delete": ""}, guard, body, action=_ACTION))
+    answer = bucket.send(Request("POST", None, {"delete": ""}, guard(md5_of(body)), body, action=_ACTION))
     first = versions[0][0]
     ensure_written(bucket, first, answer)
     text = answer.body.decode("utf-8", "replace")

@@ -12,7 +12,6 @@ for done because there is an object: see :func:`_made`.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ from incorta_provider.dr.manifest import shown
 from incorta_provider.exceptions import ConfigurationError, DrError, IntegrityError, TransientError
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.s3.answers import GONE, ensure_written, missed, told
+from incorta_provider.storage.s3.body_md5 import guard, md5_of
 from incorta_provider.storage.s3.bucket import Answer, Bucket, Request
 from incorta_provider.storage.s3.deletion import delete_some
 from incorta_provider.storage.s3.facts import plain_md5, recorded_sha256
@@ -53,19 +53,9 @@ class Written:
     etag: str
 
 
-def md5_of(data: bytes) -> bytes:
-    """Return the MD5 of bytes; it guards against damage on the way, not against a forger."""
-    return hashlib.md5(data, usedforsecurity=False).digest()
-
-
-def _guard(md5: bytes) -> dict[str, str]:
-    """Return the header by which the server refuses a body that is not what was sent."""
-    return {"content-md5": base64.b64encode(md5).decode()}
-
-
 def put(bucket: Bucket, key: bytes, body: bytes, md5: bytes, sha256: bytes, headers: Mapping[str, str]) -> Written:
     """Write an object in one request."""
-    sent = {**headers, **_guard(md5)}
+    sent = {**headers, **guard(md5)}
     answer = bucket.send(Request("PUT", key, headers=sent, body=body))
     ensure_written(bucket, key, answer)
     _ensure_stored(bucket, key, answer, md5.hex(), sha256)
@@ -82,7 +72,7 @@ def put_in_parts(
         data = os.pread(file.fileno(), part_bytes, (number - 1) * part_bytes)
         md5 = md5_of(data)
         query = {"partNumber": str(number), "uploadId": upload}
-        answer = bucket.send(Request("PUT", key, query, _guard(md5), data))
+        answer = bucket.send(Request("PUT", key, query, guard(md5), data))
         ensure_written(bucket, key, answer)
         if plain_md5(answer.headers, answer.etag) not in {None, md5.hex()}:
             raise _damaged(bucket, key)
@@ -207,7 +197,7 @@ def _tag(bucket: Bucket, key: bytes, version: bytes, tagging: str) -> None:
     )
     body = f"<Tagging><TagSet>{tagged}</TagSet></Tagging>".encode()
     query: dict[str, str | bytes] = {"tagging": "", "versionId": version}
-    answer = bucket.send(Request("PUT", key, query, _guard(md5_of(body)), body, action="s3:PutObjectTagging"))
+    answer = bucket.send(Request("PUT", key, query, guard(md5_of(body)), body, action="s3:PutObjectTagging"))
     ensure_written(bucket, key, answer)
 
 

@@ -22,8 +22,9 @@ from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.faults import translated
 from incorta_provider.storage.records.json_file import read_json, write_json
 from incorta_provider.storage.s3.answers import ensure_object, missed
+from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
-from incorta_provider.storage.s3.objects import md5_of, put
+from incorta_provider.storage.s3.objects import put
 from incorta_provider.storage.tree import Missed
 
 log = logging.getLogger(__name__)

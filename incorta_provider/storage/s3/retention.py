@@ -7,17 +7,14 @@ Ceph 16.2 accepts them and leaves the copy unprotected; what is uploaded it prot
 
 from __future__ import annotations
 
-import base64
-
+from incorta_provider.storage.s3.body_md5 import guard, md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.lock import ObjectLock
-from incorta_provider.storage.s3.objects import md5_of
 
 
 def protect(bucket: Bucket, key: bytes, version: bytes, lock: ObjectLock) -> None:
     """Protect one version from deletion, from now on."""
     until = lock.until()
     body = f"<Retention><Mode>{lock.mode}</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>".encode()
-    headers = {"content-md5": base64.b64encode(md5_of(body)).decode()}
     query: dict[str, str | bytes] = {"retention": "", "versionId": version}
-    bucket.send(Request("PUT", key, query, headers, body, action="s3:PutObjectRetention"))
+    bucket.send(Request("PUT", key, query, guard(md5_of(body)), body, action="s3:PutObjectRetention"))

@@ -16,10 +16,11 @@ from incorta_provider.storage.copying.work_pool import Limits
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.s3 import session
 from incorta_provider.storage.s3.access import Keys
+from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
 from incorta_provider.storage.s3.copiers import Staging
 from incorta_provider.storage.s3.foldered import FolderedTree
-from incorta_provider.storage.s3.objects import copy, delete, md5_of, put
+from incorta_provider.storage.s3.objects import copy, delete, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed

@@ -13,9 +13,10 @@ from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.s3 import download
+from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import look
-from incorta_provider.storage.s3.objects import copy, delete, md5_of, put
+from incorta_provider.storage.s3.objects import copy, delete, put
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed

@@ -9,14 +9,13 @@ import pytest
 from incorta_provider.dr.breaker import Limits
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.steps.access import GroupAccess
-from incorta_provider.steps.replication.check import check
-from incorta_provider.steps.replication.copy import final_copy, pre_copy
+from incorta_provider.steps.replication.copy import pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.records.pins import Pins
 from tests.builders.disks import mounted
-from tests.builders.group import ACTOR, make_bench, write_dump
+from tests.builders.group import ACTOR, make_bench
+from tests.builders.sealing import sealed
 from tests.builders.storage import put
 
 pytestmark = pytest.mark.lab
@@ -43,16 +42,6 @@ def run_of(bench, primary):
         return ReplicationRun(access, access.site("newyork"), run_id, ACTOR)
 
     return make
-
-
-def sealed(run):
-    open_run(run)
-    pre_copy(run)
-    write_dump(run)
-    final_copy(run)
-    check(run)
-    run.save_proof(proven=True)
-    return seal(run)
 
 
 def stopped(run):

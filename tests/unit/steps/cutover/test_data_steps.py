@@ -28,13 +28,10 @@ from incorta_provider.steps.cutover.compare import compare
 from incorta_provider.steps.cutover.restore import restore
 from incorta_provider.steps.cutover.rewrite import rewrite_metadata
 from incorta_provider.steps.cutover.run import CutoverRun
-from incorta_provider.steps.replication.check import check
-from incorta_provider.steps.replication.copy import final_copy, pre_copy
-from incorta_provider.steps.replication.open import open_run
-from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.records.rewritings import Rewritings
-from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, replication_run, write_dump
+from tests.builders.group import Bench, cutover_run, done_before, frozen_plan, replication_run
+from tests.builders.sealing import sealed
 
 DONE = Rewriting(
     changes=(
@@ -60,13 +57,7 @@ def point(bench: Bench) -> str:
     for name, content in FILES.items():
         (root / os.fsdecode(name)).write_bytes(content)
     run = replication_run(bench)
-    open_run(run)
-    pre_copy(run)
-    write_dump(run, TENANT=1, TABLE_FILE=41)
-    final_copy(run)
-    check(run)
-    run.save_proof(proven=True)
-    return seal(run).id
+    return sealed(run, TENANT=1, TABLE_FILE=41).id
 
 
 def at_step(bench: Bench, step: StepName) -> CutoverRun:

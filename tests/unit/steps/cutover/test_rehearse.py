@@ -12,12 +12,9 @@ from incorta_provider.steps import metadata_readiness
 from incorta_provider.steps.cutover import request as request_module
 from incorta_provider.steps.cutover.request import request_cutover
 from incorta_provider.steps.replication.apply import apply
-from incorta_provider.steps.replication.check import check
-from incorta_provider.steps.replication.copy import final_copy, pre_copy
-from incorta_provider.steps.replication.open import open_run
-from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.apply.actual import mark_diverged
-from tests.builders.group import Bench, cutover_request, cutover_run, replication_run, write_dump
+from tests.builders.group import Bench, cutover_request, cutover_run, replication_run
+from tests.builders.sealing import sealed
 
 FILES = ("notes.txt", "source/a", "source/b")
 
@@ -31,16 +28,10 @@ def point(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
     for name in FILES:
         (bench.storage("berlin") / name).write_text(name)
     run = replication_run(bench)
-    open_run(run)
-    pre_copy(run)
-    write_dump(run)
-    final_copy(run)
-    check(run)
-    run.save_proof(proven=True)
-    sealed = seal(run)
+    point = sealed(run)
     apply(run)
     bench.ensembles.lock("newyork").release("scheduled__1")
-    return sealed.id
+    return point.id
 
 
 def apply_actions(plan: Plan) -> tuple[str, ...]:

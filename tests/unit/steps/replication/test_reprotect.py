@@ -16,19 +16,17 @@ from incorta_provider.exceptions import FencingError, TransientError
 from incorta_provider.services.ports import Port
 from incorta_provider.steps.replication import reprotect as reprotect_module
 from incorta_provider.steps.replication.apply import apply
-from incorta_provider.steps.replication.check import check
-from incorta_provider.steps.replication.copy import final_copy, pre_copy
 from incorta_provider.steps.replication.open import open_run
 from incorta_provider.steps.replication.release import release
 from incorta_provider.steps.replication.run import ReplicationRun
-from incorta_provider.steps.replication.seal import seal
 from incorta_provider.storage.apply.actual import mark_diverged
 from incorta_provider.storage.divergence import Bundle, Bundles, KeptMetadata
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.records.fence_override import FenceOverride, save_override
 from incorta_provider.storage.verify import verify_replica
 from incorta_provider.storage.volume_target import VolumeTarget
-from tests.builders.group import ACTOR, NOON, Bench, cutover_run, frozen_plan, write_dump
+from tests.builders.group import ACTOR, NOON, Bench, cutover_run, frozen_plan
+from tests.builders.sealing import sealed
 
 SHARED = {"acme/source/SALES/v1.bin": "one", "acme/source/SALES/v2.bin": "two", "acme/ddm/facts.bin": "facts"}
 BEHIND = "acme/source/SALES/v3.bin"
@@ -49,13 +47,7 @@ def run_to(bench: Bench, target: str, run_id: str) -> ReplicationRun:
 def point_at(bench: Bench, target: str, run_id: str) -> tuple[RecoveryPoint, int]:
     """Make a point at a site and return it with the number of files that travelled."""
     run = run_to(bench, target, run_id)
-    open_run(run)
-    pre_copy(run)
-    write_dump(run)
-    final_copy(run)
-    check(run)
-    run.save_proof(proven=True)
-    point = seal(run)
+    point = sealed(run)
     apply(run)
     release(run)
     bench.clock.go_on(60)
