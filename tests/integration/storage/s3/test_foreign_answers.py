@@ -16,7 +16,9 @@ from incorta_provider.storage.s3 import download
 from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import look
+from incorta_provider.storage.s3.lock import ObjectLock
 from incorta_provider.storage.s3.objects import copy, delete, put
+from incorta_provider.storage.s3.retention import protect
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from incorta_provider.storage.tree import Missed
@@ -241,3 +243,10 @@ def test_a_page_is_neither_an_empty_source_nor_a_bucket_without_versions(
         S3Tree(bucket).check()
     with pytest.raises(TransientError, match="no S3 server answers a question for VersioningConfiguration"):
         S3Target(bucket, Catalog(tmp_path)).check()
+
+
+def test_a_version_that_nobody_protected_is_not_taken_for_locked(site: TestBucket, relay: Relay) -> None:
+    bucket = site.bucket(endpoint=relay.endpoint)
+    relay.rule = always(Answered(404, [], PAGE))
+    with pytest.raises(TransientError, match="no S3 server answers a write with status 404"):
+        protect(bucket, b"root/a", b"v1", ObjectLock("GOVERNANCE", 1))
