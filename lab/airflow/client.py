@@ -7,14 +7,17 @@ Raises :class:`~incorta_provider.exceptions.TransientError` when Airflow does no
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from incorta_provider.exceptions import PreconditionError, TransientError
+
+T = TypeVar("T")
 
 SECONDS = 30
 """How long Airflow may take for one answer."""
@@ -89,11 +92,11 @@ class AirflowClient:
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run."""
-        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+        self._set_paused(dag_id, paused=False)
 
     def pause(self, dag_id: str) -> None:
         """Keep a DAG from starting new runs."""
-        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
+        self._set_paused(dag_id, paused=True)
 
     def dag_ids(self) -> list[str]:
         """Return every DAG that Airflow has parsed."""
@@ -122,13 +125,12 @@ class AirflowClient:
             time.sleep(1)
 
     def _known(self, deadline: float) -> set[str]:
-        while True:
-            try:
-                return set(self.dag_ids())
-            except TransientError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+        return set(_patiently(self.dag_ids, deadline))
+
+    def _set_paused(self, dag_id: str, *, paused: bool) -> None:
+        """Say it again where Airflow's database was busy: SQLite has one writer, and saying it twice does no harm."""
+        body = {"is_paused": paused}
+        _patiently(lambda: self._call("PATCH", f"/dags/{dag_id}", json=body), time.monotonic() + SECONDS)
 
     def trigger(self, dag_id: str, conf: dict[str, Any], note: str = "") -> str:
         """Start a run as this user and return its id."""
@@ -215,6 +217,20 @@ class AirflowClient:
         if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
             return answer.json()
         raise _refusal(method, answer)
+
+
+def _patiently(ask: Callable[[], T], deadline: float) -> T:
+    """Ask until there is an answer; what is asked must do no harm twice.
+
+    :raises TransientError: there is none at the deadline, a time of the monotonic clock.
+    """
+    while True:
+        try:
+            return ask()
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _refusal(method: str, answer: httpx.Response) -> TransientError | PreconditionError:

@@ -89,3 +89,17 @@ def test_a_question_stands_for_a_while_before_it_is_answered(
 
 def test_the_password_does_not_show() -> None:
     assert "secret" not in repr(AirflowClient("http://lab", "operator", "secret"))
+
+
+def test_a_dag_is_unpaused_though_the_database_was_busy_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    answers = iter([httpx.Response(500, text="database is locked"), httpx.Response(200, json={})])
+    said: list[bytes] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        said.append(request.content)
+        return next(answers)
+
+    with talking_to(handler) as client:
+        client.unpause("dag")
+    assert said == [b'{"is_paused":false}'] * 2
