@@ -45,6 +45,9 @@ _LINGER = 0.5
 """Seconds without output, after the exit status, until a command's output counts as whole: a start script leaves a
 service behind that keeps the output open forever."""
 _PAUSE = 0.01
+_WITHOUT_INPUT = "exec {} </dev/null"
+"""Ends a command's input at the node. To end it from here sends a message for a channel that sshd may have closed by
+then, because a short command is over already; sshd answers that with the end of the whole login, which others use."""
 _PARAMIKO_LOG = f"{__name__}.paramiko"
 logging.getLogger(_PARAMIKO_LOG).setLevel(logging.CRITICAL)
 
@@ -130,9 +133,7 @@ class NodeShell:
     def _open(self, command: str, ending: ExitStack, *, talk: bool = False) -> paramiko.Channel:
         channel = self._channel(ending)
         channel.settimeout(self._timeout)
-        channel.exec_command(command)
-        if not talk:
-            channel.shutdown_write()
+        channel.exec_command(command if talk else _WITHOUT_INPUT.format(command))
         return channel
 
     def _channel(self, ending: ExitStack) -> paramiko.Channel:

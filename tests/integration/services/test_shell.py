@@ -11,7 +11,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
+import paramiko
 import pytest
+from paramiko.common import cMSG_CHANNEL_EOF
 
 from incorta_provider.exceptions import ConfigurationError, PreconditionError, TransientError
 from incorta_provider.ssh.shell import Completed, NodeShell
@@ -392,6 +394,26 @@ def test_a_node_that_refuses_every_session_has_started_nothing(node, sshd):
     ):
         shell.run(["true"])
     assert caught.value.fix.startswith("Nothing was started.")
+
+
+def test_a_command_that_ends_before_its_client_is_done_starting_it_costs_nobody_the_login(node, monkeypatch):
+    """What is sent for a channel that sshd has closed ends the whole login (OpenSSH, channel_from_packet_id)."""
+    send_message = paramiko.Transport._send_user_message
+
+    def late(transport, message):
+        if message.asbytes()[:1] == cMSG_CHANNEL_EOF and threading.current_thread() is not transport:
+            time.sleep(0.5)
+        send_message(transport, message)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", late)
+    with NodeShell(node()) as shell, ThreadPoolExecutor(1) as pool:
+        longer = pool.submit(shell.run, ["sh", "-c", "sleep 2; echo whole"])
+        assert shell.run(["true"]) == Completed(0, "", "")
+        assert longer.result() == Completed(0, "whole\n", "")
+
+
+def test_a_command_that_reads_finds_its_input_at_its_end(node):
+    assert run(node(), "sh", "-c", "cat; echo read") == Completed(0, "read\n", "")
 
 
 def parent_of(shell):
