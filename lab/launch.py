@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from incorta_provider.exceptions import TransientError
+from lab.processes import reap_once_ended
 
 _SHELL = "/bin/sh"
 _SCRIPT = """
@@ -104,7 +105,7 @@ def launch(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     opening = json.dumps(dict(facts)).removesuffix("}")
-    return os.posix_spawn(
+    pid = os.posix_spawn(
         _SHELL,
         [_SHELL, "-c", _SCRIPT, "launch", str(record), opening, str(cwd), *argv],
         dict(env),
@@ -116,3 +117,5 @@ def launch(
         ],
         setsid=True,
     )
+    reap_once_ended(pid)
+    return pid

@@ -27,18 +27,39 @@ class Process:
     ticks: int
 
 
+_launched: set[int] = set()
+
+
+def reap_once_ended(pid: int) -> None:
+    """Have :func:`find` take note of the end of this child, for which nobody waits."""
+    _launched.add(pid)
+
+
 def find(pid: int) -> Process | None:
-    """Return the process with this id, or None when there is none or only its zombie."""
+    """Return the process with this id, or None when there is none or only its zombie.
+
+    The first thread of a process may have ended before the others, which still hold its files and ports.
+    """
     try:
         stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = stat[stat.rindex(")") + 2 :].split()
-    if fields[0] in "ZX":
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+    if fields[0] in "ZX" and int(fields[17]) <= 1:
+        _reap(pid)
         return None
     return Process(pid, parent=int(fields[1]), ticks=int(fields[19]))
+
+
+def _reap(pid: int) -> None:
+    """Take note of the end of a launched child, and of no other.
+
+    Whoever started another one waits for it, perhaps in another thread at this moment: :mod:`subprocess` takes the
+    status of a child that somebody else reaped for 0, and a copy that failed for one that went well.
+    """
+    if pid in _launched:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def is_alive(process: Process) -> bool:
