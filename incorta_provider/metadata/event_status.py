@@ -35,8 +35,12 @@ def switch_events(endpoint: Endpoint, names: Collection[str], status: str) -> No
         _switch(endpoint, names, status)
         return
     begun = settled = time.monotonic()
-    while names and time.monotonic() - settled < SETTLE_SECONDS:
-        if changed := _switch(endpoint, names, status):
+    while names:
+        looked = time.monotonic()
+        changed = _switch(endpoint, names, status)
+        if not changed and looked - settled >= SETTLE_SECONDS:  # time alone, without a look, proves nothing
+            return
+        if changed:
             settled = time.monotonic()
             if settled - begun > _GIVE_UP_SECONDS:
                 raise TransientError(

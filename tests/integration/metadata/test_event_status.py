@@ -11,6 +11,7 @@ from incorta_provider.dr.inventory import DISABLED, ENABLED, Event
 from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata import event_status
 from incorta_provider.metadata.event_status import events_on, switch_events
+from tests.integration.metadata.behind import written_behind
 
 pytestmark = pytest.mark.lab
 
@@ -21,12 +22,18 @@ def ticking(primary: Any) -> Any:
     return primary
 
 
-def test_what_the_scheduler_writes_behind_us_is_undone(ticking: Any) -> None:
-    """An execution that had begun writes the status that it found; a session of its own does that here."""
-    behind = threading.Timer(event_status.SETTLE_SECONDS / 2, ticking.run, args=("ALTER EVENT ticking ENABLE",))
-    behind.start()
+@pytest.mark.parametrize("until_the_next_look", [0.1, 1.2 * event_status.SETTLE_SECONDS])
+def test_what_the_scheduler_writes_behind_us_is_undone(
+    ticking: Any, monkeypatch: pytest.MonkeyPatch, until_the_next_look: float
+) -> None:
+    """An execution that had begun writes the status that it found; a session of its own does that here.
+
+    A worker that stood still meanwhile has not seen that they stayed off.
+    """
+    behind = written_behind(monkeypatch, ticking)
+    monkeypatch.setattr(event_status, "_POLL_SECONDS", until_the_next_look)
     switch_events(ticking.endpoint, ["ticking", "gone"], DISABLED)
-    assert not behind.is_alive()
+    assert behind == [["ticking"]]
     assert events_on(ticking.endpoint) == []
 
 

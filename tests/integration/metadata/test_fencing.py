@@ -20,12 +20,12 @@ from incorta_provider.exceptions import ConfigurationError, IntegrityError, Prec
 from incorta_provider.metadata import fence_parts, rights
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.endpoint import Endpoint
-from incorta_provider.metadata.event_status import SETTLE_SECONDS
 from incorta_provider.metadata.fencing import ensure_fence_rights, fence_mark, fence_schema, unfence_schema
 from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.restore import replace_schema
 from lab.servers.server import start
 from lab.supervisor import Supervisor
+from tests.integration.metadata.behind import written_behind
 
 pytestmark = pytest.mark.lab
 
@@ -179,7 +179,8 @@ def test_nobody_who_writes_all_the_time_slips_through(guarded: Guarded) -> None:
     for thread in threads:
         thread.start()
     try:
-        time.sleep(0.3)
+        while guarded.place.run("SELECT amount FROM orders") == ((0,),):
+            time.sleep(0.02)
         guarded.fence()
         first = guarded.place.run("SELECT amount FROM orders")
         time.sleep(0.5)
@@ -191,13 +192,14 @@ def test_nobody_who_writes_all_the_time_slips_through(guarded: Guarded) -> None:
             thread.join()
 
 
-def test_a_fence_that_is_repeated_watches_the_events_of_its_first_try(guarded: Guarded) -> None:
+def test_a_fence_that_is_repeated_watches_the_events_of_its_first_try(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first try may have died right behind its statement, which the server's scheduler undoes later."""
     guarded.fence()
-    behind = threading.Timer(SETTLE_SECONDS / 2, guarded.place.run, args=("ALTER EVENT ticking ENABLE",))
-    behind.start()
+    behind = written_behind(monkeypatch, guarded.place)
     assert guarded.fence().events == ["ticking"]
-    behind.join()
+    assert behind == [[]]
     assert events(guarded)["ticking"][0] == "DISABLED"
 
 
