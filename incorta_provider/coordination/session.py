@@ -1,8 +1,9 @@
 """A ZooKeeper session whose every call ends in time, and whose every write is conditional.
 
-kazoo queues a request while it reconnects and may wait forever; here each call has a deadline. After a
-:class:`~incorta_provider.exceptions.TransientError` it is unknown whether a write was done. That is safe because every
-write names the version that it replaces: doing it again either does it once or is refused.
+kazoo queues a request while it reconnects and may wait forever; here each call has a deadline. What was under way when
+a member went away fails, though the others serve: until the deadline it is asked again. So it may be unknown whether a
+write was done, as it is after a :class:`~incorta_provider.exceptions.TransientError`. That is safe because every write
+names the version that it replaces: doing it again either does it once or is refused.
 
 :raises TransientError: the connection or the session was lost, or nothing answered in time.
 :raises ConfigurationError: the node's access list refuses us.
@@ -10,6 +11,7 @@ write names the version that it replaces: doing it again either does it once or 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,15 +33,10 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from incorta_provider.exceptions import ConfigurationError, TransientError
 
-_LOST = (
-    ConnectionClosedError,
-    ConnectionLoss,
-    KazooTimeoutError,
-    OperationTimeoutError,
-    SessionExpiredError,
-    SessionMovedError,
-)
+_CUT = (ConnectionLoss, SessionExpiredError, SessionMovedError)
+_LOST = (*_CUT, ConnectionClosedError, KazooTimeoutError, OperationTimeoutError)
 _REFUSED = (AuthFailedError, NoAuthError)
+_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +94,15 @@ class Session:
         return int(stat.version)
 
     def _ask(self, call: Callable[..., Any], path: str, *args: Any, **options: Any) -> Any:
+        deadline = time.monotonic() + self._timeout
         try:
-            return call(path, *args, **options).get(timeout=self._timeout)
+            while True:
+                try:
+                    return call(path, *args, **options).get(timeout=max(0.0, deadline - time.monotonic()))
+                except _CUT:
+                    if time.monotonic() + _PAUSE > deadline:
+                        raise
+                    time.sleep(_PAUSE)
         except _LOST as error:
             raise TransientError(
                 f"ZooKeeper did not answer about {path}: {type(error).__name__}",

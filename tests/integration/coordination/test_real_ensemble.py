@@ -48,7 +48,7 @@ def sessions_of(ensemble):
 
 
 def wait_until(is_so):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -100,12 +100,12 @@ def test_a_leader_that_hangs_is_no_leader(info, ensemble, faults):
 def test_nobody_there_is_told_in_time_and_leaves_nothing_behind():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    before = threading.active_count()
+    before = set(threading.enumerate())
     started = time.monotonic()
     with pytest.raises(TransientError, match="Connection refused"), connect(info_of(port), timeout=1):
         pytest.fail("a session with nobody")
     assert time.monotonic() - started < 30
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def info_of(port):
@@ -113,7 +113,7 @@ def info_of(port):
 
 
 def test_a_session_ends_with_its_block_also_after_an_error(info, ensemble):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     sessions = sessions_of(ensemble)
 
     def use():
@@ -123,12 +123,12 @@ def test_a_session_ends_with_its_block_also_after_an_error(info, ensemble):
 
     with pytest.raises(ZeroDivisionError):
         use()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     wait_until(lambda: sessions_of(ensemble) == sessions)
 
 
 def test_a_lost_ensemble_ends_a_call_in_time(info, ensemble, faults):
-    with connect(info, timeout=2) as session:
+    with connect(info, timeout=5) as session:
         session.create("/lost", b"")
         faults.kill(*ensemble.members)
         started = time.monotonic()
@@ -139,16 +139,10 @@ def test_a_lost_ensemble_ends_a_call_in_time(info, ensemble, faults):
 
 
 def test_a_session_survives_the_loss_of_the_leader(info, ensemble, faults):
-    with connect(info) as session:
+    with connect(info, timeout=60) as session:
         session.create("/leader_lost", b"kept")
         faults.kill(by_mode(ensemble, "leader"))
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                stored = session.read("/leader_lost")
-                break
-            except TransientError:
-                time.sleep(0.1)
+        stored = session.read("/leader_lost")
         assert session.is_connected
     assert stored is not None
     assert stored.value == b"kept"

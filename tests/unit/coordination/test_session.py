@@ -6,23 +6,44 @@ import pytest
 from kazoo import exceptions as kazoo
 from kazoo.handlers.threading import KazooTimeoutError
 
+from incorta_provider.coordination import session as module
 from incorta_provider.coordination.session import Session, Stored
 from incorta_provider.exceptions import ConfigurationError, TransientError
 
 
+class Clock:
+    """Passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
+
+
 class Result:
     def __init__(self, outcome: object) -> None:
-        self.outcome = outcome
+        self.outcome = outcome.pop(0) if isinstance(outcome, list) else outcome
 
     def get(self, timeout: float) -> object:
-        assert timeout == 2.5
+        assert 0 <= timeout <= 2.5
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
 
 
 class Client:
-    """Answers each call with the outcome given for its name."""
+    """Answers each call with the outcome given for its name, or with one after the other of several."""
 
     def __init__(self, **outcomes: object) -> None:
         self.outcomes = {"sync_async": "/path", **outcomes}
@@ -84,6 +105,26 @@ def test_a_lost_session_may_pass(error):
         with pytest.raises(TransientError, match=f"about /path: {type(error).__name__}") as caught:
             call(session(**{name: error}))
         assert caught.value.where == "zk-1:2181"
+
+
+@pytest.mark.parametrize("error", [kazoo.ConnectionLoss(), kazoo.SessionExpiredError(), kazoo.SessionMovedError()])
+def test_what_was_under_way_when_a_member_went_away_is_asked_again(error):
+    stored = (b"value", SimpleNamespace(version=7))
+    assert session(get_async=[error, error, stored]).read("/path") == Stored(b"value", 7)
+    assert session(sync_async=[error, "/path"], get_async=stored).read("/path") == Stored(b"value", 7)
+    assert session(set_async=[error, SimpleNamespace(version=8)]).replace("/path", b"", 7) == 8
+
+
+def test_it_is_asked_again_until_the_deadline(clock):
+    with pytest.raises(TransientError, match="ConnectionLoss"):
+        session(get_async=kazoo.ConnectionLoss()).read("/path")
+    assert 1002.3 < clock.now <= 1002.5
+
+
+def test_a_silent_ensemble_is_not_asked_again(clock):
+    with pytest.raises(TransientError, match="KazooTimeoutError"):
+        session(get_async=[KazooTimeoutError(), (b"", SimpleNamespace(version=1))]).read("/path")
+    assert clock.now == 1000.0
 
 
 @pytest.mark.parametrize("error", [kazoo.NoAuthError(), kazoo.AuthFailedError()])
