@@ -71,6 +71,8 @@ main()
 """Runs in any Python 3, so that an old one can be named."""
 
 _ANSWER_SECONDS = 30.0
+_STATUS_SECONDS = 10.0
+"""The exit status comes after the end of the output: mostly at once, but a busy node takes its time."""
 _MAX_NOISE = 64 * 1024
 _NO_PYTHON = "Install Python 3.11 or newer there, and set its path as python in the connection's extra field."
 
@@ -138,7 +140,7 @@ def _line(channel: paramiko.Channel, place: str) -> bytes:
         except TimeoutError:
             continue
         if not byte:
-            time.sleep(0.1)  # the exit status comes after the end of the output
+            channel.status_event.wait(_STATUS_SECONDS)
             raise _lost(EOFError("the command ended"), place)
         taken += 1
         if byte != b"\n":
