@@ -1,11 +1,15 @@
 """Talks to Airflow's REST API as one user: what a person does in the UI, or an on-call tool in a script.
 
+What Airflow could not answer is said again for a while: SQLite has one writer, and the API server answers 500 when
+another one was faster, or nothing at all on a busy machine. All that is said here does no harm twice.
+
 Raises :class:`~incorta_provider.exceptions.TransientError` when Airflow does not answer, and
 :class:`~incorta_provider.exceptions.PreconditionError` when it refuses, with its own words.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +35,10 @@ never that fast; a script is.
 
 ENDED = frozenset({"success", "failed"})
 """States in which a run changes no more."""
+
+
+class _ConflictError(PreconditionError):
+    """What was asked for is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class AirflowClient:
 
     def __enter__(self) -> Self:
         """Log in."""
-        self._login()
+        _patiently(self._login, time.monotonic() + SECONDS)
         return self
 
     def __exit__(
@@ -100,11 +108,11 @@ class AirflowClient:
 
     def dag_ids(self) -> list[str]:
         """Return every DAG that Airflow has parsed."""
-        return [dag["dag_id"] for dag in self._call("GET", "/dags", params={"limit": 1000})["dags"]]
+        return [dag["dag_id"] for dag in self._read("/dags", limit=1000)["dags"]]
 
     def import_errors(self) -> list[str]:
         """Return why files of the DAG folder could not be imported."""
-        errors = self._call("GET", "/importErrors")["import_errors"]
+        errors = self._read("/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace'].strip()}" for error in errors]
 
     def wait_until_parsed(self, *dag_ids: str, seconds: float = 120) -> None:
@@ -114,7 +122,7 @@ class AirflowClient:
         :raises TransientError: it does not answer in that time.
         """
         deadline = time.monotonic() + seconds
-        while missing := sorted(set(dag_ids) - self._known(deadline)):
+        while missing := sorted(set(dag_ids) - set(_patiently(self.dag_ids, deadline))):
             errors = self.import_errors()
             if errors or time.monotonic() > deadline:
                 raise PreconditionError(
@@ -124,34 +132,30 @@ class AirflowClient:
                 )
             time.sleep(1)
 
-    def _known(self, deadline: float) -> set[str]:
-        return set(_patiently(self.dag_ids, deadline))
-
     def _set_paused(self, dag_id: str, *, paused: bool) -> None:
-        """Say it again where Airflow's database was busy: SQLite has one writer, and saying it twice does no harm."""
         body = {"is_paused": paused}
         _patiently(lambda: self._call("PATCH", f"/dags/{dag_id}", json=body), time.monotonic() + SECONDS)
 
     def trigger(self, dag_id: str, conf: dict[str, Any], note: str = "") -> str:
-        """Start a run as this user and return its id."""
-        body = {"logical_date": None, "conf": conf, "note": note or None}
-        run_id: str = self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
+        """Start a run as this user and return its id, which is chosen here: said twice, it is still one run."""
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf, "note": note or None}
+        self._once("POST", f"/dags/{dag_id}/dagRuns", body)
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of one run."""
-        state: str = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+        state: str = self._read(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
         return state
 
     def runs(self, dag_id: str, limit: int = 100) -> dict[str, str]:
         """Return run id and state of the newest runs, the newest first."""
-        query = {"order_by": "-run_after", "limit": limit}
-        found = self._call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
+        found = self._read(f"/dags/{dag_id}/dagRuns", order_by="-run_after", limit=limit)["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in found}
 
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
         """Return the tasks of a run, in no particular order."""
-        found = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 1000})
+        found = self._read(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=1000)
         return [
             Task(
                 task_id=item["task_id"],
@@ -166,7 +170,7 @@ class AirflowClient:
 
     def questions(self, dag_id: str, run_id: str) -> list[Question]:
         """Return what tasks of a run ask and nobody has answered."""
-        found = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/hitlDetails", params={"response_received": False})
+        found = self._read(f"/dags/{dag_id}/dagRuns/{run_id}/hitlDetails", response_received=False)
         return [
             Question(
                 task_id=item["task_instance"]["task_id"],
@@ -185,22 +189,40 @@ class AirflowClient:
         stood = (datetime.now(UTC) - question.asked_at).total_seconds()
         time.sleep(min(max(0.0, SETTLE_SECONDS - stood), SETTLE_SECONDS))
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{question.task_id}/{question.map_index}/hitlDetails"
-        self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+        self._once("PATCH", path, {"chosen_options": [option], "params_input": {}})
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task left for others."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
-        return self._call("GET", path, params={"deserialize": True})["value"]
+        return self._read(path, deserialize=True)["value"]
 
     def log(self, dag_id: str, run_id: str, task: Task) -> list[str]:
         """Return the lines that the last try of a task logged."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
-        content = self._call("GET", path, params={"map_index": task.map_index, "full_content": True})["content"]
+        content = self._read(path, map_index=task.map_index, full_content=True)["content"]
         return [line["event"] if isinstance(line, dict) else str(line) for line in content]
 
     def _login(self) -> None:
         token = self._send("POST", "/auth/token", json={"username": self.user, "password": self.password})
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
+
+    def _once(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Have something done that can be done only once: if it is when it is said again, the first time did it."""
+        tries = 0
+
+        def say() -> None:
+            nonlocal tries
+            tries += 1
+            try:
+                self._call(method, path, json=body)
+            except _ConflictError:
+                if tries == 1:
+                    raise
+
+        _patiently(say, time.monotonic() + SECONDS)
+
+    def _read(self, path: str, **query: Any) -> Any:
+        return _patiently(lambda: self._call("GET", path, params=query), time.monotonic() + SECONDS)
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         return self._send(method, f"/api/v2{path}", **arguments)
@@ -235,7 +257,9 @@ def _patiently(ask: Callable[[], T], deadline: float) -> T:
 
 def _refusal(method: str, answer: httpx.Response) -> TransientError | PreconditionError:
     """Return the error for an answer that is no success, or a page where JSON should be."""
-    kind = TransientError if answer.is_server_error else PreconditionError
+    kind: type[TransientError | PreconditionError] = TransientError if answer.is_server_error else PreconditionError
+    if answer.status_code == httpx.codes.CONFLICT:
+        kind = _ConflictError
     try:
         words = str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

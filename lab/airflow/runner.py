@@ -21,7 +21,7 @@ from lab.supervisor import Supervisor, marked_environment
 Progress = Callable[[str], None]
 """Takes one line about what happens."""
 
-START_SECONDS = 180
+START_SECONDS = 300
 COMMAND_SECONDS = 300
 
 

@@ -102,7 +102,8 @@ class Settings:
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             # a task whose first word is not answered in time has failed; on a busy machine five seconds are not enough
             "WORKERS__EXECUTION_API_TIMEOUT": "30",
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
+            # SQLite has one writer; on a busy machine the others wait longer than its five seconds
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}?timeout=60",
             "LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "USAGE_DATA_COLLECTION__ENABLED": "False",
             "INCORTA_DR__TOPOLOGY": str(self.lab.topology_file),

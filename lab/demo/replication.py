@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from incorta_provider.dr.recovery_point import RecoveryPoint
-from incorta_provider.exceptions import PreconditionError
+from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from lab.airflow.client import AirflowClient
 from lab.demo.failure import explain
@@ -41,7 +42,9 @@ def wait_for_points(
 
 
 def _give_up_if_failing(airflow: AirflowClient) -> None:
-    failed = [run for run, state in airflow.runs(DAG_ID).items() if state == "failed"]
+    failed: list[str] = []
+    with suppress(TransientError):  # an API server that is busy is asked again
+        failed = [run for run, state in airflow.runs(DAG_ID).items() if state == "failed"]
     if len(failed) >= MAX_FAILED:
         raise PreconditionError(
             f"{len(failed)} replication runs failed and none sealed a point. {explain(airflow, DAG_ID, failed[0])}",

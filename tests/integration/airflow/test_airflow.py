@@ -9,9 +9,11 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,6 +97,22 @@ def test_one_requests_and_the_other_approves(
     gather_logs(airflow)
     assert any("acted" in line for line in requester.log(GATE, run_id, states["act"]))
     assert requester.runs(GATE)[run_id] == "success"
+
+
+def test_a_database_that_another_process_writes_to_is_waited_for(
+    airflow: CelerySettings, requester: AirflowClient
+) -> None:
+    """SQLite has one writer, and gives the others five seconds unless it is told another number."""
+    requester.wait_until_parsed(GATE)
+    said: list[int] = []
+    requester._http.event_hooks["response"] = [lambda answer: said.append(answer.status_code)]
+    with closing(sqlite3.connect(airflow.database, timeout=60, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(7, other.rollback)
+        done.start()
+        requester.unpause(GATE)
+        done.join()
+    assert said == [200]
 
 
 def test_a_form_that_is_not_filled_in_is_refused_before_a_run_begins(requester: AirflowClient) -> None:

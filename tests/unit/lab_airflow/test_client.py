@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from incorta_provider.exceptions import PreconditionError, TransientError
 from lab.airflow import client as module
-from lab.airflow.client import SETTLE_SECONDS, AirflowClient, Question
+from lab.airflow.client import SECONDS, SETTLE_SECONDS, AirflowClient, Question
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -20,6 +22,26 @@ def talking_to(handler: Handler) -> AirflowClient:
         return handler(request)
 
     return AirflowClient("http://lab", "operator", "secret", transport=httpx.MockTransport(serve))
+
+
+class Clock:
+    """Passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
 
 
 def test_requests_carry_the_token() -> None:
@@ -41,10 +63,11 @@ def test_a_refusal_is_told_in_airflows_words() -> None:
     assert caught.value.where == "POST http://lab/api/v2/dags/dag/dagRuns"
 
 
-def test_a_server_error_may_pass() -> None:
+def test_a_server_error_may_pass(clock: Clock) -> None:
     client = talking_to(lambda _: httpx.Response(500, text="oops"))
     with client, pytest.raises(TransientError, match="500 oops"):
         client.dag_ids()
+    assert clock.now >= 1000 + SECONDS, "it was asked again for a while"
 
 
 def test_a_page_is_no_answer() -> None:
@@ -53,7 +76,7 @@ def test_a_page_is_no_answer() -> None:
         client.dag_ids()
 
 
-def test_silence_is_transient() -> None:
+def test_silence_is_transient(clock: Clock) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
@@ -91,15 +114,62 @@ def test_the_password_does_not_show() -> None:
     assert "secret" not in repr(AirflowClient("http://lab", "operator", "secret"))
 
 
-def test_a_dag_is_unpaused_though_the_database_was_busy_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda _: None)
-    answers = iter([httpx.Response(500, text="database is locked"), httpx.Response(200, json={})])
-    said: list[bytes] = []
+def answering(*answers: httpx.Response) -> tuple[AirflowClient, list[dict[str, Any]]]:
+    """Return a client of an Airflow that gives these answers, and what it is told."""
+    left, told = list(answers), list[dict[str, Any]]()
 
     def handler(request: httpx.Request) -> httpx.Response:
-        said.append(request.content)
-        return next(answers)
+        told.append(json.loads(request.content or b"null"))
+        return left.pop(0)
 
-    with talking_to(handler) as client:
-        client.unpause("dag")
-    assert said == [b'{"is_paused":false}'] * 2
+    return talking_to(handler), told
+
+
+BUSY = httpx.Response(500, text="database is locked")
+DONE = httpx.Response(200, json={})
+CONFLICT = httpx.Response(409, json={"detail": "it is there already"})
+
+
+@pytest.mark.usefixtures("clock")
+class TestABusyDatabase:
+    def test_a_dag_is_unpaused(self) -> None:
+        client, told = answering(BUSY, DONE)
+        with client:
+            client.unpause("dag")
+        assert told == [{"is_paused": False}] * 2
+
+    def test_what_is_read_is_read_again(self) -> None:
+        client, _ = answering(BUSY, BUSY, httpx.Response(200, json={"state": "running"}))
+        with client:
+            assert client.run_state("dag", "run") == "running"
+
+    @pytest.mark.parametrize("second", [DONE, CONFLICT])
+    def test_one_run_is_started(self, second: httpx.Response) -> None:
+        """The first word may have been heard, and only its answer lost."""
+        client, told = answering(BUSY, second)
+        with client:
+            run_id = client.trigger("dag", {"a": 1})
+        assert run_id.startswith("manual__")
+        assert [said["dag_run_id"] for said in told] == [run_id] * 2
+
+    @pytest.mark.parametrize("second", [DONE, CONFLICT])
+    def test_a_question_is_answered(self, second: httpx.Response) -> None:
+        client, told = answering(BUSY, second)
+        with client:
+            client.answer("dag", "run", old_question(), "Approve")
+        assert told == [{"chosen_options": ["Approve"], "params_input": {}}] * 2
+
+    def test_what_somebody_else_answered_is_told(self) -> None:
+        client, _ = answering(CONFLICT)
+        with client, pytest.raises(PreconditionError, match="409 it is there already"):
+            client.answer("dag", "run", old_question(), "Approve")
+
+    def test_a_login_is_tried_again(self) -> None:
+        answers = iter([BUSY, httpx.Response(201, json={"access_token": "let-me-in"})])
+        with AirflowClient("http://lab", "operator", "secret", transport=httpx.MockTransport(lambda _: next(answers))):
+            pass
+        assert not list(answers)
+
+
+def old_question() -> Question:
+    return Question("approve", -1, "ok?", "", ("Approve", "Reject"), datetime.now(UTC) - timedelta(hours=1))

@@ -19,7 +19,7 @@ def test_everything_lies_in_the_state_folder_and_on_loopback(settings: Settings)
     environment = settings.environment()
     root = str(settings.lab.root)
     assert environment["AIRFLOW_HOME"] == f"{root}/airflow"
-    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{root}/airflow/airflow.db"
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{root}/airflow/airflow.db?timeout=60"
     assert environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"].startswith(root)
     assert environment["AIRFLOW__INCORTA_DR__TOPOLOGY"] == f"{root}/incorta_dr.yaml"
     assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
