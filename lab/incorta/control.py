@@ -18,7 +18,7 @@ from lab.incorta.settings import load_settings
 from lab.incorta.status import State, read_status, write_status
 from lab.processes import send, wait_until_gone
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 
 def start_service(home: Home, name: str) -> str:
@@ -29,7 +29,7 @@ def start_service(home: Home, name: str) -> str:
     """
     home.service_folder(name)
     port = load_settings(home.path).ports["agent"]
-    agent = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    agent = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         agent.request("POST", f"/services/{quote(name)}/start")
         return agent.getresponse().read().decode()

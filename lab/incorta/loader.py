@@ -13,7 +13,7 @@ from lab.incorta.settings import NodeSettings
 from lab.incorta.web import Request, Response, Route, json_response, serving
 
 NAME = "loaderService"
-QUORUM_SECONDS = 10.0
+QUORUM_SECONDS = 30.0
 
 
 @contextmanager

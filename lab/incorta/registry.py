@@ -20,7 +20,7 @@ from incorta_provider.exceptions import TransientError
 
 log = logging.getLogger(__name__)
 
-SESSION_SECONDS = 4.0
+SESSION_SECONDS = 10.0
 _CALL_SECONDS = 3.0
 _FAULTS = (KazooException, KazooTimeoutError)
 

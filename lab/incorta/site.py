@@ -17,7 +17,7 @@ from lab.incorta.status import State, Status, read_status
 from lab.layout import Site
 
 
-def start_site(site: Site, *, seconds: float = 60) -> None:
+def start_site(site: Site, *, seconds: float = 180) -> None:
     """Start node agents, CMC, Analytics and Loader, and return when all of them have started.
 
     :raises TransientError: one of them has not, or failed.
@@ -72,4 +72,4 @@ def _is_awaited(status: Status, names: set[str]) -> bool:
 
 
 def _script(path: Path, *arguments: str) -> None:
-    subprocess.run([path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
+    subprocess.run([path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=180)
