@@ -38,7 +38,7 @@ SiteKind = Literal[
     "loader_status",
     "spark",
 ]
-LabKind = Literal["airflow", "redis", "s3", "ceph_mon", "ceph_osd"]
+LabKind = Literal["airflow", "redis", "s3", "s3_tls", "s3_elsewhere", "ceph_mon", "ceph_osd"]
 
 _OFFSETS: dict[SiteKind, tuple[int, int]] = {
     "mysql": (1, 1),
@@ -68,7 +68,15 @@ _DRILL_OFFSETS: dict[SiteKind, tuple[int, int]] = {
 }
 """The same of the place for drills, in the site's hundred too."""
 
-_LAB_OFFSETS: dict[LabKind, int] = {"airflow": 200, "redis": 201, "s3": 210, "ceph_mon": 211, "ceph_osd": 220}
+_LAB_OFFSETS: dict[LabKind, int] = {
+    "airflow": 200,
+    "redis": 201,
+    "s3": 210,
+    "ceph_mon": 211,
+    "s3_tls": 212,
+    "s3_elsewhere": 213,
+    "ceph_osd": 220,
+}
 _ZONES = {"berlin": ("Europe/Berlin", "+01:00"), "newyork": ("America/New_York", "-05:00")}
 
 

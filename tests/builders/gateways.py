@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -12,7 +11,6 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from lab.servers.ceph import CephS3
@@ -41,11 +39,10 @@ class Gateway(ABC):
     def options(self) -> Sequence[str]:
         """Return what it is told besides."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def port(self) -> int:
-        """A free port."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            return int(probe.getsockname()[1])
+        """Its port, one of the lab's: the kernel may give away a free one before the gateway has it."""
 
     @property
     def ports(self) -> Sequence[int]:
@@ -91,6 +88,11 @@ class TlsGateway(Gateway):
     """Speaks TLS, and gives roles by STS."""
 
     name = "s3-rgw-tls"
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return self.ceph.lab.port("s3_tls")
 
     @property
     def endpoint(self) -> str:
@@ -144,6 +146,11 @@ class ElsewhereGateway(Gateway):
     """A gateway of another zone group, to which all buckets that were made by the first one are in another region."""
 
     name = "s3-rgw-elsewhere"
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return self.ceph.lab.port("s3_elsewhere")
 
     @property
     def endpoint(self) -> str:
