@@ -96,10 +96,13 @@ def test_a_start_script_returns_at_once_with_status_0_and_logs(
 ) -> None:
     made = facts(tmp_path)
     write_home(made)
-    made.python.write_text(f'{made.python.read_text()}sleep 1\necho "the end"\nexit 3\n')
-    done = subprocess.run([made.home / script], capture_output=True, text=True, check=False, timeout=0.9)
+    go = tmp_path / "go"
+    until_told = f'until [ -e "{go}" ]; do sleep 0.05; done'
+    made.python.write_text(f'{made.python.read_text()}{until_told}\necho "the end"\nexit 3\n')
+    done = subprocess.run([made.home / script], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    for _ in range(200):
+    go.touch()
+    for _ in range(2000):
         lines = (made.home / log).read_text().splitlines()
         if "the end" in lines:
             break

@@ -50,7 +50,7 @@ def read(source: socket.socket) -> tuple[int, bytes]:
 
 def logged_in(path: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(5)
+    client.settimeout(60)
     client.connect(str(path))
     assert read(client)[0] == 0
     client.sendall(packet(1, b"any login will do"))

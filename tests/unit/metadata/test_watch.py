@@ -10,12 +10,12 @@ from incorta_provider.metadata.watch import watched
 
 def test_a_program_that_takes_nothing_any_more_is_ended() -> None:
     with subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE) as process, watched(process, 0.05) as watch:
-        assert process.wait(timeout=20) == -9
+        assert process.wait(timeout=60) == -9
         assert watch.ended
 
 
 def test_a_program_that_goes_on_is_left_alone() -> None:
-    with subprocess.Popen(["sleep", "0.6"], stdin=subprocess.PIPE) as process, watched(process, 0.4) as watch:
+    with subprocess.Popen(["sleep", "3"], stdin=subprocess.PIPE) as process, watched(process, 2) as watch:
         while process.poll() is None:
             watch.goes_on()
             time.sleep(0.01)

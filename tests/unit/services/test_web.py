@@ -113,7 +113,7 @@ def test_a_server_that_drips_its_answer(listener):
 
     started = time.monotonic()
     with (
-        WebClient(serving(listener, drip), 80, timeout=0.4) as client,
+        WebClient(serving(listener, drip), 80, timeout=2) as client,
         pytest.raises(TransientError, match="has no end"),
     ):
         client.get("/x")

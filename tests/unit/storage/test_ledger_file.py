@@ -262,7 +262,7 @@ def test_two_processes_that_append_at_once_make_one_chain(ledger: LedgerFile) ->
         process.start()
     gate.set()
     for process in processes:
-        process.join(timeout=60)
+        process.join(timeout=240)
     assert [process.exitcode for process in processes] == [0] * writers
     assert ledger.faults() == []
     found = keys(ledger)

@@ -590,7 +590,7 @@ class TestWhatHangs:
 
     def wake(self, wakes: threading.Event, lock: Callable[[], AbstractContextManager[None]]) -> None:
         wakes.set()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 with lock():

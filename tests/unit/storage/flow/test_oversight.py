@@ -99,7 +99,7 @@ def test_a_stuck_task_that_is_tried_again_copies_nothing_that_the_index_has(pair
     for_ever = threading.Event()
     source = Source(pair.source, {b"f150": for_ever.wait})
     with pytest.raises(StalledError, match=r"no byte moved for \d s; in flight: f1[345]\d and \d\d more up to f1\d\d"):
-        run_copy(pair, source, workspace, stall_seconds=1)
+        run_copy(pair, source, workspace, stall_seconds=4)
     indexed = sum(1 for path in workspace.indexes() for _ in path.open())
     assert indexed >= 128
     again = Source(pair.source, {})
