@@ -148,7 +148,7 @@ class Stage:
 
     def wait_for_server(self) -> None:
         """Wait until the server has ended the sessions of the process that was killed."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         query = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '{USER}'"
         while self.dr.run(query) != ((0,),):
             assert time.monotonic() < deadline

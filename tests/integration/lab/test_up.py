@@ -75,7 +75,7 @@ def settled_family(lab: Lab, roots: list[Process]) -> set[int]:
     return {process.pid for process in family(markers(lab), roots)}
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -44,7 +44,7 @@ def site(sites: Pair[Site], zookeeper_pair: Pair[Ensemble], make_workload: Calla
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

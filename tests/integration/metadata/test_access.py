@@ -122,7 +122,7 @@ def test_rights_of_a_role_count(primary: Any) -> None:
 
 def facts_of(process: int, name: str) -> bytes:
     """Return what the system shows of a process, once it has become the program that it is to be."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (shown := Path(f"/proc/{process}/{name}").read_bytes()):
         assert time.monotonic() < deadline
     return shown

@@ -60,7 +60,7 @@ def killed(tenants: Any, catalog: Catalog) -> Rewriting:
     order = [dataclasses.asdict(tenants.endpoint), [dataclasses.astuple(rule) for rule in RULES], str(catalog.root)]
     ended = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(order), text=True, check=False)
     assert ended.returncode == -signal.SIGKILL
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while tenants.run("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'dr_reader'") != ((0,),):
         assert time.monotonic() < deadline
         time.sleep(0.02)

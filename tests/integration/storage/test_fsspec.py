@@ -59,7 +59,6 @@ def test_it_can_be_sent_to_another_process(tmp_path: Path, node: ConnectionInfo)
     assert not (tmp_path / "again").exists()
 
 
-@pytest.mark.timeout(60)
 def test_several_threads_each_get_their_answers(tmp_path: Path, node: ConnectionInfo) -> None:
     put(tmp_path / "s", {f"{number:03d}": b"%d" % number for number in range(200)})
     tree = open_tree(f"sftp://n{tmp_path}/s", lambda _: node)

@@ -25,7 +25,7 @@ from lab.supervisor import markers
 from tests.benchmarks.relay import Line, Relay
 from tests.builders.storage import put
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[4]
 FILES = 150
@@ -113,8 +113,8 @@ def test_a_worker_that_is_killed_leaves_nothing_that_writes_and_no_login(order, 
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     relay.go_on()
-    assert wait_until(lambda: not processes_in(tmp_path), 15), processes_in(tmp_path)
-    assert wait_until(lambda: not [master for master in masters if is_alive(master)], 15)
+    assert wait_until(lambda: not processes_in(tmp_path), 60), processes_in(tmp_path)
+    assert wait_until(lambda: not [master for master in masters if is_alive(master)], 60)
     report = finish(told, target, nodes)
     assert report.copied_files + report.reused == FILES
     staged = staged_folder(target)
