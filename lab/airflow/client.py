@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -185,9 +185,13 @@ class AirflowClient:
         ]
 
     def answer(self, dag_id: str, run_id: str, question: Question, option: str) -> None:
-        """Answer as this user, not before :data:`SETTLE_SECONDS` have passed since it was asked."""
+        """Answer as this user, not before :data:`SETTLE_SECONDS` have passed since it was asked.
+
+        :raises TransientError: also when the scheduler has stood still since then.
+        """
         stood = (datetime.now(UTC) - question.asked_at).total_seconds()
         time.sleep(min(max(0.0, SETTLE_SECONDS - stood), SETTLE_SECONDS))
+        self._await_scheduler(question.asked_at + timedelta(seconds=SETTLE_SECONDS / 2))
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{question.task_id}/{question.map_index}/hitlDetails"
         self._once("PATCH", path, {"chosen_options": [option], "params_input": {}})
 
@@ -201,6 +205,14 @@ class AirflowClient:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._read(path, map_index=task.map_index, full_content=True)["content"]
         return [line["event"] if isinstance(line, dict) else str(line) for line in content]
+
+    def _await_scheduler(self, since: datetime) -> None:
+        """Wait for a sign of life of the scheduler: on a busy machine it is what takes long to notice."""
+        deadline = time.monotonic() + SECONDS
+        while datetime.fromisoformat(self._read("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]) < since:
+            if time.monotonic() > deadline:
+                raise TransientError("the scheduler stands still", where=self.url, fix="See its log.")
+            time.sleep(0.5)
 
     def _login(self) -> None:
         token = self._send("POST", "/auth/token", json={"username": self.user, "password": self.password})

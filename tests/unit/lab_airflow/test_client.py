@@ -24,6 +24,18 @@ def talking_to(handler: Handler) -> AirflowClient:
     return AirflowClient("http://lab", "operator", "secret", transport=httpx.MockTransport(serve))
 
 
+def with_scheduler(handler: Handler, beats: list[datetime] | None = None) -> Handler:
+    """Answer for the health page too: with these signs of life of the scheduler, or with a fresh one."""
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/monitor/health"):
+            return handler(request)
+        beat = datetime.now(UTC) + timedelta(seconds=SETTLE_SECONDS) if beats is None else beats.pop(0)
+        return httpx.Response(200, json={"scheduler": {"latest_scheduler_heartbeat": beat.isoformat()}})
+
+    return serve
+
+
 class Clock:
     """Passes when somebody waits."""
 
@@ -105,9 +117,24 @@ def test_a_question_stands_for_a_while_before_it_is_answered(
     monkeypatch.setattr(module.time, "sleep", waited.append)
     asked = datetime.now(UTC) - timedelta(seconds=age)
     question = Question("approve", -1, "ok?", "", ("Approve", "Reject"), asked)
-    with talking_to(lambda _: httpx.Response(200, json={})) as client:
+    with talking_to(with_scheduler(lambda _: httpx.Response(200, json={}))) as client:
         client.answer("dag", "run", question, "Approve")
     assert waited == [pytest.approx(waits, abs=1)]
+
+
+def test_a_scheduler_that_stands_still_is_waited_for(clock: Clock) -> None:
+    """It has not noticed the question, however long that has stood."""
+    beats = [old_question().asked_at, old_question().asked_at, datetime.now(UTC)]
+    done: list[httpx.Request] = []
+    with talking_to(with_scheduler(lambda request: (done.append(request), DONE)[1], beats)) as client:
+        client.answer("dag", "run", old_question(), "Approve")
+    assert (len(done), beats, clock.now) == (1, [], 1001.0)
+
+
+def test_a_scheduler_that_does_not_come_back_is_told(clock: Clock) -> None:
+    client = talking_to(with_scheduler(lambda _: DONE, [datetime(2026, 1, 1, tzinfo=UTC)] * 100))
+    with client, pytest.raises(TransientError, match="the scheduler stands still"):
+        client.answer("dag", "run", old_question(), "Approve")
 
 
 def test_the_password_does_not_show() -> None:
@@ -122,7 +149,7 @@ def answering(*answers: httpx.Response) -> tuple[AirflowClient, list[dict[str, A
         told.append(json.loads(request.content or b"null"))
         return left.pop(0)
 
-    return talking_to(handler), told
+    return talking_to(with_scheduler(handler)), told
 
 
 BUSY = httpx.Response(500, text="database is locked")
