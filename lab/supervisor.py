@@ -109,7 +109,7 @@ class Supervisor:
 
     def _await_record(self, name: str, pid: int, log: Path) -> Record:
         """Wait for the record that the new process writes of itself."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         running = True
         while running and time.monotonic() < deadline:
             running = find(pid) is not None
@@ -200,4 +200,4 @@ class Supervisor:
         members = list(processes)
         for process in members:
             send(process, signal.SIGKILL)
-        wait_until_gone(members, seconds=10)
+        wait_until_gone(members, seconds=60)

@@ -53,7 +53,7 @@ class Server(Protocol):
         """Return why the server cannot be used yet; empty when it can."""
 
 
-def start_all(servers: Iterable[Server], supervisor: Supervisor, *, seconds: float = 90) -> None:
+def start_all(servers: Iterable[Server], supervisor: Supervisor, *, seconds: float = 180) -> None:
     """Start servers in parallel and return when each is ready; those which run already stay as they are.
 
     :param seconds: how long each may take.
@@ -65,7 +65,7 @@ def start_all(servers: Iterable[Server], supervisor: Supervisor, *, seconds: flo
         result.result()
 
 
-def start(server: Server, supervisor: Supervisor, *, seconds: float = 90) -> None:
+def start(server: Server, supervisor: Supervisor, *, seconds: float = 180) -> None:
     """Start one server and wait until it is ready.
 
     :raises PreconditionError: one of its ports is taken.

@@ -205,6 +205,9 @@ def crash(lab_layout: Lab, places: Any) -> Iterator[Callable[[Any, Callable[[], 
         def work() -> None:
             while not condition():
                 time.sleep(0.002)
+            record = supervisor.get(place.server.name)
+            assert record is not None
+            os.kill(record.pid, signal.SIGKILL)  # at once: to look for its children first takes a moment too long
             supervisor.kill(place.server.name)
 
         threads.append(threading.Thread(target=work))
