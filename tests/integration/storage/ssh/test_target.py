@@ -312,5 +312,5 @@ def test_a_replica_at_a_node_inside_of_what_another_installation_keeps_there(tar
     other.initialise("globex", "paris")
     second = SshTarget(other, RemoteVolume(dr(), os.fsencode(root), os.fsencode(vault)))
     second.initialise()
-    with pytest.raises(ConfigurationError, match="lies inside of .* of acme at newyork|of .* where acme at newyork"):
+    with pytest.raises(ConfigurationError, match=r"lies inside of .* of acme at newyork|of .* where acme at newyork"):
         second.check()
