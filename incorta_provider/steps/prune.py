@@ -47,6 +47,7 @@ class PruneReport:
     :ivar damaged: points whose record cannot be read; they stay, and so does what they need.
     :ivar files: kept files that only dropped points need, ``size`` bytes in all.
     :ivar rewrites: how many records of rewrites went, from before the oldest point that stays.
+    :ivar spared: points that were to go, and that a person pinned while others went.
     :ivar done: False when it was only looked at.
     """
 
@@ -55,6 +56,7 @@ class PruneReport:
     files: int = 0
     size: int = 0
     rewrites: int = 0
+    spared: tuple[Verdict, ...] = ()
     done: bool = False
 
     @property
@@ -63,20 +65,22 @@ class PruneReport:
         return [verdict for verdict in self.verdicts if not verdict.keep]
 
     def plan(self) -> Iterator[str]:
-        """Yield in words what happens to each point."""
-        for verdict in self.verdicts:
-            word = "keep" if verdict.keep else "dropped" if self.done else "drop"
-            yield f"{word:7} {verdict.point_id}: {verdict.reason}"
+        """Yield in words what is to happen to each point."""
+        yield from map(_in_words, self.verdicts)
         for point_id, fault in self.damaged.items():
             yield f"damaged {point_id}: {fault}; left alone"
 
     def lines(self) -> Iterator[str]:
-        """Yield the report in words."""
-        yield from self.plan()
+        """Yield the report in words; of a prune that told its plan before, what came otherwise and the sums."""
+        yield from map(_in_words, self.spared) if self.done else self.plan()
         verb = "deleted" if self.done else "would be deleted"
         yield f"{len(self.dropped)} of {len(self.verdicts)} point(s), {self.files} file(s), {self.size} bytes {verb}"
         if self.rewrites:
             yield f"{self.rewrites} record(s) of rewrites deleted, which were older than every point that stays"
+
+
+def _in_words(verdict: Verdict) -> str:
+    return f"{'keep' if verdict.keep else 'drop':7} {verdict.point_id}: {verdict.reason}"
 
 
 def look(access: GroupAccess, site: SiteAccess) -> PruneReport:
@@ -115,7 +119,8 @@ def prune(access: GroupAccess, site: SiteAccess, *, by: str, run_id: str, tell: 
         forget_bytes(catalog, site.target, freed)
         sweep(catalog, site.target)
         rewrites = _forget_rewrites(catalog)
-    done = PruneReport(verdicts, report.damaged, freed.files, freed.size, rewrites, done=True)
+    spared = tuple(held for held, told in zip(verdicts, report.verdicts, strict=True) if held.keep and not told.keep)
+    done = PruneReport(verdicts, report.damaged, freed.files, freed.size, rewrites, spared, done=True)
     log.info("%d recovery point(s) dropped, %d file(s) deleted", len(done.dropped), freed.files)
     return done
 

@@ -53,6 +53,10 @@ class Copier(Protocol):
     def limits(self) -> Limits:
         """How it is called best by :func:`incorta_provider.storage.copying.work_pool.in_order`."""
 
+    @property
+    def spooled_above(self) -> int | None:
+        """The size in bytes above which a file waits whole at the worker on its way; None where none does."""
+
     def __call__(self, batch: Batch) -> Sequence[Outcome]:
         """Copy a batch, and return for each file what was copied (digest, and version if the target has those).
 

@@ -78,7 +78,8 @@ class Volume(Protocol):
     def live_root(self) -> LiveRoot:
         """Look at the live root.
 
-        :raises ConfigurationError: another file system is mounted inside of it, or of the vault.
+        :raises ConfigurationError: another file system is mounted inside of it, or of the vault; or one of them lies
+            inside of what is another installation's, or around it.
         """
 
     def make_live_root(self) -> None:

@@ -24,9 +24,11 @@ folders, real sshd and rsync, a real S3 server. A test fails when this page is n
 - **refused**: the run stops before anything is published, and says why.
 - **not applicable**: this kind of storage has no such thing.
 
-The owner of files is not replicated: what the worker or the node's account writes is theirs. Nor are set-uid, set-gid
-and sticky bits, which mean something else without their owner: where folders must be set-gid, set that bit or a default
-ACL at the replica.
+Owner and group of files are not replicated: what the worker's or the node's account writes is theirs, so let that be
+the account that Incorta runs under. Nor are ACLs, extended attributes, and set-uid, set-gid and sticky bits, which mean
+something else without their owner. An apply leaves such bits of the replica's folders as they are. Files are written
+in the catalog or vault first and keep the group that they get there: where it must be another one, set set-gid or a
+default ACL there too.
 """
 
 

@@ -45,6 +45,22 @@ def test_permissions(world: World) -> None:
         world.say("kept as an entry of the manifest: objects have no permission bits")
 
 
+def test_set_uid_set_gid_and_sticky_bits(world: World) -> None:
+    """Not replicated: without its owner such a bit means something else. Nor are they seen as a change."""
+    if not (isinstance(world.source, Folder) and isinstance(world.site, Folder)):
+        world.say("not applicable: objects have no permission bits")
+        return
+    for mode in (0o4755, 0o2755, 0o1755):
+        world.source.put(b"t/%o" % mode, b"1", mode=mode)
+    world.source.at(b"t").chmod(0o3755)
+    assert world.replicate("A").copied_files == 3
+    assert all(found.mode is not None and found.mode <= 0o777 for found in world.site.read().values())
+    world.source.at(b"t/4755").chmod(0o755)
+    assert world.replicate("B").copied_files == 0
+    assert all(found.mode is not None and found.mode <= 0o777 for found in world.site.read().values())
+    world.say("kept as the other permission bits" if world.source.tells_modes_and_links else "kept as 644 and 755")
+
+
 def test_times_to_the_nanosecond(world: World) -> None:
     """The time of a file arrives to the nanosecond."""
     if not isinstance(world.source, Folder):
@@ -102,5 +118,6 @@ def test_the_owner(world: World) -> None:
         os.chown(world.source.at(b"a"), NOBODY, NOBODY)
     world.replicate("A")
     world.ensure_equal("A")
-    assert world.site.at(b"a").stat().st_uid == os.geteuid()
+    facts = world.site.at(b"a").stat()
+    assert (facts.st_uid, facts.st_gid) == (os.geteuid(), os.getegid())
     world.say("kept as the writing account's")

@@ -83,9 +83,15 @@ class TestPrune:
 
     def test_it_does_it_on_demand(self, bench: Bench, run: Run, two: Two) -> None:
         first, second = two
-        status, out, _ = run("prune", *PLACE, "--execute")
-        assert (status, out[0]) == (0, f"drop    {first.id}: 2 h old, and none of: the newest 1")
-        assert out[2] == f"dropped {first.id}: 2 h old, and none of: the newest 1"
+        assert run("prune", *PLACE, "--execute") == (
+            0,
+            [
+                f"drop    {first.id}: 2 h old, and none of: the newest 1",
+                f"keep    {second.id}: the newest point",
+                "1 of 2 point(s), 0 file(s), 0 bytes deleted",
+            ],
+            "",
+        )
         assert [point.id for point in bench.catalog.points()] == [second.id]
         for event, entry in zip(
             ("prune.planned", "point.dropped"), bench.access.site("newyork").ledger.entries(), strict=True

@@ -129,7 +129,7 @@ class Replica:
             os.mkdir(path, _OPEN)
             self._changed.add(folder)
         elif facts.st_mode & _OPEN != _OPEN:
-            os.chmod(path, facts.st_mode & MODE_BITS | _OPEN)
+            os.chmod(path, stat.S_IMODE(facts.st_mode) | _OPEN)
             self._changed.add(folder)
         self._folders.add(folder)
 

@@ -15,6 +15,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.copying.room_on_the_way import ensure_room_on_the_way
 from incorta_provider.storage.copying.staged_index import from_text
 from incorta_provider.storage.copying.transfer import copy_pending, open_index
 from incorta_provider.storage.copying.workspace import Shard, Workspace
@@ -45,8 +46,9 @@ def copy_shard(source: Tree, target: Target, workspace: Workspace, number: int, 
     """Copy one shard of the pass that was split, or what is left of it.
 
     :raises PreconditionError: no pass was split into that many shards, a later one took its place, or the target lacks
-        room.
-    :raises TransientError: a pass or another task holds the workspace or the shard; or what a pass raises.
+        room, or the worker does for files that wait there.
+    :raises TransientError: a pass or another task holds the workspace or the shard; there is no room for files that
+        wait at the worker until other shards have ended; or what a pass raises.
     :raises IntegrityError: a file cannot be read.
     """
     with workspace.share():
@@ -73,6 +75,7 @@ def _copy(
         open_index(shard.index, "ab") as index,
     ):
         copier = copier_for(source, target, workspace, alone=False)
+        ensure_room_on_the_way(copier, shard.pending, left, workspace, oversight)
         done = copy_pending(copier, pending, left, index, oversight)
     missed = len(done.vanished) + len(done.unsettled)
     return ShardReport(done.files, done.size, before, missed, time.monotonic() - started)

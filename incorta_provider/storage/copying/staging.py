@@ -35,6 +35,7 @@ class Staging:
     """
 
     limits = LIMITS
+    spooled_above = None
 
     def __init__(self, fetch: Fetch, workspace: Workspace) -> None:
         self._fetch = fetch

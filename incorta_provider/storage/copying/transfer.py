@@ -20,6 +20,7 @@ from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
 from incorta_provider.storage.copying.outcome import complete, complete_last, without_fallback
 from incorta_provider.storage.copying.recorded import Record, Recorded
+from incorta_provider.storage.copying.room_on_the_way import ensure_room_on_the_way
 from incorta_provider.storage.copying.work_pool import in_order
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.faults import translated
@@ -103,7 +104,7 @@ def copy_delta(
         (:func:`~incorta_provider.storage.copying.shards.copy_shard`), and the next pass takes what they copied for
         staged.
     :raises PreconditionError: the source lists no file but the point before has some, a part of it is not mounted any
-        more, or the target lacks room.
+        more, or the target lacks room, or the worker does for files that wait there.
     :raises TransientError: another process copies into this workspace; or a file failed each time that it was tried, or
         nothing moves any more.
     :raises IntegrityError: a file or folder cannot be read.
@@ -115,6 +116,7 @@ def copy_delta(
             workspace.start_over()
         workspace.withdraw()
         workspace.drop_shards()
+        workspace.clear_partial()
         known = Baseline.of(workspace, base_manifest)
         return _copy_delta(
             suited(source, target), target, known, workspace, split, immutable, final=final, controls=controls
@@ -151,6 +153,7 @@ def _copy_delta(
     else:
         with Oversight(total, controls, workspace, source.label) as oversight, open_index(files.index, "wb") as index:
             copier = copier_for(source, target, workspace)
+            ensure_room_on_the_way(copier, files.pending, total, workspace, oversight)
             done = copy_pending(copier, read_manifest(files.pending), total, index, oversight)
     vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
     if final:

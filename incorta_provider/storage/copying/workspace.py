@@ -189,6 +189,11 @@ class Workspace:
         for path in self._passes.glob("*.shard.*"):
             path.unlink()
 
+    def clear_partial(self) -> None:
+        """Remove what was on its way when its process was killed. The caller holds the lock alone."""
+        remove_tree(os.fsencode(self.partial))
+        self.create()
+
     def publish(self, found: Path, place: Path) -> None:
         """Give a file that is whole a second name, in this folder; what has that name is replaced."""
         draft = place.with_name(f".{place.name}.draft")
@@ -207,14 +212,17 @@ class Workspace:
     def void(self) -> None:
         """Say, on disk, that what is staged may be lost: nobody may believe in it, whatever can be read.
 
-        Where the disk does not take that word, what believes in the staged files is removed.
+        Where the disk has no room for that word, what believes in the staged files is removed: first the indexes,
+        without which no pass comes to its end, then what a pass that did made. The lock is not asked for: a copy
+        may hold it for hours, and a pass that this takes the ground from fails, and copies again. What lets nothing be
+        removed, such as a disk that turned read-only, lets nothing be sealed either.
         """
         try:
             write_json(self._void, True)
         except OSError:
             with suppress(OSError):
-                self.withdraw()
                 remove_tree(os.fsencode(self._passes))
+                self.withdraw()
 
     @property
     def is_void(self) -> bool:

@@ -16,7 +16,13 @@ from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.flow.board import Board, Counts
 from incorta_provider.storage.flow.limit import Limit
 from incorta_provider.storage.flow.progress import Progress, Report, Total
-from incorta_provider.storage.flow.record import ProgressRecord, remove_record, this_process, write_record
+from incorta_provider.storage.flow.record import (
+    ProgressRecord,
+    read_records,
+    remove_record,
+    this_process,
+    write_record,
+)
 from incorta_provider.storage.flow.throttle import Throttle
 from incorta_provider.storage.flow.watchdog import StalledError, Watchdog
 
@@ -67,13 +73,13 @@ class Oversight:
         now = self._looked = clock()
         self._progress = Progress(total, now)
         self._watchdog = Watchdog(controls.stall_seconds, label, now)
+        self._spool_bytes = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._stack.callback(self._board.close)
         self._stack.enter_context(self.throttle.current())
-        if self._shard is not None:  # shows the other shards at once with how many they share the limit
-            self._write(Report(Counts(), self._total, 0.0, 0.0, None))
+        self._show()
         return self
 
     def __exit__(
@@ -86,6 +92,18 @@ class Oversight:
             log.info("%s", report.summary(seconds))
         remove_record(self._workspace, self._shard)
         self._stack.close()
+
+    def reserve(self, spool_bytes: int) -> int:
+        """Show the other shards how many bytes of this copy may wait at the worker; return how many of theirs may."""
+        self._spool_bytes = spool_bytes
+        self._show()
+        records = read_records(self._workspace) if self._shard is not None else []
+        return sum(record.spool_bytes for record in records if record.shard != self._shard)
+
+    def _show(self) -> None:
+        """Show the other shards at once with how many they share limit and room."""
+        if self._shard is not None:
+            self._write(Report(Counts(), self._total, 0.0, 0.0, None))
 
     def tick(self, in_flight: list[Batch]) -> None:
         """Look around; cheap enough to be called for each batch.
@@ -116,6 +134,7 @@ class Oversight:
             bytes_total=report.total.size,
             bytes_per_second=report.bytes_per_second,
             seconds_left=report.seconds_left,
+            spool_bytes=self._spool_bytes,
             text=report.line(),
         )
         with suppress(OSError):  # nobody reads it any more once the copy is done

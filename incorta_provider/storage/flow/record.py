@@ -24,6 +24,7 @@ class ProgressRecord(FrozenModel):
 
     :ivar shard: which shard is copied; None for a copy of everything.
     :ivar seconds_left: None where nobody can tell.
+    :ivar spool_bytes: how many bytes of it may wait at the worker at once.
     :ivar text: the line of the task's log.
     """
 
@@ -37,6 +38,7 @@ class ProgressRecord(FrozenModel):
     bytes_total: int
     bytes_per_second: float
     seconds_left: float | None
+    spool_bytes: int = 0
     text: str
 
 

@@ -24,11 +24,15 @@ from incorta_provider.storage.durable import sync_filesystem
 from incorta_provider.storage.faults import GONE, translated
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.folders import remove_tree
+from incorta_provider.storage.local.apart import ensure_apart
 from incorta_provider.storage.local.mounts import mounts_below, same_mount
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.tree import Tree
 from incorta_provider.storage.vault.kept_files import kept_files
 from incorta_provider.storage.volume import LIVE, AreaReader, LiveRoot
+
+_OF_THE_REPLICA = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+"""Bits of folders that are not replicated, and that whoever runs the site may have set there."""
 
 
 class LocalVolume:
@@ -67,6 +71,7 @@ class LocalVolume:
             same = (there or makeable) and self._is_reached_from(nearest)
             if same:
                 self._ensure_undivided()
+            ensure_apart(self._root, self._vault)
             names = tuple(sorted(os.listdir(os.fsencode(self._root)))) if there else ()  # noqa: PTH208
             return LiveRoot(there, makeable, same, names)
 
@@ -140,7 +145,8 @@ class LocalVolume:
         with translated(self.label):
             root = os.fsencode(self._root) + b"/"
             for entry in folders:
-                os.chmod(root + entry.path, entry.mode)  # noqa: PTH101
+                own = os.lstat(root + entry.path).st_mode & _OF_THE_REPLICA
+                os.chmod(root + entry.path, entry.mode | own)  # noqa: PTH101
                 os.utime(root + entry.path, ns=(entry.mtime_ns, entry.mtime_ns))
 
     def sync(self) -> None:

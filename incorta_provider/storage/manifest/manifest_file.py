@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cache
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,16 @@ def read_totals(path: Path) -> Totals:
     """Return how much the manifest holds, without reading its entries."""
     with open_manifest(path) as file:
         return Totals(**json.loads(file.metadata.metadata[_TOTALS_KEY]))
+
+
+def largest_sizes(path: Path, count: int) -> list[int]:
+    """Return the largest sizes of entries, at most so many; only that column is read."""
+    largest: list[int] = []
+    with open_manifest(path) as file:
+        for number in range(file.num_row_groups):
+            sizes = read_group(file, number, ["size"])["size"].to_pylist()
+            largest = nlargest(count, (*largest, *sizes))
+    return largest
 
 
 def differing(one: Path, other: Path) -> tuple[Iterator[Entry], Iterator[Entry]]:

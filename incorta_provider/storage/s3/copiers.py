@@ -57,6 +57,7 @@ class Staging(ABC):
     """
 
     limits = LIMITS
+    spooled_above: int | None = None
 
     def __init__(self, target: Bucket, log: StagingLog, workspace: Workspace, lock: ObjectLock | None) -> None:
         self._target = target
@@ -106,6 +107,8 @@ class Staging(ABC):
 class PutCopier(Staging):
     """From any source, by way of a file in the workspace's ``partial`` folder."""
 
+    spooled_above = 0
+
     def __init__(
         self, source: Tree, target: Bucket, log: StagingLog, workspace: Workspace, lock: ObjectLock | None
     ) -> None:
@@ -123,6 +126,8 @@ class FolderCopier(PutCopier):
 
     :param source: lists the folder.
     """
+
+    spooled_above = SMALL_BYTES
 
     def __init__(
         self, source: LocalTree, target: Bucket, log: StagingLog, workspace: Workspace, lock: ObjectLock | None
@@ -159,6 +164,7 @@ class BucketCopier(Staging):
         super().__init__(target, log, workspace, lock)
         self._bucket = source
         self._on_server = on_server
+        self.spooled_above = None if on_server else SMALL_BYTES
 
     def _copy(self, entry: Entry) -> Proven | Missed:
         if entry.size <= SMALL_BYTES:

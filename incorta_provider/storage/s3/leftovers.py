@@ -21,6 +21,7 @@ from incorta_provider.storage.s3.bucket import Bucket
 from incorta_provider.storage.s3.census import look
 from incorta_provider.storage.s3.listing import Version, versions
 from incorta_provider.storage.s3.objects import DELETE_KEYS, abort_uploads, delete_allowed
+from incorta_provider.storage.s3.plan import inside
 from incorta_provider.storage.s3.staging_log import all_logs
 
 log = logging.getLogger(__name__)
@@ -33,14 +34,24 @@ _SEPARATOR = b"\0"
 
 
 def leftovers(bucket: Bucket, catalog: Catalog, retained: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
-    """Yield each such version, as its place and its size in bytes; delete marks count as nothing."""
+    """Yield each such version, as its place and its size in bytes; delete marks count as nothing.
+
+    :raises PreconditionError: another replica lies inside of this one, whose versions would be nobody's; none of them
+        was yielded, because its mark comes before them.
+    """
     staged = {path for one in all_logs(catalog) for path in one.paths()}
     named = _Named(retained)
     for key, group in groupby(versions(bucket), key=lambda found: found.key):
         path, found = bucket.place.path(key), list(group)
         if path not in staged:
             wanted = named.at(path)
+            if not wanted and bucket.place.is_mark_inside(key) and _is_there(found):
+                raise inside(bucket, path)
             yield from ((key + _SEPARATOR + one.version, one.size) for one in _not_needed(bucket, path, found, wanted))
+
+
+def _is_there(found: list[Version]) -> bool:
+    return any(one.latest and not one.marker for one in found)
 
 
 def _not_needed(bucket: Bucket, path: bytes, found: list[Version], wanted: list[Entry]) -> Iterator[Version]:

@@ -19,6 +19,7 @@ DEFAULT_CONN_ID = "aws_default"
 MAX_KEY_BYTES = 1024
 """What S3 allows for a key."""
 
+_MARK = b".incorta-dr/replica.json"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -41,7 +42,17 @@ class Place:
     @property
     def mark(self) -> bytes:
         """The key of the object that says whose replica this is: beside the prefix, where that is not all keys."""
-        return self.prefix.rstrip(b"/") + b".incorta-dr/replica.json"
+        return self.prefix.rstrip(b"/") + _MARK
+
+    @property
+    def marks_around(self) -> list[bytes]:
+        """The keys of the marks that replicas would have which this prefix lies in: first that of the whole bucket."""
+        names = self.prefix.split(b"/")[:-1]
+        return [b"/".join(names[:depth]) + _MARK for depth in range(len(names))]
+
+    def is_mark_inside(self, key: bytes) -> bool:
+        """Tell whether a key below the prefix is that of another replica's mark; it sorts before what it is beside."""
+        return key.endswith(_MARK) and key != self.mark
 
     @property
     def hidden(self) -> bytes:

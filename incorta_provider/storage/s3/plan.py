@@ -16,7 +16,7 @@ from pathlib import Path
 
 from incorta_provider.dr.diff import diff, same_content
 from incorta_provider.dr.manifest import Entry, Kind, shown
-from incorta_provider.exceptions import IntegrityError
+from incorta_provider.exceptions import IntegrityError, PreconditionError
 from incorta_provider.storage.apply.redo_journal import Step, Verb
 from incorta_provider.storage.copying.work_pool import chunks
 from incorta_provider.storage.flow.throttle import alive
@@ -59,6 +59,7 @@ class S3Plan:
         """Yield the steps in path order.
 
         :raises IntegrityError: at the end, when versions of the point are not there any more.
+        :raises PreconditionError: another replica lies inside of this one.
         """
         for some in chunks(self._pairs(), _AT_ONCE):
             alive()
@@ -90,13 +91,20 @@ class S3Plan:
 
     def _step(self, path: bytes, wanted: Entry | None, now: Now | None) -> Step | None:
         if wanted is None or wanted.kind is not Kind.FILE:
-            return None if now is None else Step(Verb.REMOVE, path)
+            return None if now is None else self._removal(path)
         if now is not None and self._holds(now, wanted):
             return None
         if (version := version_of(self._bucket, wanted)) is None:
             self._missing.append(path)
             return None
         return Step(Verb.PLACE, path, version, wanted.size, 0, now is None)
+
+    def _removal(self, path: bytes) -> Step:
+        """Return the step that takes a key away, unless the mark of another replica says that what follows is its."""
+        place = self._bucket.place
+        if self._base is None and place.is_mark_inside(place.key(path)):
+            raise inside(self._bucket, path)
+        return Step(Verb.REMOVE, path)
 
     def _holds(self, now: Now, wanted: Entry) -> bool:
         """Tell whether a live key holds the wanted content, be it in another version, as a copy of it is."""
@@ -117,6 +125,16 @@ class S3Plan:
             where=self._bucket.label,
             fix="Nothing was changed. Choose another recovery point; check whether a lifecycle rule removes versions.",
         )
+
+
+def inside(bucket: Bucket, path: bytes) -> PreconditionError:
+    """Return the error for the mark of another replica inside of this one."""
+    return PreconditionError(
+        f"another replica lies inside of this one, and its mark is {shown(path)}",
+        where=bucket.label,
+        fix="Nothing was deleted. Give one of them another prefix in its topology; if the one inside is given up for "
+        "good, delete its mark.",
+    )
 
 
 def moved_files(base: Path | None, manifest: Path) -> tuple[int, int]:

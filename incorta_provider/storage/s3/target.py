@@ -69,7 +69,8 @@ class S3Target:
     def check(self) -> None:
         """Refuse a bucket that is not there, keeps no versions, or cannot lock objects where that is asked for.
 
-        A prefix that is another catalog's replica is refused too; one that nobody's mark is on becomes this one's.
+        A prefix that is another catalog's replica, or lies in one, is refused too; one that nobody's mark is on becomes
+        this one's.
         """
         ensure_fit(self.bucket, self._lock)
         self._owner.claim()
@@ -145,7 +146,7 @@ class S3Target:
 
         In a prefix of another catalog that would be all that it retains.
         """
-        self._owner.ensure_not_foreign()
+        self._owner.ensure_apart()
         return leftovers(self.bucket, self._catalog, retained)
 
     def forget(self, places: Iterator[bytes]) -> None:

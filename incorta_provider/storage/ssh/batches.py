@@ -95,6 +95,8 @@ class BatchCopier:
     :param taker: for batches of few bytes; None where the bytes do not pass this worker.
     """
 
+    spooled_above = None
+
     def __init__(self, source: Source, carrier: Carrier, streams: int, taker: PackedTaker | None = None) -> None:
         self.limits = limits_for(streams, workers=streams + _BESIDE)
         self._lines = threading.Semaphore(streams)

@@ -31,6 +31,8 @@ class SpooledBatches:
     :param alone: no other process copies into the area: what is left of former ones is ended and removed.
     """
 
+    spooled_above = 0
+
     def __init__(self, source: Tree, volume: RemoteVolume, area: bytes, workspace: Workspace, *, alone: bool) -> None:
         self.limits = limits_for(volume.node.streams, workers=volume.node.streams)
         self._source = source

@@ -313,3 +313,23 @@ def test_5000_deletes_in_nested_folders_are_done_exactly(pair: Pair, seal: Calla
     assert (report.removed, report.moved, report.kept) == (0, 5000, 10)
     assert live(pair) == first
     assert verify_replica(pair.target, pair.catalog.manifest_path("A"), deep=True).equal
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o555])
+def test_bits_of_the_replicas_folders_that_are_not_replicated_stay(
+    pair: Pair, seal: Callable[[str], State], mode: int
+) -> None:
+    """Whoever runs the site may have set them there."""
+    put(pair.source, {"t/a": b"1"})
+    (pair.source / "t").chmod(mode)
+    seal("A")
+    pair.apply("A")
+    (pair.live / "t").chmod(0o3000 | mode)
+    (pair.source / "t").chmod(0o755)
+    put(pair.source, {"t/b": b"2"})
+    (pair.source / "t").chmod(mode)
+    seal("B")
+    pair.apply("B")
+    assert sorted(path.name for path in (pair.live / "t").iterdir()) == ["a", "b"]
+    assert (pair.live / "t").stat().st_mode & 0o7777 == 0o3000 | mode
+    assert verify_replica(pair.target, pair.catalog.manifest_path("B"), deep=True).equal

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from incorta_provider.storage.fsspec_facts import version_ns
+from incorta_provider.storage.fsspec_facts import mode_of, version_ns
 
 NOON = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
 NS = int(NOON.timestamp()) * 10**9
@@ -45,3 +45,8 @@ def test_a_check_sum_or_a_version_stands_for_a_time_that_is_not_told(name: str) 
 def test_what_is_not_told(info: dict[str, Any]) -> None:
     """FTP without MLSD tells what ``ls -l`` prints: whole minutes, and no year."""
     assert version_ns(info) is None
+
+
+@pytest.mark.parametrize(("info", "expected"), [({"mode": 0o104755}, 0o755), ({"mode": 0o43775}, 0o775), ({}, 0o640)])
+def test_bits_that_mean_something_only_with_the_owner_are_left_out(info: dict[str, Any], expected: int) -> None:
+    assert mode_of(info, 0o640) == expected

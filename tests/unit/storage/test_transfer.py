@@ -367,3 +367,12 @@ def test_folders_take_inodes_too(pair: Pair, workspace: Workspace, monkeypatch: 
     monkeypatch.setattr(type(pair.target), "ensure_room", lambda _, *, size, files: asked.append((size, files)))
     pair.copy(workspace)
     assert asked == [(2, 5)]
+
+
+def test_what_a_killed_copy_left_on_its_way_is_removed_by_the_next_pass(pair: Pair) -> None:
+    """It would take up the room that the next one needs."""
+    put(pair.source, {"a": b"1"})
+    workspace = pair.catalog.workspace("a run")
+    put(workspace.partial, {"spool-1-1": b"half", "spool-node-1/t/file": b"half"})
+    pair.copy(workspace)
+    assert list(workspace.partial.iterdir()) == []

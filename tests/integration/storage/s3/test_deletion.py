@@ -113,3 +113,59 @@ def test_who_is_refused_is_named_though_others_were_asked_for_again(site: TestBu
     with pytest.raises(ConfigurationError, match=r"1 object.*\n  root/a: AccessDenied"):
         delete(bucket, [(b"root/a", None), (b"root/b", None)])
     assert [asked.body.count(b"<Object>") for asked in relay.seen] == [2, 1]
+
+
+def lines(*errors: tuple[bytes, bytes, str]) -> Answered:
+    """Return an answer with errors of key, version and code; what is empty is left out."""
+    told = b"".join(
+        b"<Error>%s%s<Code>%s</Code></Error>"
+        % (key and b"<Key>%s</Key>" % key, version and b"<VersionId>%s</VersionId>" % version, code.encode())
+        for key, version, code in errors
+    )
+    return Answered(200, [], b"<DeleteResult>" + told + b"</DeleteResult>")
+
+
+def test_an_error_without_a_version_is_of_all_versions_of_its_key(site: TestBucket, relay: Relay) -> None:
+    """The one that is named beside it must not make the server's silence about the others a success."""
+    bucket = site.bucket(endpoint=relay.endpoint)
+    for text in (b"1", b"2"):
+        site.put({"a": text, "b": text, "c": text})
+    found = [(one.key, one.version) for one in versions(bucket)]
+    busy_one = next(version for key, version in found if key == b"root/b")
+
+    def once(asked: Asked, forward: Forward) -> Answered:
+        relay.rule = plain
+        return lines((b"root/a", b"", "InternalError"), (b"root/b", busy_one, "SlowDown"))
+
+    relay.seen.clear()
+    relay.rule = once
+    assert delete_allowed(bucket, found) == []
+    assert [asked.body.count(b"<Object>") for asked in relay.seen] == [6, 3]
+    left = {(one.key, one.version) for one in versions(bucket)}
+    assert left == {one for one in found if one[0] != b"root/a" and one[1] != busy_one}
+
+
+def test_who_is_refused_without_a_version_is_named_for_each_that_may_be_meant(site: TestBucket, relay: Relay) -> None:
+    bucket = site.bucket(endpoint=relay.endpoint)
+    asked = [(b"root/a", b"1"), (b"root/a", b"2"), (b"root/b", b"3")]
+    relay.rule = lambda _, __: lines((b"root/a", b"", "AccessDenied"), (b"root/a", b"", "NoSuchVersion"))
+    assert delete_allowed(bucket, asked) == ["root/a: AccessDenied"] * 2
+    relay.rule = lambda _, __: lines((b"root/a", b"2", "AccessDenied"))
+    assert delete_allowed(bucket, asked) == ["root/a: AccessDenied"]
+
+
+def test_a_refusal_counts_beside_a_busy_answer_for_the_same_key(site: TestBucket, relay: Relay) -> None:
+    bucket = site.bucket(endpoint=relay.endpoint)
+    relay.rule = lambda _, __: lines((b"root/a", b"", "AccessDenied"), (b"root/a", b"", "SlowDown"))
+    assert delete_allowed(bucket, [(b"root/a", b"1")]) == ["root/a: AccessDenied"]
+    assert len(relay.seen) == 1
+
+
+@pytest.mark.parametrize("key", [b"", b"root/other"])
+def test_an_error_of_a_key_that_nobody_asked_for_may_be_of_any(site: TestBucket, relay: Relay, key: bytes) -> None:
+    bucket = site.bucket(endpoint=relay.endpoint)
+    relay.rule = lambda _, __: lines((key, b"", "AccessDenied"))
+    assert delete_allowed(bucket, [(b"root/a", b"1"), (b"root/b", b"2")]) == [
+        "root/a: AccessDenied",
+        "root/b: AccessDenied",
+    ]

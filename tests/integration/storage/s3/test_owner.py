@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.storage.catalog import Catalog
 from incorta_provider.storage.local.tree import LocalTree
+from incorta_provider.storage.s3.place import Place
 from incorta_provider.storage.s3.target import S3Target
 from incorta_provider.storage.s3.tree import S3Tree
 from lab.servers.ceph import CephS3
@@ -175,6 +177,96 @@ def test_a_mark_that_cannot_be_read_is_not_written_over(run: Replication, site: 
     site.sdk.put_object(Bucket=site.name, Key=MARK, Body=b"[1")
     with pytest.raises(IntegrityError, match="says whose replica this is cannot be read"):
         run.target.check()
+
+
+@pytest.fixture
+def inner(site: TestBucket) -> TestBucket:
+    """The same bucket, a folder further down."""
+    return replace(site, prefix=b"root/tenants/acme/")
+
+
+def others_run(tmp_path: Path, inner: TestBucket) -> Replication:
+    """Return the replication of another installation."""
+    put(tmp_path / "other/source", {"b": b"2"})
+    return Replication(tmp_path / "other", LocalTree(tmp_path / "other/source"), inner.target, inner)
+
+
+def test_a_prefix_inside_of_another_replica_is_refused(
+    tmp_path: Path, run: Replication, site: TestBucket, inner: TestBucket
+) -> None:
+    run.replicate("A")
+    other = others_run(tmp_path, inner)
+    around = "around this is the replica of another catalog of acme at newyork"
+    with pytest.raises(PreconditionError, match=around) as caught:
+        other.seal("B")
+    assert caught.value.fix.endswith(f"delete the object s3://aws_test@{site.name}/{MARK}.")
+    with pytest.raises(PreconditionError, match=around):
+        other.target.initialise()
+    with pytest.raises(PreconditionError, match=around):
+        other.target.leftovers([], [])
+    assert run.content() == {b"a": b"1"}
+
+
+def test_a_prefix_around_another_replica_is_refused(
+    tmp_path: Path, run: Replication, site: TestBucket, inner: TestBucket
+) -> None:
+    others_run(tmp_path, inner).replicate("B")
+    before = site.content()
+    for claim in (run.target.check, run.target.initialise):
+        with pytest.raises(PreconditionError, match="inside of this is the replica of another catalog") as caught:
+            claim()
+        assert "/root/tenants/acme.incorta-dr/replica.json." in caught.value.fix
+    assert site.content() == before
+    site.remove("tenants/acme.incorta-dr/replica.json")
+    run.target.check()
+
+
+def test_replicas_inside_of_each_other_from_before_are_left_alone(
+    tmp_path: Path, run: Replication, site: TestBucket, inner: TestBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An apply that looks at every key would delete those of the inner one, and a prune its older versions."""
+    other = others_run(tmp_path, inner)
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "marks_around", ())
+        for number, point in enumerate("AB"):
+            put(tmp_path / "source", {"a": b"%d" % number})
+            put(tmp_path / "other/source", {"b": b"2%d" % number})
+            run.replicate(point)
+            other.replicate(point)
+    before = site.content()
+    with pytest.raises(PreconditionError, match=r"another replica lies inside of this one.*tenants/acme.incorta-dr"):
+        run.target.apply("A", suspects=())
+    with pytest.raises(PreconditionError, match="another replica lies inside of this one"):
+        run.target.forget(place for place, _ in run.target.leftovers([run.catalog.manifest_path("B")], []))
+    assert site.content() == before
+    with pytest.raises(PreconditionError, match="around this is the replica"):
+        other.seal("C")
+    assert other.verify("B").equal
+    other.target.apply("A")
+    assert inner.content() == {b"b": b"20"}
+
+
+def test_who_may_not_look_around_the_own_prefix_goes_on(
+    tmp_path: Path, site: TestBucket, inner: TestBucket, relay: Relay
+) -> None:
+    denied = refused(403, "AccessDenied")
+    relay.rule = lambda asked, forward: denied if asked.target.endswith(f"{site.name}/{MARK}") else forward(asked.body)
+    bucket = inner.bucket(endpoint=relay.endpoint)
+    put(tmp_path / "source", {"a": b"1"})
+    run = Replication(tmp_path, LocalTree(tmp_path / "source"), lambda catalog: S3Target(bucket, catalog), inner)
+    run.replicate("A")
+    assert run.content() == {b"a": b"1"}
+
+
+def test_a_file_of_the_source_that_is_named_like_a_mark_is_a_file(
+    tmp_path: Path, run: Replication, site: TestBucket
+) -> None:
+    put(tmp_path / "source", {"x.incorta-dr/replica.json": b"1"})
+    run.replicate("A")
+    list(run.target.leftovers([run.catalog.manifest_path("A")], []))
+    (tmp_path / "source/x.incorta-dr/replica.json").unlink()
+    run.replicate("B")
+    assert run.content() == {b"a": b"1"}
 
 
 def test_in_a_whole_bucket_no_listing_shows_the_mark(tmp_path: Path, s3_server: CephS3) -> None:

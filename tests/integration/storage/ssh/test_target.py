@@ -299,3 +299,18 @@ def test_a_vault_that_cannot_be_written(target, tmp_path, dr):
         SshTarget(target.catalog, volume).initialise()
     assert "ssh://newyork_node1" in caught.value.where
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("inside", ["live/tenants", "vault/history/live"])
+def test_a_replica_at_a_node_inside_of_what_another_installation_keeps_there(target, tmp_path, dr, inside):
+    target.check()
+    target.volume.vault = os.fsencode(tmp_path / "node/live.incorta-dr")
+    target.initialise()
+    root, vault = tmp_path / "node" / inside, tmp_path / "node/other.incorta-dr"
+    root.mkdir(parents=True)
+    other = Catalog(tmp_path / "other")
+    other.initialise("globex", "paris")
+    second = SshTarget(other, RemoteVolume(dr(), os.fsencode(root), os.fsencode(vault)))
+    second.initialise()
+    with pytest.raises(ConfigurationError, match=r"lies inside of .* of acme at newyork|of .* where acme at newyork"):
+        second.check()

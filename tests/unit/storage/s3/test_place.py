@@ -36,3 +36,23 @@ def test_paths_and_keys_are_each_others() -> None:
 def test_what_can_be_no_key_is_refused_by_name(path: bytes, why: str) -> None:
     with pytest.raises(IntegrityError, match=why):
         Place("c", "b", b"root/").key(path)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "around"),
+    [
+        (b"", []),
+        (b"a/", [b".incorta-dr/replica.json"]),
+        (b"a/b c/", [b".incorta-dr/replica.json", b"a.incorta-dr/replica.json"]),
+    ],
+)
+def test_the_marks_of_what_a_prefix_lies_in(prefix: bytes, around: list[bytes]) -> None:
+    place = Place("c", "b", prefix)
+    assert place.marks_around == around
+    inside = place.key(b"t/acme.incorta-dr/replica.json")
+    assert [place.is_mark_inside(key) for key in (inside, place.mark, place.key(b"t/replica.json"))] == [
+        True,
+        False,
+        False,
+    ]
+    assert inside < place.key(b"t/acme/")
