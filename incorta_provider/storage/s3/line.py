@@ -21,7 +21,7 @@ _SENT_BYTES_TLS = 64 * 1024
 _END = b"\r\n\r\n"
 _LONGEST_HEAD = 64 * 1024
 _HEAD_BYTES = 32 * 1024
-"""What is read at once for a head, with what comes behind it: room for a large piece is taken from the kernel each time."""
+"""Room for a head and what comes behind it; room for a large piece is taken from the kernel anew each time."""
 _QUICK = getattr(socket, "TCP_QUICKACK", None)
 """Linux: acknowledge at once. A server that sends head and body apart, as RADOS gateways do, else waits 40 ms."""
 
