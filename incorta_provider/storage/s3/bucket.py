@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from incorta_provider.exceptions import DrError, TransientError
@@ -39,9 +38,8 @@ _WITHOUT_REASON = frozenset({400, 403})
 """A HEAD that is refused with one of these has no body that says why, so a GET of one byte asks for the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server said.
+class Answer(NamedTuple):
+    """What the server said; as the request a tuple, which is made in a third of the time.
 
     :param code: empty for success, else S3's error code: of an absent or a changed object, nothing else gets here.
     :param stream: pieces of a body that was not read yet.
@@ -59,8 +57,7 @@ class Answer:
         return self.headers.get("etag", "").strip('"')
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request.
 
     :param key: None for one about the bucket.
@@ -152,7 +149,7 @@ class Bucket:
 
     def _refused_head(self, request: Request) -> Answer | DrError:
         """Return why a HEAD was refused."""
-        answer = self._try(replace(request, method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
+        answer = self._try(request._replace(method="GET", headers={"range": "bytes=0-0"}, action="s3:GetObject"))
         if isinstance(answer, Answer) and not answer.code:
             what = f"the server refused a HEAD of {request.key!r}, and a moment later allowed its GET"
             return TransientError(what, where=self.label, fix="Retry.")
@@ -160,7 +157,7 @@ class Bucket:
 
     def _exchange(self, request: Request, keys: Keys) -> Response:
         path = f"{self._root}/{quoted_key(request.key)}" if request.key is not None else self._root or "/"
-        query = query_string(request.query or {})
+        query = query_string(request.query) if request.query else ""
         headers = dict(request.headers or {})
         size = len(request.body)
         if keys.access:

@@ -11,10 +11,8 @@ for its digest, unless a digest of our own stands beside it, proven by its ETag.
 from __future__ import annotations
 
 import os
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.storage.copying.proven import Proven
@@ -26,6 +24,7 @@ from incorta_provider.storage.parquet_framing import framing_fault, framing_faul
 from incorta_provider.storage.s3.answers import head_of
 from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
+from incorta_provider.storage.s3.crew import done_by_all
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
 from incorta_provider.storage.s3.lock import ObjectLock
@@ -37,10 +36,6 @@ from incorta_provider.storage.tree import Missed, Tree
 
 SMALL_BYTES = 8 * 1024 * 1024
 """Objects up to this size are held in memory."""
-
-THREADS = 16
-"""Requests at once in one process, of which there are four: a request is mostly waiting. More of them took more memory
-and gained nothing (numbers in ``docs/decisions/0030``)."""
 
 LIMITS = Limits(workers=4, batch_files=256, batch_bytes=64 * 1024 * 1024)
 """A batch is brought to the log with one sync of the disk, so it is larger than one of a mounted folder."""
@@ -73,7 +68,7 @@ class Staging(ABC):
         for entry in batch:
             self._target.place.key(entry.path)
         self._log.intend(entry.path for entry in batch)
-        outcomes = list(_threads().map(self._copy, batch))
+        outcomes = done_by_all(self._copy, batch)
         self._log.did(outcome.entry for outcome in outcomes if isinstance(outcome, Proven))
         return outcomes
 
@@ -237,18 +232,3 @@ class BucketCopier(Staging):
 def _proven(entry: Entry, version: bytes, framing: str | None) -> Proven:
     """Return the proof of a new version, which nothing can change: its time stands for that."""
     return Proven(entry._replace(version=version), changed_ns=1, framing=framing or "")
-
-
-class _Pools(threading.local):
-    """One pool for each thread that calls: batches of different threads do not wait for each other."""
-
-    pool: ThreadPoolExecutor | None = None
-
-
-_pools = _Pools()
-
-
-def _threads() -> ThreadPoolExecutor:
-    if _pools.pool is None:
-        _pools.pool = ThreadPoolExecutor(THREADS)
-    return _pools.pool

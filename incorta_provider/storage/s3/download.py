@@ -16,7 +16,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from incorta_provider.dr.manifest import Entry, Kind, shown
 from incorta_provider.exceptions import IntegrityError, TransientError
@@ -24,7 +24,7 @@ from incorta_provider.storage.faults import target_fault
 from incorta_provider.storage.flow.throttle import moved
 from incorta_provider.storage.local.copy import write_all
 from incorta_provider.storage.s3.answers import ensure_object, ensure_range, head_of, missed
-from incorta_provider.storage.s3.bucket import Bucket, Request
+from incorta_provider.storage.s3.bucket import Answer, Bucket, Request
 from incorta_provider.storage.s3.facts import FILE_MODE, mtime_of, plain_md5, proven_sha256
 from incorta_provider.storage.tree import Missed
 
@@ -144,9 +144,7 @@ def _streamed(
                 moved(len(data))
         except ConnectionError:
             continue
-        return _proven(
-            bucket, entry, Fetched(entry_of(entry, first.headers, first.etag), first.headers, first.etag), digests
-        )
+        return _proven(bucket, entry, first, digests)
     raise _breaking_off(bucket, entry)
 
 
@@ -167,7 +165,7 @@ def _in_ranges(bucket: Bucket, entry: Entry, handle: int) -> Fetched | Missed:
     digests = Digests()
     for data in _stored(handle):
         digests.add(data)
-    return _proven(bucket, entry, Fetched(entry_of(entry, head.headers, head.etag), head.headers, head.etag), digests)
+    return _proven(bucket, entry, head, digests)
 
 
 def _range(bucket: Bucket, entry: Entry, handle: int, ends: tuple[int, int], etag: str) -> Missed | None:
@@ -199,23 +197,23 @@ def entry_of(entry: Entry, headers: Mapping[str, str], etag: str) -> Entry:
     return Entry(entry.path, Kind.FILE, size, mtime_of(headers, etag, entry.mtime_ns), FILE_MODE)
 
 
-def _proven(bucket: Bucket, entry: Entry, fetched: Fetched, digests: Digests) -> Fetched | Missed:
+def _proven(bucket: Bucket, entry: Entry, answer: Answer, digests: Digests) -> Fetched:
     """Hold what arrived against what the server and we ourselves wrote down of it."""
-    sha256 = digests.sha256.digest()
-    md5, recorded = plain_md5(fetched.headers, fetched.etag), proven_sha256(fetched.headers, fetched.etag)
-    is_as_listed = fetched.entry.mtime_ns == entry.mtime_ns
+    headers, etag = answer.headers, answer.etag
+    found = entry_of(entry, headers, etag)
+    sha256, md5 = digests.sha256.digest(), digests.md5.digest()
     if (
-        digests.size != fetched.entry.size
-        or (is_as_listed and digests.size != entry.size)
-        or md5 not in {None, digests.md5.hexdigest()}
-        or recorded not in {None, sha256}
+        digests.size != found.size
+        or (found.mtime_ns == entry.mtime_ns and digests.size != entry.size)
+        or plain_md5(headers, etag) not in {None, md5.hex()}
+        or proven_sha256(headers, etag) not in {None, sha256}
     ):
         raise IntegrityError(
             f"{shown(entry.path)} came with other content than the server says it has: damaged there or on the way",
             where=bucket.label,
             fix="Retry; if it happens again, restore the previous version of the object.",
         )
-    return replace(fetched, entry=fetched.entry._replace(sha256=sha256), md5=digests.md5.digest())
+    return Fetched(found._replace(sha256=sha256), headers, etag, md5)
 
 
 def _write_at(handle: int, data: memoryview, at: int) -> None:

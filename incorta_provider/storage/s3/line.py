@@ -20,6 +20,8 @@ _SENT_BYTES_TLS = 64 * 1024
 
 _END = b"\r\n\r\n"
 _LONGEST_HEAD = 64 * 1024
+_HEAD_BYTES = 32 * 1024
+"""Room for a head and what comes behind it; room for a large piece is taken from the kernel anew each time."""
 _QUICK = getattr(socket, "TCP_QUICKACK", None)
 """Linux: acknowledge at once. A server that sends head and body apart, as RADOS gateways do, else waits 40 ms."""
 
@@ -61,7 +63,8 @@ class Line:
                 raise ValueError(f"the answer is not HTTP but begins with {lines[0][:80]!r}")
             status = int(words[1])
             if status >= 200:
-                return status, {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines[1:])}
+                fields = [line.partition(":") for line in lines[1:]]
+                return status, {name.lower(): value.strip() for name, _, value in fields}
 
     def early_refusal(self) -> tuple[int, dict[str, str]] | None:
         """Return what the server said before it closed the connection in the middle of a request; None for nothing.
@@ -80,7 +83,7 @@ class Line:
         while (end := data.find(_END)) < 0:
             if len(data) > _LONGEST_HEAD:
                 raise ConnectionError("the answer has no end of its head: this is not an HTTP server")
-            data += self._receive()
+            data += self._receive(_HEAD_BYTES)
         self._ahead = data[end + len(_END) :]
         return data[:end]
 

@@ -27,7 +27,7 @@ def quoted_key(key: bytes) -> str:
 
 def query_string(query: Mapping[str, str | bytes]) -> str:
     """Return parameters sorted and quoted, as both the URL and the signature have them."""
-    return "&".join(f"{quote(name, safe='~')}={quote(query[name], safe='~')}" for name in sorted(query))
+    return "&".join([f"{quote(name, safe='~')}={quote(query[name], safe='~')}" for name in sorted(query)])
 
 
 def sign(
@@ -53,24 +53,22 @@ def sign(
     headers["x-amz-content-sha256"] = payload
     if token:
         headers["x-amz-security-token"] = token
-    names = sorted(name for name in headers if name not in {"content-length", "user-agent"})
+    names = sorted([name for name in headers if name not in {"content-length", "user-agent"}])
     signed = ";".join(names)
-    lines = "".join(f"{name}:{_folded(headers[name])}\n" for name in names)
+    lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
     request = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}"
     scope = f"{now[:8]}/{region}/s3/aws4_request"
     text = f"{_SCHEME}\n{now}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    signature = hmac.new(_signing_key(secret, now[:8], region), text.encode(), hashlib.sha256).hexdigest()
+    made = _keyed(secret, now[:8], region).copy()
+    made.update(text.encode())
+    signature = made.hexdigest()
     headers["authorization"] = f"{_SCHEME} Credential={access}/{scope}, SignedHeaders={signed}, Signature={signature}"
 
 
 @lru_cache(maxsize=8)
-def _signing_key(secret: str, day: str, region: str) -> bytes:
-    """Return the key that is good for one day."""
+def _keyed(secret: str, day: str, region: str) -> hmac.HMAC:
+    """Return what signs with the key of one day, to be copied: a copy takes half the time of a new one."""
     key = b"AWS4" + secret.encode()
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
-
-
-def _folded(value: str) -> str:
-    return " ".join(value.split())
+    return hmac.new(key, digestmod=hashlib.sha256)

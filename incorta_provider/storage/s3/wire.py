@@ -68,7 +68,7 @@ class Wire:
 
         :param headers: with ``host``, and ``content-length`` where there is a body.
         """
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if self._proxy is not None and self._tls is None:
             target = f"http://{self.host}{target}"
             lines += self._to_proxy

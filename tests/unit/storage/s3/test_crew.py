@@ -1,0 +1,65 @@
+"""Threads that share a batch: all of it is done once, and nothing is begun after a failure."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from incorta_provider.storage.s3 import crew
+from incorta_provider.storage.s3.crew import THREADS, done_by_all
+
+
+def test_each_item_is_done_once_and_told_in_order() -> None:
+    seen: list[int] = []
+
+    def work(item: int) -> int:
+        seen.append(item)
+        return item * 10
+
+    assert done_by_all(work, range(1000)) == [item * 10 for item in range(1000)]
+    assert sorted(seen) == list(range(1000))
+    assert done_by_all(work, ()) == []
+
+
+def test_items_are_done_at_once() -> None:
+    together = threading.Barrier(THREADS, timeout=30)
+    assert len(done_by_all(lambda _: together.wait(), range(THREADS))) == THREADS
+
+
+def test_the_first_failure_is_raised_while_others_are_at_work_and_nothing_is_begun_after_it() -> None:
+    raised = threading.Event()
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == THREADS - 1:
+            raise ValueError(str(item))
+        raised.wait(30)
+
+    with pytest.raises(ValueError, match="15"):
+        done_by_all(work, range(100))
+    raised.set()
+    assert done_by_all(lambda item: item, range(THREADS)) == list(range(THREADS))
+    assert sorted(begun) == list(range(THREADS))
+
+
+def test_nothing_is_begun_after_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task's time limit is raised in the thread that waits, wherever it is."""
+    interrupted = threading.Event()
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        interrupted.wait(30)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crew, "wait", interrupt)
+        with pytest.raises(TimeoutError):
+            done_by_all(work, range(100))
+    interrupted.set()
+    assert done_by_all(lambda item: item, range(THREADS)) == list(range(THREADS))
+    assert len(begun) <= THREADS
