@@ -42,8 +42,9 @@ THREADS = 16
 """Requests at once in one process, of which there are four: a request is mostly waiting. More of them took more memory
 and gained nothing (numbers in ``docs/decisions/0030``)."""
 
-LIMITS = Limits(workers=4, batch_files=256, batch_bytes=64 * 1024 * 1024)
-"""A batch is brought to the log with one sync of the disk, so it is larger than one of a mounted folder."""
+LIMITS = Limits(workers=4, batch_files=1_024, batch_bytes=256 * 1024 * 1024, helpers_from=1_000)
+"""A batch is brought to the log with one sync of the disk, and at its end requests run out before the next one begins:
+so it is larger than one of a mounted folder."""
 _TAGS = "x-amz-tagging-count"
 _FOOTER_BYTES = 1024 * 1024
 
