@@ -37,8 +37,8 @@ class Limits:
     :param batch_files: a batch has at most this many files, and ends with the file that fills ``batch_bytes``. A few
         folders' worth: processes that make files in one folder wait for each other in the kernel.
     :param least_files: in smaller batches, handing one over costs more than it saves; ``least_bytes``: the same.
-    :param helpers_from: from so many files on it pays to start helper processes, which takes a quarter of a second; None
-        where it never does, or where the work cannot be pickled.
+    :param helpers_from: from so many files on it pays to start helper processes, which takes a quarter of a second;
+        None where it never does, or where the work cannot be pickled.
     """
 
     workers: int = WORKERS
