@@ -14,6 +14,7 @@ Type checkers know nothing of this; there the module is imported as ever::
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
@@ -22,9 +23,12 @@ class LateModule:
 
     def __init__(self, name: str) -> None:
         self.__name = name
+        self.__module: ModuleType | None = None
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self.__name), attribute)
+        if (module := self.__module) is None:  # to ask for it each time costs more than much that is done with it
+            module = self.__module = import_module(self.__name)
+        return getattr(module, attribute)
 
     def __repr__(self) -> str:
         return f"<{self.__name}, imported when it is used>"

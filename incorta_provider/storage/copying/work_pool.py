@@ -28,26 +28,25 @@ T = TypeVar("T")
 WORKERS = min(max(4, os.cpu_count() or 1), 8)
 """More than processors: on a network file system most of the time is waiting."""
 
-MANY_FILES = 1_000
-"""From this many files on, starting helper processes (about 0.1 s) pays."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How one kind of work is handed out.
 
     :param workers: how many calls at once pay.
-    :param batch_files: a batch has at most this many files, and ends with the file that fills ``batch_bytes``.
+    :param batch_files: a batch has at most this many files, and ends with the file that fills ``batch_bytes``. A few
+        folders' worth: processes that make files in one folder wait for each other in the kernel.
     :param least_files: in smaller batches, handing one over costs more than it saves; ``least_bytes``: the same.
-    :param helpers: many files go faster in processes than in threads, and the work can be pickled.
+    :param helpers_from: from so many files on it pays to start helper processes, which takes a quarter of a second;
+        None where it never does, or where the work cannot be pickled.
     """
 
     workers: int = WORKERS
-    batch_files: int = 64
+    batch_files: int = 256
     batch_bytes: int = 4 * 1024 * 1024
     least_files: int = 16
     least_bytes: int = 1024 * 1024
-    helpers: bool = True
+    helpers_from: int | None = 3_000
 
     def for_total(self, files: int, size: int) -> Limits:
         """Return the same for work of which all is known, with batches so small that every worker gets some.
@@ -67,7 +66,7 @@ LIMITS = Limits()
 
 SHARES = 2
 
-_AHEAD = 512
+_AHEAD = 128
 """How many batches may be unfinished behind a slow one; bounds memory."""
 
 
@@ -85,7 +84,7 @@ def in_order(
     begun = 0
     with ExitStack() as stack, Crew[Batch, R](limits.workers, tick) as crew:
         for batch in batches(entries, limits):
-            if limits.helpers and begun < MANY_FILES <= begun + len(batch):
+            if limits.helpers_from is not None and begun < limits.helpers_from <= begun + len(batch):
                 work = stack.enter_context(Helpers(work, limits.workers))
             begun += len(batch)
             running.append((batch, crew.submit(work, batch)))

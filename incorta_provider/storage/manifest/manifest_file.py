@@ -234,25 +234,18 @@ def _edited(group: pa.Table, edits: Sequence[Edit]) -> Iterator[pa.Table]:
     if len(edits) > group.num_rows // _FEW:
         yield _group(list(_merged(to_entries(group), iter(edits))))
         return
-    paths = group["path"]
-    new: list[Entry] = []
-    begin = 0
+    paths, new = group["path"], _group([entry for _, entry in edits if entry is not None])
+    begin, given, met = 0, 0, 0
     for path, entry in edits:
         row = _row_at(paths, path, begin)
         if row > begin:
-            yield from _parts(new)
+            yield new.slice(given, met - given)
             yield group.slice(begin, row - begin)
-        if entry is not None:
-            new.append(entry)
+            given = met
+        met += entry is not None
         begin = row + (row < group.num_rows and paths[row].as_py() == path)
-    yield from _parts(new)
+    yield new.slice(given)
     yield group.slice(begin)
-
-
-def _parts(new: list[Entry]) -> Iterator[pa.Table]:
-    if new:
-        yield _group(new)
-        new.clear()
 
 
 def _row_at(paths: pa.ChunkedArray, path: bytes, first: int) -> int:

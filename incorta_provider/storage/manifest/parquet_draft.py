@@ -6,6 +6,7 @@ import errno
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,8 @@ class ParquetDraft(ABC):
         with translated(str(self.path)):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = pq.ParquetWriter(self._draft, self._schema, **PARQUET)
+        self._beside = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
         return self
 
     def __exit__(
@@ -54,6 +57,8 @@ class ParquetDraft(ABC):
             return
         try:
             facts = self._finish()
+            self._wait()
+            self._beside.shutdown()
             with translated(str(self.path)):
                 self._file.add_key_value_metadata({key: json.dumps(value) for key, value in facts.items()})
                 self._file.close()
@@ -65,12 +70,24 @@ class ParquetDraft(ABC):
             raise
 
     def _put(self, rows: pa.Table) -> None:
-        """Write a group of rows."""
+        """Have a group of rows written, outside of Python's global lock and beside whoever makes the next one.
+
+        What goes wrong is raised by the next call, or at the end of the block.
+        """
+        self._wait()
+        self._writing = self._beside.submit(self._write_group, rows)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+    def _write_group(self, rows: pa.Table) -> None:
         with translated(str(self.path)):
             self._file.write_table(rows)
 
     def _drop(self) -> None:
         """Remove the draft; on a full disk not even its footer can be written."""
+        self._beside.shutdown()
         with suppress(OSError, pa.ArrowException):
             self._file.close()
         with suppress(OSError):

@@ -37,8 +37,9 @@ from incorta_provider.storage.tree import Missed, Tree
 SMALL_BYTES = 8 * 1024 * 1024
 """Objects up to this size are held in memory."""
 
-LIMITS = Limits(workers=4, batch_files=256, batch_bytes=64 * 1024 * 1024)
-"""A batch is brought to the log with one sync of the disk, so it is larger than one of a mounted folder."""
+LIMITS = Limits(workers=4, batch_files=1_024, batch_bytes=256 * 1024 * 1024, helpers_from=1_000)
+"""A batch is brought to the log with one sync of the disk, and at its end requests run out before the next one begins:
+so it is larger than one of a mounted folder."""
 _TAGS = "x-amz-tagging-count"
 _FOOTER_BYTES = 1024 * 1024
 

@@ -25,7 +25,7 @@ class ObjectReader:
     :param staged: read the versions.
     """
 
-    limits = Limits(workers=4)
+    limits = Limits(workers=4, helpers_from=1_000)
 
     def __init__(self, bucket: Bucket, *, staged: bool) -> None:
         self._bucket = bucket

@@ -42,7 +42,7 @@ _BATCH_SECONDS = 10
 
 _WELL = rsync.Ended(0, "")
 
-LIMITS = Limits(batch_files=2_000, batch_bytes=16 * 1024 * 1024, least_files=200, helpers=False)
+LIMITS = Limits(batch_files=2_000, batch_bytes=16 * 1024 * 1024, least_files=200, helpers_from=None)
 """A start of rsync takes some round trips; a batch should take longer, and yet there should be one for each line."""
 
 

@@ -225,7 +225,7 @@ class RemoteReader:
     It can be pickled: agents are started where they are asked.
     """
 
-    limits = Limits(workers=4, batch_files=512, batch_bytes=64 * 1024 * 1024, helpers=False)
+    limits = Limits(workers=4, batch_files=512, batch_bytes=64 * 1024 * 1024, helpers_from=None)
 
     def __init__(self, info: ConnectionInfo, folder: bytes, *, framing: bool) -> None:
         self._info = info

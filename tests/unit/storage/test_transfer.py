@@ -12,7 +12,7 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import PreconditionError, TransientError
-from incorta_provider.storage.copying import free_space, transfer, work_pool
+from incorta_provider.storage.copying import free_space, transfer
 from incorta_provider.storage.copying.proven import Proven
 from incorta_provider.storage.copying.staged_index import read_index
 from incorta_provider.storage.copying.staging import Staging
@@ -330,8 +330,7 @@ def test_many_files_are_copied_by_helper_processes(
     pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(pair.source, {f"t{number % 7}/f{number}": b"%d" % number for number in range(500)})
-    monkeypatch.setattr(work_pool, "MANY_FILES", 100)
-    monkeypatch.setattr(Staging, "limits", Limits(workers=2))
+    monkeypatch.setattr(Staging, "limits", Limits(workers=2, helpers_from=100))
     report = copy_delta(pair.tree, pair.target, None, workspace, final=True)
     assert report.copied_files == 500
     copied = {path.name: path.read_bytes() for path in workspace.files.rglob("f*")}

@@ -247,7 +247,7 @@ def test_keys_that_expire_in_the_middle_are_renewed(
 def test_keys_that_expire_in_the_middle_and_cannot_be_renewed_cost_nothing_twice(
     tmp_path: Path, site: TestBucket, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Staging, "limits", Limits(workers=2, batch_files=20, helpers=False))
+    monkeypatch.setattr(Staging, "limits", Limits(workers=2, batch_files=20, helpers_from=None))
     (tmp_path / "source").mkdir()
     write(tmp_path / "source", {f"{number:03d}": b"x" for number in range(300)})
     puts: list[str] = []

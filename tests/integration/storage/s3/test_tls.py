@@ -64,7 +64,7 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Staging, "limits", Limits(workers=2, batch_files=20, helpers=False))
+    monkeypatch.setattr(Staging, "limits", Limits(workers=2, batch_files=20, helpers_from=None))
 
 
 def test_files_go_to_a_bucket_and_back_over_tls(
