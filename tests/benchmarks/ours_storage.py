@@ -34,7 +34,7 @@ SPLITS: tuple[Split, ...] = (
     (RedoJournal, "write", "apply: compare manifests, journal"),
     (LocalVolume, "do", "apply: renames"),
     (LocalVolume, "finish", "apply: times of folders"),
-    (LocalVolume, "sync", "apply: flush to disk"),
+    (LocalVolume, "sync", "flush to disk, a part of it beside the check"),
 )
 
 

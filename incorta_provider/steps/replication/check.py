@@ -20,7 +20,7 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.metadata_references import count_faults
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.guard import ensure_within_limits
-from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
+from incorta_provider.steps.replication.run import FLUSH_SECONDS, CheckReport, ReplicationRun
 from incorta_provider.storage.copying.checks import drop_from_manifest, verify_staged
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,9 @@ def check(run: ReplicationRun) -> CheckReport:
         ensure_within_limits(run)
         workspace = run.workspace
         target = run.target.target
-        staged = run.watched("the check", target.label, lambda: verify_staged(target, workspace))
+        staged = run.watched(
+            "the check", target.label, lambda: verify_staged(target, workspace), at_least=FLUSH_SECONDS
+        )
         _void_if([shown(path) for path in staged.damaged], "staged file(s) do not hold what was copied", run)
         drop_from_manifest(workspace, staged.framing_faults)
         exceptions = (

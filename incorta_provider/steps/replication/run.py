@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 FLUSH_SECONDS = 600.0
-"""How long a seal or an apply may be still at least: it brings to disk what came, in one call that tells nothing."""
+"""How long a check, a seal or an apply may be still at least: it brings to disk what came, by a call that is silent."""
 
 
 class RunRecord(FrozenModel):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from incorta_provider.dr.diff import same_content
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import IntegrityError
+from incorta_provider.storage.copying.early_flush import flushing_beside
 from incorta_provider.storage.copying.proven import Proven
 from incorta_provider.storage.copying.staged_index import newest, newest_proofs
 from incorta_provider.storage.copying.work_pool import chunks, in_order
@@ -47,19 +48,22 @@ def verify_staged(target: Target, workspace: Workspace) -> StagedReport:
     What the copier proved and nobody touched since is believed; everything else is read again, and digests compared.
 
     :raises IntegrityError: the manifest cannot be read.
+    :raises LostWritesError: the disk refused a part; what runs under way staged is void.
     """
-    work = _Verification(target, workspace)
-    reader = target.staged_reader(workspace)
-    for batch, readings in in_order(Telling(reader), work.unproven(), reader.limits):
-        for entry, reading in zip(batch, readings, strict=True):
-            work.judge(entry, reading)
+    with flushing_beside(target, workspace) as found_staged:
+        work = _Verification(target, workspace, found_staged)
+        reader = target.staged_reader(workspace)
+        for batch, readings in in_order(Telling(reader), work.unproven(), reader.limits):
+            for entry, reading in zip(batch, readings, strict=True):
+                work.judge(entry, reading)
     return work.report()
 
 
 class _Verification:
-    def __init__(self, target: Target, workspace: Workspace) -> None:
+    def __init__(self, target: Target, workspace: Workspace, found_staged: Callable[[int], None]) -> None:
         self._target = target
         self._workspace = workspace
+        self._found_staged = found_staged
         self._files, self._size = 0, 0
         self._damaged: list[bytes] = []
         self._faults = set(workspace.left_out())
@@ -68,7 +72,9 @@ class _Verification:
         """Yield what must be read."""
         for batch in chunks(_staged(self._workspace), STEPS):
             self._files += len(batch)
-            self._size += sum(staged.entry.size for staged in batch)
+            size = sum(staged.entry.size for staged in batch)
+            self._size += size
+            self._found_staged(size)
             alive()
             touched = self._touched([staged for staged in batch if staged.changed_ns])
             for entry, changed_ns, framing in batch:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from incorta_provider.exceptions import IntegrityError, LostWritesError, PreconditionError
+from incorta_provider.storage.copying import early_flush
 from incorta_provider.storage.copying import workspace as workspace_module
+from incorta_provider.storage.copying.checks import verify_staged
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.mending import mend_replica
@@ -63,6 +65,26 @@ def test_so_does_a_flush_that_fails_within_the_seal(pair: Pair, monkeypatch: pyt
     with pytest.raises(IntegrityError, match="refused a part"):
         pair.catalog.seal(workspace, make_point("A", workspace))
     ensure_copied_anew(pair, workspace)
+
+
+def test_so_does_one_beside_the_check(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = staged(pair)
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 3)
+    refuse_once(monkeypatch)
+    with pytest.raises(LostWritesError):
+        verify_staged(pair.target, workspace)
+    with pytest.raises(IntegrityError, match="refused a part"):
+        pair.catalog.seal(workspace, make_point("A", workspace))
+    ensure_copied_anew(pair, workspace)
+
+
+def test_little_is_left_to_the_flush_of_the_seal(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = staged(pair)
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 4)
+    refuse_once(monkeypatch)
+    assert verify_staged(pair.target, workspace).size == 3
+    with pytest.raises(LostWritesError):
+        pair.target.flush(workspace)
 
 
 def test_so_does_one_of_an_apply_beside_the_run(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
