@@ -24,7 +24,7 @@ from incorta_provider.storage.parquet_framing import framing_fault, framing_faul
 from incorta_provider.storage.s3.answers import head_of
 from incorta_provider.storage.s3.body_md5 import md5_of
 from incorta_provider.storage.s3.bucket import Bucket, Request
-from incorta_provider.storage.s3.crew import done_by_all
+from incorta_provider.storage.s3.crew import at_once, done_by_all
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
 from incorta_provider.storage.s3.lock import ObjectLock
@@ -69,7 +69,7 @@ class Staging(ABC):
         for entry in batch:
             self._target.place.key(entry.path)
         self._log.intend(entry.path for entry in batch)
-        outcomes = done_by_all(self._copy, batch)
+        outcomes = done_by_all(self._copy, batch, at_once(len(batch), sum(entry.size for entry in batch)))
         self._log.did(outcome.entry for outcome in outcomes if isinstance(outcome, Proven))
         return outcomes
 

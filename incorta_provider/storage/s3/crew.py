@@ -12,17 +12,34 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 THREADS = 16
-"""Requests at once in one process, of which there are four: a request is mostly waiting. More of them took more memory
-and gained nothing (numbers in ``docs/decisions/0030``)."""
+"""Requests at once in one process, of which there are four: a request is mostly waiting. With files of a megabyte, more
+of them took more memory and gained nothing."""
+
+MOST_THREADS = 64
+"""The same with small files: the server brings many to its disk with one write (numbers in ``docs/decisions/0030``)."""
+
+_IN_FLIGHT_BYTES = 16 * 1024 * 1024
+"""In one process; with :data:`THREADS` requests it may be more."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def done_by_all(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def at_once(files: int, size: int) -> int:
+    """Return how many requests at once do for files of so many bytes in all.
+
+    >>> at_once(1000, 1000 * 16_384), at_once(1000, 1000 * 1_048_576), at_once(0, 0)
+    (64, 16, 16)
+    """
+    return min(MOST_THREADS, max(THREADS, _IN_FLIGHT_BYTES * files // max(1, size)))
+
+
+def done_by_all(work: Callable[[T], R], items: Sequence[T], count: int = THREADS) -> list[R]:
     """Return what the work makes of each item, in their order.
 
     Its first failure is raised at once; then, and when this thread is interrupted, no further item is begun.
+
+    :param count: how many items are worked on at once, up to :data:`MOST_THREADS`.
     """
     made: dict[int, R] = {}
     numbers = iter(range(len(items)))  # its next() is one step of the interpreter, so no two threads get the same
@@ -32,7 +49,7 @@ def done_by_all(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
             made[number] = work(items[number])
 
     threads = _threads()
-    turns = [threads.submit(take_turns) for _ in range(min(THREADS, len(items)))]
+    turns = [threads.submit(take_turns) for _ in range(min(count, len(items)))]
     try:
         ended, _ = wait(turns, return_when=FIRST_EXCEPTION)
         for turn in ended:
@@ -54,5 +71,5 @@ _pools = _Pools()
 
 def _threads() -> ThreadPoolExecutor:
     if _pools.pool is None:
-        _pools.pool = ThreadPoolExecutor(THREADS)
+        _pools.pool = ThreadPoolExecutor(MOST_THREADS)
     return _pools.pool

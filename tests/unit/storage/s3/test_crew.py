@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from incorta_provider.storage.s3 import crew
-from incorta_provider.storage.s3.crew import THREADS, done_by_all
+from incorta_provider.storage.s3.crew import THREADS, at_once, done_by_all
 
 
 def test_each_item_is_done_once_and_told_in_order() -> None:
@@ -25,6 +25,17 @@ def test_each_item_is_done_once_and_told_in_order() -> None:
 def test_items_are_done_at_once() -> None:
     together = threading.Barrier(THREADS, timeout=30)
     assert len(done_by_all(lambda _: together.wait(), range(THREADS))) == THREADS
+
+
+@pytest.mark.parametrize(
+    ("files", "size", "threads"),
+    [(1000, 1000 * 16_384, 64), (10, 10 * 300_000, 55), (250, 250 * 1_000_000, 16), (3, 3 << 30, 16), (5, 0, 64)],
+    ids=["small", "middle", "a megabyte", "large", "empty"],
+)
+def test_small_files_are_worked_on_by_more(files: int, size: int, threads: int) -> None:
+    assert at_once(files, size) == threads
+    together = threading.Barrier(threads, timeout=30)
+    assert len(done_by_all(lambda _: together.wait(), range(threads), threads)) == threads
 
 
 def test_the_first_failure_is_raised_while_others_are_at_work_and_nothing_is_begun_after_it() -> None:
