@@ -32,8 +32,8 @@ def done_by_all(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
             made[number] = work(items[number])
 
     threads = _threads()
-    turns = [threads.submit(take_turns) for _ in range(min(THREADS, len(items)))]
     try:
+        turns = [threads.submit(take_turns) for _ in range(min(THREADS, len(items)))]
         ended, _ = wait(turns, return_when=FIRST_EXCEPTION)
         for turn in ended:
             turn.result()
