@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from incorta_provider.storage.flow.crew import Crew
 from incorta_provider.storage.flow.throttle import handed_on
 
 T = TypeVar("T")
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """Yield the same, with one item more in memory; close it when you stop early."""
-    with ThreadPoolExecutor(1) as pool:
+    with Crew[Iterator[T], list[T]](1) as reader:
         some = handed_on(_some)
-        coming = pool.submit(some, items)
-        while found := coming.result():
-            coming = pool.submit(some, items)
+        coming = reader.submit(some, items)
+        while found := reader.result(coming):
+            coming = reader.submit(some, items)
             yield found[0]
 
 
