@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from typing import TypeVar
 
+from incorta_provider.storage.flow.crew import Crew
 from incorta_provider.storage.flow.throttle import handed_on
 
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield the same, with one item more in memory; close it when you stop early."""
-    with ThreadPoolExecutor(1) as pool:
+def read_ahead(items: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Yield the same, with one item more in memory; close it when you stop early.
+
+    What the items come from is closed with it: the thread that reads may hold it for a moment longer.
+    """
+    with closing(items), Crew[Iterator[T], list[T]](1) as reader:
         some = handed_on(_some)
-        coming = pool.submit(some, items)
-        while found := coming.result():
-            coming = pool.submit(some, items)
+        coming = reader.submit(some, items)
+        while found := reader.result(coming):
+            coming = reader.submit(some, items)
             yield found[0]
 
 

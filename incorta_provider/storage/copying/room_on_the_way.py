@@ -19,6 +19,9 @@ from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.manifest.manifest_file import largest_sizes
 from incorta_provider.storage.target import Copier
 
+_KNOWN = 1_000
+"""Where fewer files than this wait at all, what they have together is known, however many small ones are copied too."""
+
 
 def ensure_room_on_the_way(
     copier: Copier, pending: Path, total: Total, workspace: Workspace, oversight: Oversight
@@ -58,8 +61,10 @@ def most_waiting(copier: Copier, pending: Path, total: Total) -> int:
     if copier.spooled_above is None:
         return 0
     limits = copier.limits.for_total(total.files, total.size)
-    largest = [size for size in largest_sizes(pending, limits.workers) if size > copier.spooled_above]
-    return min(total.size, sum(largest) + limits.workers * limits.batch_bytes) if largest else 0
+    largest = [size for size in largest_sizes(pending, _KNOWN) if size > copier.spooled_above]
+    most = sum(largest[: limits.workers]) + limits.workers * limits.batch_bytes
+    everything = sum(largest) if len(largest) < _KNOWN else total.size
+    return min(total.size, everything, most)
 
 
 def _size_below(folder: Path) -> int:

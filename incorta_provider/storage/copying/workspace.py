@@ -222,6 +222,7 @@ class Workspace:
         except OSError:
             with suppress(OSError):
                 remove_tree(os.fsencode(self._passes))
+            with suppress(OSError):  # also where a pass made a file there meanwhile
                 self.withdraw()
 
     @property

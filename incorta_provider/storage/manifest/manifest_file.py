@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -205,7 +205,7 @@ def edit(source: Path | None, target: Path, edits: Iterable[Edit]) -> Totals:
     :param edits: sorted by path. ``target`` may be ``source``: it is replaced when the new file is whole.
     """
     ahead = Cursor(edits)
-    with ManifestWriter(target) as writer, closing(read_ahead(_groups(source) if source else iter(()))) as groups:
+    with ManifestWriter(target) as writer, closing(read_ahead(_groups(source))) as groups:
         for group in groups:
             last = _last_path(group)
             if ahead.reaches(last):
@@ -271,7 +271,9 @@ def _without(path: Path, left_out: Collection[int]) -> Iterator[Entry]:
         yield from to_entries(group)
 
 
-def _groups(path: Path, left_out: Collection[int] = ()) -> Iterator[pa.Table]:
+def _groups(path: Path | None, left_out: Collection[int] = ()) -> Generator[pa.Table, None, None]:
+    if path is None:
+        return
     with open_manifest(path) as file:
         for number in range(file.num_row_groups):
             if number not in left_out:

@@ -6,8 +6,8 @@ import errno
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, wait
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +16,7 @@ from incorta_provider.exceptions import DrError, IntegrityError, TransientError
 from incorta_provider.late import late
 from incorta_provider.storage.durable import sync_file, sync_folder
 from incorta_provider.storage.faults import translated
+from incorta_provider.storage.flow.crew import Crew
 from incorta_provider.storage.manifest.columns import PARQUET
 
 if TYPE_CHECKING:
@@ -45,20 +46,24 @@ class ParquetDraft(ABC):
         with translated(str(self.path)):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = pq.ParquetWriter(self._draft, self._schema, **PARQUET)
-        self._beside = ThreadPoolExecutor(1)
+        self._stack = ExitStack()
+        self._beside = self._stack.enter_context(Crew[pa.Table, None](1))
         self._writing: Future[None] | None = None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._drop()
-            return
+        with self._stack:
+            if error is None:
+                self._complete()
+            else:
+                self._drop()
+
+    def _complete(self) -> None:
         try:
             facts = self._finish()
             self._wait()
-            self._beside.shutdown()
             with translated(str(self.path)):
                 self._file.add_key_value_metadata({key: json.dumps(value) for key, value in facts.items()})
                 self._file.close()
@@ -72,14 +77,15 @@ class ParquetDraft(ABC):
     def _put(self, rows: pa.Table) -> None:
         """Have a group of rows written, outside of Python's global lock and beside whoever makes the next one.
 
-        What goes wrong is raised by the next call, or at the end of the block.
+        What goes wrong is raised by the next call, or at the end of the block. A write that hangs with its file system
+        does not keep the process from ending.
         """
         self._wait()
         self._writing = self._beside.submit(self._write_group, rows)
 
     def _wait(self) -> None:
         if self._writing is not None:
-            self._writing.result()
+            self._beside.result(self._writing)
 
     def _write_group(self, rows: pa.Table) -> None:
         with translated(str(self.path)):
@@ -87,7 +93,8 @@ class ParquetDraft(ABC):
 
     def _drop(self) -> None:
         """Remove the draft; on a full disk not even its footer can be written."""
-        self._beside.shutdown()
+        if self._writing is not None:
+            wait([self._writing])
         with suppress(OSError, pa.ArrowException):
             self._file.close()
         with suppress(OSError):

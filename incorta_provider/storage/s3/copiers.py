@@ -28,6 +28,7 @@ from incorta_provider.storage.s3.crew import at_once, done_by_all
 from incorta_provider.storage.s3.download import Fetched, digest, download, entry_of, read
 from incorta_provider.storage.s3.facts import carried, of_entry, plain_md5, proven_sha256
 from incorta_provider.storage.s3.lock import ObjectLock
+from incorta_provider.storage.s3.memory import Memory
 from incorta_provider.storage.s3.objects import SINGLE_BYTES, Written, copy, put, put_in_parts, tags
 from incorta_provider.storage.s3.retention import protect
 from incorta_provider.storage.s3.spool import Spool
@@ -40,6 +41,8 @@ SMALL_BYTES = 8 * 1024 * 1024
 LIMITS = Limits(workers=4, batch_files=1_024, batch_bytes=256 * 1024 * 1024, helpers_from=1_000)
 """A batch is brought to the log with one sync of the disk, and at its end requests run out before the next one begins:
 so it is larger than one of a mounted folder."""
+_MEMORY = Memory(64 * 1024 * 1024)
+"""For objects that are written in one request, whatever a batch holds; each helper process has its own."""
 _TAGS = "x-amz-tagging-count"
 _FOOTER_BYTES = 1024 * 1024
 
@@ -87,8 +90,9 @@ class Staging(ABC):
     def _put_file(self, entry: Entry, path: bytes, headers: Mapping[str, str]) -> Proven:
         with open(path, "rb") as file:  # noqa: PTH123 - names are bytes
             if entry.size <= SINGLE_BYTES:
-                data = file.read()
-                return self._put_bytes(entry, data, md5_of(data), headers)
+                with _MEMORY.holding(entry.size):
+                    data = file.read()
+                    return self._put_bytes(entry, data, md5_of(data), headers)
             assert entry.sha256 is not None  # noqa: S101 - for the type
             own = {**headers, **of_entry(entry, entry.sha256, None), **self._protection()}
             written = put_in_parts(
@@ -132,13 +136,17 @@ class FolderCopier(PutCopier):
         self._root = os.fsencode(source.root)
 
     def _copy(self, entry: Entry) -> Proven | Missed:
-        found = read_small(self._root, entry, SMALL_BYTES) if entry.size <= SMALL_BYTES else None
-        if found is None:
-            return super()._copy(entry)
-        if isinstance(found, Missed):
-            return found
-        settled, data = found
-        return self._put_bytes(settled, data, md5_of(data), {})
+        found = self._copy_small(entry) if entry.size <= SMALL_BYTES else None
+        return super()._copy(entry) if found is None else found
+
+    def _copy_small(self, entry: Entry) -> Proven | Missed | None:
+        """Copy a file from memory; None for one that is not small any more."""
+        with _MEMORY.holding(entry.size):
+            found = read_small(self._root, entry, SMALL_BYTES)
+            if found is None or isinstance(found, Missed):
+                return found
+            settled, data = found
+            return self._put_bytes(settled, data, md5_of(data), {})
 
 
 class BucketCopier(Staging):
@@ -164,11 +172,12 @@ class BucketCopier(Staging):
 
     def _copy(self, entry: Entry) -> Proven | Missed:
         if entry.size <= SMALL_BYTES:
-            found = read(self._bucket, entry)
-            if isinstance(found, Missed):
-                return found
-            fetched, data = found
-            return self._put_bytes(fetched.entry, data, fetched.md5, self._carried(fetched))
+            with _MEMORY.holding(entry.size):
+                found = read(self._bucket, entry)
+                if isinstance(found, Missed):
+                    return found
+                fetched, data = found
+                return self._put_bytes(fetched.entry, data, fetched.md5, self._carried(fetched))
         return self._on_the_server(entry) if self._on_server else self._through_here(entry)
 
     def _through_here(self, entry: Entry) -> Proven | Missed:

@@ -49,8 +49,8 @@ def done_by_all(work: Callable[[T], R], items: Sequence[T], count: int = THREADS
             made[number] = work(items[number])
 
     threads = _threads()
-    turns = [threads.submit(take_turns) for _ in range(min(count, len(items)))]
     try:
+        turns = [threads.submit(take_turns) for _ in range(min(count, len(items)))]
         ended, _ = wait(turns, return_when=FIRST_EXCEPTION)
         for turn in ended:
             turn.result()

@@ -12,6 +12,7 @@ from incorta_provider.storage.copying import early_flush
 from incorta_provider.storage.copying import workspace as workspace_module
 from incorta_provider.storage.copying.checks import verify_staged
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.mending import mend_replica
 from incorta_provider.storage.verify import verify_replica
@@ -111,17 +112,25 @@ def test_a_repair_does_not_take_it_for_bytes_that_are_missing(pair: Pair, monkey
     assert not (pair.catalog.root / "repairs").exists()
 
 
+@pytest.mark.parametrize("at_work", [False, True])
 def test_a_disk_that_takes_no_word_of_it_loses_what_would_be_believed(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, at_work: bool
 ) -> None:
+    """Also where a pass is at work and makes a file in the folder that is being removed."""
     workspace = staged(pair)
     refuse_once(monkeypatch)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
+    def removed(folder: bytes) -> None:
+        remove_tree(folder)
+        if at_work:
+            raise OSError(39, "Directory not empty")
+
     with monkeypatch.context() as patched:
         patched.setattr(workspace_module, "write_json", full)
+        patched.setattr(workspace_module, "remove_tree", removed)
         with pytest.raises(LostWritesError):
             pair.target.flush(workspace)
     with pytest.raises(PreconditionError, match=r"manifest\.parquet missing"):

@@ -44,7 +44,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def pending(workspace: Workspace, *sizes: int) -> tuple[Path, Total]:
     path = workspace.root / f"{len(sizes)}.parquet"
     with ManifestWriter(path) as writer:
-        writer.extend(file(b"%d" % number)._replace(size=size) for number, size in enumerate(sizes))
+        writer.extend(file(b"%04d" % number)._replace(size=size) for number, size in enumerate(sizes))
     return path, Total(len(sizes), sum(sizes))
 
 
@@ -52,8 +52,10 @@ def pending(workspace: Workspace, *sizes: int) -> tuple[Path, Total]:
     ("above", "sizes", "most"),
     [
         (10, (5000, 7, 9000, 8000, 11), 9000 + 8000 + 2 * 100),
-        (10, (5000, 7), 5007),
-        (10, (5000, 7, 10), 5017),
+        (10, (5000, 7), 5000),
+        (10, (50, *(10,) * 99), 50),
+        (10, (11,) * 999, 2 * 11 + 2 * 100),
+        (10, (11, 10) * 1000, 2 * 11 + 2 * 100),
         (10, (10,) * 9, 0),
         (0, (10,) * 9, 90),
         (None, (5000, 9000), 0),

@@ -60,6 +60,6 @@ def test_files_that_fit_one_by_one_and_not_together_are_refused_before_the_first
     run = Replication(small, LocalTree(tmp_path / "source"), site.target, site)
     for asking in (room_on_the_way, spool_room):
         monkeypatch.setattr(asking, "RESERVE_BYTES", 0)
-    with pytest.raises(PreconditionError, match=f"no room at the worker.*: {18 * MIB + 1} bytes may be on"):
+    with pytest.raises(PreconditionError, match=f"no room at the worker.*: {18 * MIB} bytes may be on"):
         run.seal("A")
     assert run.content() == {}

@@ -136,7 +136,7 @@ def test_who_reads_ahead_shows_signs_for_whom_it_reads() -> None:
 
     def begin() -> list[int]:
         throttle.mine()
-        return list(read_ahead(iter(range(5))))
+        return list(read_ahead(number for number in range(5)))
 
     with ThreadPoolExecutor(1) as other:
         assert other.submit(begin).result() == [0, 1, 2, 3, 4]

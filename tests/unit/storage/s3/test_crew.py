@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -74,3 +76,29 @@ def test_nothing_is_begun_after_an_interruption(monkeypatch: pytest.MonkeyPatch)
     interrupted.set()
     assert done_by_all(lambda item: item, range(THREADS)) == list(range(THREADS))
     assert len(begun) <= THREADS
+
+
+def test_nothing_is_begun_after_a_thread_could_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of threads is met while those before it are at work already."""
+    failed = threading.Event()
+    begun: list[int] = []
+
+    class Limited(ThreadPoolExecutor):
+        free = 2
+
+        def submit(self, turn: Callable[[], None]) -> Future[None]:  # type: ignore[override]
+            if not self.free:
+                raise RuntimeError("can't start new thread")
+            self.free -= 1
+            return super().submit(turn)
+
+    def work(item: int) -> None:
+        begun.append(item)
+        failed.wait(30)
+
+    with Limited(THREADS) as pool:
+        monkeypatch.setattr(crew, "_threads", lambda: pool)
+        with pytest.raises(RuntimeError, match="can't start"):
+            done_by_all(work, range(100))
+        failed.set()
+    assert len(begun) <= 2
