@@ -57,9 +57,12 @@ def _reap(pid: int) -> None:
     Whoever started another one waits for it, perhaps in another thread at this moment: :mod:`subprocess` takes the
     status of a child that somebody else reaped for 0, and a copy that failed for one that went well.
     """
-    if pid in _launched:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+    if pid not in _launched:
+        return
+    with suppress(ChildProcessError):
+        if os.waitpid(pid, os.WNOHANG) == (0, 0):
+            return
+    _launched.discard(pid)  # from now on the kernel may give this id to another child
 
 
 def is_alive(process: Process) -> bool:

@@ -20,11 +20,13 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from incorta_provider.exceptions import PreconditionError, TransientError
+from lab.airflow.health import Part, unhealthy
+from lab.airflow.settings import DATABASE_SECONDS
 
 T = TypeVar("T")
 
-SECONDS = 30
-"""How long Airflow may take for one answer."""
+SECONDS = DATABASE_SECONDS + 30
+"""How long Airflow may take for one answer: it waits for its database before it says anything."""
 
 SETTLE_SECONDS = 6
 """How long a question must have stood before it is answered.
@@ -209,9 +211,11 @@ class AirflowClient:
     def _await_scheduler(self, since: datetime) -> None:
         """Wait for a sign of life of the scheduler: on a busy machine it is what takes long to notice."""
         deadline = time.monotonic() + SECONDS
-        while datetime.fromisoformat(self._read("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]) < since:
+        while fault := unhealthy(self.url, Part.SCHEDULER, since=since):
             if time.monotonic() > deadline:
-                raise TransientError("the scheduler stands still", where=self.url, fix="See its log.")
+                raise TransientError(
+                    f"nobody may have noticed the question yet: {fault}", where=self.url, fix="See the scheduler's log."
+                )
             time.sleep(0.5)
 
     def _login(self) -> None:

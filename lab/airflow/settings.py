@@ -22,6 +22,9 @@ APPROVER = "approver"
 ROLES: Mapping[str, str] = {REQUESTER: "op", APPROVER: "user"}
 """Two accounts and their roles in SimpleAuthManager; ``op`` may also look at the connections."""
 
+DATABASE_SECONDS = 60
+"""SQLite has one writer; on a busy machine the others wait longer than the five seconds that it gives them."""
+
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 _LOOPBACK = "127.0.0.1,localhost"
 
@@ -102,8 +105,7 @@ class Settings:
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             # a task whose first word is not answered in time has failed; on a busy machine five seconds are not enough
             "WORKERS__EXECUTION_API_TIMEOUT": "30",
-            # SQLite has one writer; on a busy machine the others wait longer than its five seconds
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}?timeout=60",
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}?timeout={DATABASE_SECONDS}",
             "LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "USAGE_DATA_COLLECTION__ENABLED": "False",
             "INCORTA_DR__TOPOLOGY": str(self.lab.topology_file),

@@ -84,10 +84,16 @@ def test_one_requests_and_the_other_approves(
 ) -> None:
     requester.wait_until_parsed(GATE)
     requester.unpause(GATE)
-    run_id = requester.trigger(GATE, {"confirmation": "PROMOTE"}, note="a test")
+    conf = {"confirmation": "PROMOTE"}
+    run_id = requester.trigger(GATE, conf, note="a test")
+    again = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+    with pytest.raises(PreconditionError, match="409"):  # so a client that heard nothing may say it twice
+        requester._call("POST", f"/dags/{GATE}/dagRuns", json=again)
     question = asked(approver, run_id)
     assert (question.subject, question.body, question.options) == ("May it?", "**The plan**", ("Approve", "Reject"))
     approver.answer(GATE, run_id, question, "Approve")
+    with pytest.raises(PreconditionError, match="409"):
+        approver.answer(GATE, run_id, question, "Reject")
     assert ended(approver, run_id) == "success"
     assert requester.xcom(GATE, run_id, "requested_by") == "operator"
     assert requester.xcom(GATE, run_id, "approve")["responded_by_user"]["name"] == "approver"

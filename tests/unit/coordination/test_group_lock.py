@@ -123,6 +123,21 @@ def test_of_two_runs_that_find_it_free_one_gets_it(lock, owner, session, known):
     assert lock.holder() == owner("run-1")
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["first time", "free again"])
+def test_what_was_written_though_the_answer_was_lost_counts(lock, owner, session, known):
+    """The session then asks again, and is refused: the node is there, or has another version."""
+    if known:
+        lock.acquire(owner("run-0"))
+        lock.release("run-0")
+    session.meanwhile = lambda: lock.acquire(owner("run-1"))
+    assert lock.acquire(owner("run-1")) == owner("run-1")
+    session.meanwhile = lambda: lock.take_over(owner("run-2"), expected="run-1")
+    assert lock.take_over(owner("run-2"), expected="run-1") == owner("run-2")
+    session.meanwhile = lambda: lock.release("run-2")
+    assert lock.release("run-2") is True
+    assert lock.holder() is None
+
+
 def test_a_lock_that_never_stands_still_gives_up(lock, owner, session, monkeypatch):
     monkeypatch.setattr(session, "create", lambda path, value: False)
     with pytest.raises(TransientError, match="changing hands"):

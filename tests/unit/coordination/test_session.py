@@ -115,6 +115,12 @@ def test_what_was_under_way_when_a_member_went_away_is_asked_again(error):
     assert session(set_async=[error, SimpleNamespace(version=8)]).replace("/path", b"", 7) == 8
 
 
+def test_a_write_that_was_done_before_the_answer_was_lost_is_refused_and_not_done_twice():
+    lost = kazoo.ConnectionLoss()
+    assert session(create_async=[lost, kazoo.NodeExistsError()]).create("/path", b"") is False
+    assert session(set_async=[lost, kazoo.BadVersionError()]).replace("/path", b"", 7) is None
+
+
 def test_it_is_asked_again_until_the_deadline(clock):
     with pytest.raises(TransientError, match="ConnectionLoss"):
         session(get_async=kazoo.ConnectionLoss()).read("/path")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import all_processes, find
+from lab import processes
+from lab.processes import all_processes, find, reap_once_ended
 
 EXIT_CALL = {"x86_64": 60, "aarch64": 93}
 """The number of the system call that ends one thread."""
@@ -38,6 +40,16 @@ def test_the_status_of_a_child_is_left_to_who_waits_for_it(status: int) -> None:
         assert find(child.pid) is None
         assert child.pid not in all_processes()
         assert child.wait() == status
+
+
+def test_a_launched_child_is_reaped_and_then_forgotten() -> None:
+    """Its id is used again, and the next child that has it may be one that somebody waits for."""
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 0"], {})
+    reap_once_ended(pid)
+    wait_for_zombie(pid)
+    assert find(pid) is None
+    assert not Path(f"/proc/{pid}").exists()
+    assert pid not in processes._launched
 
 
 def test_a_process_lives_as_long_as_its_last_thread() -> None:

@@ -11,6 +11,7 @@ import pytest
 from incorta_provider.exceptions import PreconditionError, TransientError
 from lab.airflow import client as module
 from lab.airflow.client import SECONDS, SETTLE_SECONDS, AirflowClient, Question
+from lab.airflow.health import Part
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -24,16 +25,18 @@ def talking_to(handler: Handler) -> AirflowClient:
     return AirflowClient("http://lab", "operator", "secret", transport=httpx.MockTransport(serve))
 
 
-def with_scheduler(handler: Handler, beats: list[datetime] | None = None) -> Handler:
-    """Answer for the health page too: with these signs of life of the scheduler, or with a fresh one."""
+@pytest.fixture(autouse=True)
+def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is wrong with the scheduler, one after the other; nothing any more after that."""
+    coming: list[str] = []
 
-    def serve(request: httpx.Request) -> httpx.Response:
-        if not request.url.path.endswith("/monitor/health"):
-            return handler(request)
-        beat = datetime.now(UTC) + timedelta(seconds=SETTLE_SECONDS) if beats is None else beats.pop(0)
-        return httpx.Response(200, json={"scheduler": {"latest_scheduler_heartbeat": beat.isoformat()}})
+    def fault(url: str, part: Part, *, since: datetime) -> str:
+        assert (url, part) == ("http://lab", Part.SCHEDULER)
+        assert since.tzinfo is UTC
+        return coming.pop(0) if coming else ""
 
-    return serve
+    monkeypatch.setattr(module, "unhealthy", fault)
+    return coming
 
 
 class Clock:
@@ -117,24 +120,26 @@ def test_a_question_stands_for_a_while_before_it_is_answered(
     monkeypatch.setattr(module.time, "sleep", waited.append)
     asked = datetime.now(UTC) - timedelta(seconds=age)
     question = Question("approve", -1, "ok?", "", ("Approve", "Reject"), asked)
-    with talking_to(with_scheduler(lambda _: httpx.Response(200, json={}))) as client:
+    with talking_to(lambda _: httpx.Response(200, json={})) as client:
         client.answer("dag", "run", question, "Approve")
     assert waited == [pytest.approx(waits, abs=1)]
 
 
-def test_a_scheduler_that_stands_still_is_waited_for(clock: Clock) -> None:
+def test_a_scheduler_that_stands_still_is_waited_for(clock: Clock, faults: list[str]) -> None:
     """It has not noticed the question, however long that has stood."""
-    beats = [old_question().asked_at, old_question().asked_at, datetime.now(UTC)]
-    done: list[httpx.Request] = []
-    with talking_to(with_scheduler(lambda request: (done.append(request), DONE)[1], beats)) as client:
+    faults += ["has not reported", "has not reported"]
+    client, told = answering(DONE)
+    with client:
         client.answer("dag", "run", old_question(), "Approve")
-    assert (len(done), beats, clock.now) == (1, [], 1001.0)
+    assert (len(told), faults, clock.now) == (1, [], 1001.0)
 
 
-def test_a_scheduler_that_does_not_come_back_is_told(clock: Clock) -> None:
-    client = talking_to(with_scheduler(lambda _: DONE, [datetime(2026, 1, 1, tzinfo=UTC)] * 100))
-    with client, pytest.raises(TransientError, match="the scheduler stands still"):
+def test_a_scheduler_that_does_not_come_back_is_told(clock: Clock, faults: list[str]) -> None:
+    faults += ["scheduler has not reported"] * 1000
+    client, told = answering()
+    with client, pytest.raises(TransientError, match="noticed the question yet: scheduler has not reported"):
         client.answer("dag", "run", old_question(), "Approve")
+    assert told == []
 
 
 def test_the_password_does_not_show() -> None:
@@ -149,7 +154,7 @@ def answering(*answers: httpx.Response) -> tuple[AirflowClient, list[dict[str, A
         told.append(json.loads(request.content or b"null"))
         return left.pop(0)
 
-    return talking_to(with_scheduler(handler)), told
+    return talking_to(handler), told
 
 
 BUSY = httpx.Response(500, text="database is locked")
