@@ -19,6 +19,7 @@ from incorta_provider.exceptions import (
     TransientError,
 )
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.copying import early_flush
 from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
 from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.local.tree import LocalTree
@@ -194,6 +195,19 @@ def test_a_damaged_staged_file_is_found(root, source, target, tmp_path):
     assert verify_staged(target, workspace).damaged == (b"a",)
     with pytest.raises(IntegrityError, match="replaced since they were checked"):
         ensure_staged(target, workspace)
+
+
+def test_much_goes_to_the_nodes_disk_beside_the_check(root, source, target, monkeypatch):
+    """The flush and the check are asked of one node at the same time."""
+    put(root, {"a": b"1", "b": b"2"})
+    workspace = target.catalog.workspace("a run")
+    copy_delta(source, target, None, workspace, final=True)
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 2)
+    asked = []
+    sync = RemoteVolume.sync
+    monkeypatch.setattr(RemoteVolume, "sync", lambda volume: asked.append(volume.label) or sync(volume))
+    report = verify_staged(target, workspace)
+    assert (report.files, report.damaged, asked) == (2, (), [target.label])
 
 
 def test_a_parquet_file_that_is_not_whole_is_told(root, source, target):
