@@ -9,24 +9,12 @@ from kazoo.handlers.threading import KazooTimeoutError
 from incorta_provider.coordination import session as module
 from incorta_provider.coordination.session import Session, Stored
 from incorta_provider.exceptions import ConfigurationError, TransientError
-
-
-class Clock:
-    """Passes when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.builders.waiting import WaitingClock
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> WaitingClock:
+    made = WaitingClock()
     monkeypatch.setattr(module, "time", made)
     return made
 

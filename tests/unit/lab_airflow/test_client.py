@@ -12,6 +12,7 @@ from incorta_provider.exceptions import PreconditionError, TransientError
 from lab.airflow import client as module
 from lab.airflow.client import SECONDS, SETTLE_SECONDS, AirflowClient, Question
 from lab.airflow.health import Part
+from tests.builders.waiting import WaitingClock
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -39,22 +40,9 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return coming
 
 
-class Clock:
-    """Passes when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> WaitingClock:
+    made = WaitingClock()
     monkeypatch.setattr(module, "time", made)
     return made
 
@@ -78,7 +66,7 @@ def test_a_refusal_is_told_in_airflows_words() -> None:
     assert caught.value.where == "POST http://lab/api/v2/dags/dag/dagRuns"
 
 
-def test_a_server_error_may_pass(clock: Clock) -> None:
+def test_a_server_error_may_pass(clock: WaitingClock) -> None:
     client = talking_to(lambda _: httpx.Response(500, text="oops"))
     with client, pytest.raises(TransientError, match="500 oops"):
         client.dag_ids()
@@ -91,7 +79,7 @@ def test_a_page_is_no_answer() -> None:
         client.dag_ids()
 
 
-def test_silence_is_transient(clock: Clock) -> None:
+def test_silence_is_transient(clock: WaitingClock) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
@@ -125,7 +113,7 @@ def test_a_question_stands_for_a_while_before_it_is_answered(
     assert waited == [pytest.approx(waits, abs=1)]
 
 
-def test_a_scheduler_that_stands_still_is_waited_for(clock: Clock, faults: list[str]) -> None:
+def test_a_scheduler_that_stands_still_is_waited_for(clock: WaitingClock, faults: list[str]) -> None:
     """It has not noticed the question, however long that has stood."""
     faults += ["has not reported", "has not reported"]
     client, told = answering(DONE)
@@ -134,7 +122,7 @@ def test_a_scheduler_that_stands_still_is_waited_for(clock: Clock, faults: list[
     assert (len(told), faults, clock.now) == (1, [], 1001.0)
 
 
-def test_a_scheduler_that_does_not_come_back_is_told(clock: Clock, faults: list[str]) -> None:
+def test_a_scheduler_that_does_not_come_back_is_told(clock: WaitingClock, faults: list[str]) -> None:
     faults += ["scheduler has not reported"] * 1000
     client, told = answering()
     with client, pytest.raises(TransientError, match="noticed the question yet: scheduler has not reported"):

@@ -14,21 +14,9 @@ from incorta_provider.storage.flow.board import Board, Counts
 from incorta_provider.storage.flow.limit import Limit
 from incorta_provider.storage.flow.override import Override, set_override
 from incorta_provider.storage.flow.throttle import Throttle, alive, lent, moved, share
+from tests.builders.waiting import WaitingClock
 
 MB = 10**6
-
-
-class Clock:
-    """A clock that only a sleeper moves."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @pytest.fixture(autouse=True)
@@ -36,43 +24,43 @@ def _no_copy_of_another_test() -> None:
     module._thread.throttle = None
 
 
-def limited(folder: Path, rate: int | None, clock: Clock) -> Throttle:
+def limited(folder: Path, rate: int | None, clock: WaitingClock) -> Throttle:
     (folder / "run").mkdir(exist_ok=True)
     return Throttle(Board(), Limit(folder, rate, folder / "run", clock), clock, clock.sleep)
 
 
 def test_the_bytes_over_time_are_the_limit(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = WaitingClock()
     throttle = limited(tmp_path, 20 * MB, clock)
     for _ in range(100):
         throttle.moved(MB)
     assert throttle.board.counts().size == 100 * MB
-    assert clock.now - 100 == pytest.approx(5, abs=0.2)
+    assert clock.now - 1000 == pytest.approx(5, abs=0.2)
 
 
 def test_without_a_limit_nothing_waits(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = WaitingClock()
     throttle = limited(tmp_path, None, clock)
     throttle.moved(10**15)
-    assert clock.now == 100
+    assert clock.now == 1000
     assert throttle.share(4) is None
 
 
 def test_a_limit_that_is_raised_or_lifted_is_obeyed_by_one_who_waits_already(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = WaitingClock()
     throttle = limited(tmp_path, 10, clock)
     throttle.moved(MB)  # more than a day at 10 bytes a second
     set_override(tmp_path, Override(bytes_per_second=MB, by="ann", at=datetime.now(UTC)))
     throttle.moved(1)
-    assert clock.now - 100 < 3
+    assert clock.now - 1000 < 3
     throttle.moved(1000 * MB)
     set_override(tmp_path, Override(bytes_per_second=None, by="ann", at=datetime.now(UTC)))
     throttle.moved(1000 * MB)
-    assert clock.now - 100 < 6
+    assert clock.now - 1000 < 6
 
 
 def test_a_wait_for_the_limit_is_a_sign_of_life(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = WaitingClock()
     throttle = limited(tmp_path, 1, clock)
     throttle.moved(10)
     before = throttle.board.counts()
@@ -83,10 +71,10 @@ def test_a_wait_for_the_limit_is_a_sign_of_life(tmp_path: Path) -> None:
 
 
 def test_what_counts_itself_does_not_wait_and_asks_for_its_share(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = WaitingClock()
     throttle = limited(tmp_path, 20 * MB, clock)
     throttle.moved(500 * MB, wait=False)
-    assert clock.now == 100
+    assert clock.now == 1000
     assert throttle.share(8) == 2_500_000
     assert throttle.share(10**9) == 1
 
@@ -98,7 +86,7 @@ def test_outside_of_a_copy_nothing_is_counted_and_nothing_limited() -> None:
 
 
 def test_within_a_copy_every_thread_of_the_process_means_it(tmp_path: Path) -> None:
-    throttle = limited(tmp_path, 8000, Clock())
+    throttle = limited(tmp_path, 8000, WaitingClock())
     with throttle.current():
         thread = threading.Thread(target=lambda: moved(7))
         thread.start()
@@ -110,7 +98,7 @@ def test_within_a_copy_every_thread_of_the_process_means_it(tmp_path: Path) -> N
 
 
 def test_a_thread_of_a_copy_that_was_given_up_does_not_write_on(tmp_path: Path) -> None:
-    throttle = limited(tmp_path, None, Clock())
+    throttle = limited(tmp_path, None, WaitingClock())
     with lent(throttle.mine):
         moved(1)
         throttle.give_up()
