@@ -20,7 +20,8 @@ export BENCH_SIZE BENCH_ROUNDS BENCH_MINUTES CHAOS_ROUNDS CHAOS_POINTS
 # process of Airflow, each task and each service compiles thousands of modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-down lab lab-down lab-status test test-contract test-mysql test-schemas test-docker test-chaos
+.PHONY: help demo demo-down lab lab-down lab-status test test-again test-contract test-mysql test-schemas test-docker
+.PHONY: test-chaos
 .PHONY: bench bench-storage bench-metadata bench-rpo bench-cutover lint types setup
 
 help: ## show what there is
@@ -43,6 +44,9 @@ lab-status: setup ## show what runs
 
 test: setup ## every test but the long ones
 	@$(BIN)/pytest -n $(TEST_WORKERS) --no-loadscope-reorder -m "not chaos and not bench and not mixed and not mysql and not schemas and not docker"
+
+test-again: setup ## what failed in the last run of tests, by itself: does it fail always, or now and then?
+	@$(BIN)/pytest -v --last-failed --last-failed-no-failures none
 
 test-contract: setup ## every pair of source and target; writes docs/storage-backends.md
 	@$(BIN)/python -m tests.contract.table
