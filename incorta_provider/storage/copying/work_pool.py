@@ -51,14 +51,18 @@ class Limits:
     def for_total(self, files: int, size: int) -> Limits:
         """Return the same for work of which all is known, with batches so small that every worker gets some.
 
-        The last batch is waited for by all, so each worker gets :data:`SHARES` of them if there is so much to do.
+        The last batch is waited for by all, so each worker gets :data:`SHARES` of them if there is so much to do, and
+        as many as any other: of ten batches for four workers, the last two would leave half of them idle.
         """
-        shares = self.workers * SHARES
         return replace(
             self,
-            batch_files=min(self.batch_files, max(self.least_files, -(-files // shares))),
-            batch_bytes=min(self.batch_bytes, max(self.least_bytes, -(-size // shares))),
+            batch_files=self._even(files, self.batch_files, self.least_files),
+            batch_bytes=self._even(size, self.batch_bytes, self.least_bytes),
         )
+
+    def _even(self, total: int, most: int, least: int) -> int:
+        turns = max(SHARES, -(-total // (most * self.workers)))
+        return min(most, max(least, -(-total // (turns * self.workers))))
 
 
 LIMITS = Limits()

@@ -38,7 +38,7 @@ from incorta_provider.storage.tree import Missed, Tree
 SMALL_BYTES = 8 * 1024 * 1024
 """Objects up to this size are held in memory."""
 
-LIMITS = Limits(workers=4, batch_files=1_024, batch_bytes=256 * 1024 * 1024, helpers_from=1_000)
+LIMITS = Limits(workers=4, batch_files=2_048, batch_bytes=256 * 1024 * 1024, helpers_from=1_000)
 """A batch is brought to the log with one sync of the disk, and at its end requests run out before the next one begins:
 so it is larger than one of a mounted folder."""
 _MEMORY = Memory(64 * 1024 * 1024)

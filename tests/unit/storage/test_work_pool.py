@@ -104,10 +104,18 @@ def test_a_batch_is_bounded_by_files_and_by_bytes() -> None:
         (1_000_000, 1 << 40, 200, 1 << 20),
         (800, 1 << 20, 100, 1 << 17),
         (801, 0, 101, 1 << 10),
+        (2_000, 9 << 20, 167, -(-(9 << 20) // 12)),
         (7, 1 << 22, 10, 1 << 19),
         (0, 0, 10, 1 << 10),
     ],
-    ids=["much", "as many shares as twice the workers", "rounded up", "few large ones", "nothing"],
+    ids=[
+        "much",
+        "as many shares as twice the workers",
+        "rounded up",
+        "as many for each worker",
+        "few large ones",
+        "nothing",
+    ],
 )
 def test_batches_are_so_small_that_every_worker_gets_some(
     files: int, size: int, batch_files: int, batch_bytes: int
