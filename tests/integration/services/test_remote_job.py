@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,37 @@ def test_another_run_starts_it_only_after_the_first_ended(job, starts, tmp_path)
     first.join()
     assert (tmp_path / "ends").read_text() == "first\nsecond\n"
     assert len(starts()) == 2
+
+
+def test_each_of_several_runs_that_wait_for_each_other_gets_its_own_result(job, starts, tmp_path):
+    """The second waits for its own end behind the third, which is there already."""
+    done = {}
+
+    def ask(number):
+        script = UNTIL_TOLD if number == 3 else "sleep 0.5"
+        done[number] = job(f"{script}; echo of {number}; exit {number}", key=f"run-{number}")
+
+    first = in_background(lambda: ask(3))
+    wait_for(tmp_path / "starts")
+    others = [in_background(lambda number=number: ask(number)) for number in (4, 5, 6)]
+    wait_until_waiting(tmp_path / "jobs" / "a job" / "lock", 3)
+    (tmp_path / "go").touch()
+    for thread in (first, *others):
+        thread.join()
+    assert done == {number: Completed(number, f"of {number}\n", "") for number in (3, 4, 5, 6)}
+    assert len(starts()) == 4
+
+
+def wait_until_waiting(path, count):
+    """Wait until so many wait for the lock of a file (proc_locks(5))."""
+    inode, deadline = path.stat().st_ino, time.monotonic() + 60
+    while sum(f":{inode} " in line for line in waiting_locks()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def waiting_locks():
+    return [line for line in Path("/proc/locks").read_text().splitlines() if " -> " in line]
 
 
 def test_a_job_that_was_killed_has_no_result_and_may_start_again(job, starts, tmp_path):
