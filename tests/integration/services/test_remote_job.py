@@ -114,7 +114,7 @@ def test_each_of_several_runs_that_wait_for_each_other_gets_its_own_result(job, 
 
     def ask(number):
         script = UNTIL_TOLD if number == 3 else "sleep 0.5"
-        done[number] = job(f"{script}; echo of {number}; exit {number}", key=f"run-{number}")
+        done[number] = job(f"{script}; echo of {number}; exit {number}", key=f"run-{number}", timeout=60)
 
     first = in_background(lambda: ask(3))
     wait_for(tmp_path / "starts")
