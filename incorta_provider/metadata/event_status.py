@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from incorta_provider.dr.inventory import ENABLED
 from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata.definitions import read_events
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.errors import translated
+from incorta_provider.metadata.event_runs import EventRuns, event_runs
 from incorta_provider.metadata.switch import switch_event
 
 SETTLE_SECONDS = 1.0
 """How long events must have stayed off. When one falls due, the scheduler takes it from its queue, and writes the
 status that it had there to the table afterwards: a statement in between is undone, and what had begun still writes
-(MariaDB 10.11, ``Event_queue::get_top_for_execution_if_time``; MySQL has the same function)."""
+(MariaDB 10.11, ``Event_queue::get_top_for_execution_if_time``; MySQL has the same function).
+
+On a busy machine the scheduler may take longer than that, and an execution may at any time: so the server must have
+been seen, too, with nothing of the kind under way."""
 
 _GIVE_UP_SECONDS = 30.0
 _POLL_SECONDS = 0.1
@@ -26,29 +31,51 @@ def events_on(endpoint: Endpoint) -> list[str]:
         return [name for name, event in read_events(session).items() if event.status == ENABLED]
 
 
-def switch_events(endpoint: Endpoint, names: Collection[str], status: str) -> None:
+def switch_events(
+    endpoint: Endpoint, names: Collection[str], status: str, *, end: Callable[[list[int]], None] | None = None
+) -> None:
     """Give events a status; those that no longer exist are passed over.
 
-    :raises TransientError: some are switched on again and again.
+    Behind events that were switched off no event of the schema runs any more.
+
+    :param end: ends the sessions of these numbers, which carry out events that are off; without it they are waited for.
+    :raises TransientError: some are switched on again and again, or do not come to their end.
     """
     if status == ENABLED:
         _switch(endpoint, names, status)
         return
     begun = settled = time.monotonic()
-    while names:
+    none_is_left = False
+    while True:
         looked = time.monotonic()
-        changed = _switch(endpoint, names, status)
-        if not changed and looked - settled >= SETTLE_SECONDS:  # time alone, without a look, proves nothing
+        runs = _runs(endpoint)
+        none_is_left = none_is_left or runs.none_is_left
+        changed = _switch(endpoint, names, status)  # behind the other look: what was under way may have undone it
+        time_enough = not names or looked - settled >= SETTLE_SECONDS
+        if not changed and none_is_left and time_enough:  # time alone proves nothing
             return
         if changed:
-            settled = time.monotonic()
-            if settled - begun > _GIVE_UP_SECONDS:
-                raise TransientError(
-                    f"events are switched on again and again: {', '.join(changed)}",
-                    where=endpoint.label,
-                    fix="Find out who does that (SHOW PROCESSLIST), end it, and try again.",
-                )
+            settled, none_is_left = time.monotonic(), False
+        elif end and runs.executions:
+            end(runs.executions)
+        if (changed or not none_is_left) and time.monotonic() - begun > _GIVE_UP_SECONDS:
+            raise _given_up(changed, runs, endpoint.label)
         time.sleep(_POLL_SECONDS)
+
+
+def _given_up(changed: list[str], runs: EventRuns, where: str) -> TransientError:
+    if changed:
+        what = f"events are switched on again and again: {', '.join(changed)}"
+    elif runs.executions:
+        what = f"events are off, and still run in session(s) {', '.join(map(str, runs.executions))}"
+    else:
+        what = "events are off, and the server's scheduler may still begin one"
+    return TransientError(what, where=where, fix="Find out who does that (SHOW PROCESSLIST), end it, and try again.")
+
+
+def _runs(endpoint: Endpoint) -> EventRuns:
+    with endpoint.connect() as session, translated(endpoint.label):
+        return event_runs(session, endpoint.schema)
 
 
 def _switch(endpoint: Endpoint, names: Collection[str], status: str) -> list[str]:

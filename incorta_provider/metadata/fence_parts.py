@@ -50,8 +50,7 @@ def end_sessions(session: Session, names: set[str]) -> None:
     """
     deadline = time.monotonic() + END_SECONDS
     while found := sessions_of(session, names):
-        for number in found:
-            _kill(session, number)
+        kill(session, found)
         if time.monotonic() > deadline:
             raise TransientError(
                 f"{len(found)} session(s) did not end within {END_SECONDS:.0f} s; they may be rolling back"
@@ -59,13 +58,15 @@ def end_sessions(session: Session, names: set[str]) -> None:
         time.sleep(0.05)
 
 
-def _kill(session: Session, number: int) -> None:
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(f"KILL {number:d}")
-    except pymysql.MySQLError as error:
-        if number_of(error) != _NO_SUCH_THREAD:
-            raise
+def kill(session: Session, numbers: Iterable[int]) -> None:
+    """Tell the server to end sessions; those that are gone by now are passed over."""
+    for number in numbers:
+        try:
+            with session.cursor() as cursor:
+                cursor.execute(f"KILL {number:d}")
+        except pymysql.MySQLError as error:
+            if number_of(error) != _NO_SUCH_THREAD:
+                raise
 
 
 def is_read_only(session: Session) -> bool:

@@ -2,9 +2,9 @@
 
 What lasts is that the accounts which may write are locked, and that no event is left switched on; on MySQL
 ``read_only`` lasts as well, a MariaDB server forgets it with a restart (MariaDB manual, *read_only*; it has no ``SET
-PERSIST``). Open sessions are ended, because a lock concerns logins only. Each part is tried whatever became of the
-others, is a pass where it is done already, and is read back. Nothing of it goes to the binary log: a replica of this
-server is not fenced with it.
+PERSIST``). Open sessions are ended, because a lock concerns logins only, and so is an event that still runs, whoever
+defined it. Each part is tried whatever became of the others, is a pass where it is done already, and is read back.
+Nothing of it goes to the binary log: a replica of this server is not fenced with it.
 
 ``read_only`` concerns the whole server, so it stays as it is where other schemas are on it.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pymysql
 
@@ -32,6 +33,7 @@ from incorta_provider.metadata.event_status import events_on, switch_events
 from incorta_provider.metadata.fence_parts import (
     end_sessions,
     is_read_only,
+    kill,
     lock,
     other_schemas,
     sessions_of,
@@ -103,7 +105,9 @@ def fence_schema(endpoint: Endpoint, mark: FenceMark, *, login: str) -> Fenced:
         parts: dict[str, Callable[[], None]] = {
             "accounts": lambda: lock(session, writers.open, "LOCK"),
             "sessions": lambda: end_sessions(session, {user for user, _ in writers.own}),
-            "events": lambda: switch_events(there, sorted({*known.events, *events}), DISABLED),
+            "events": lambda: switch_events(
+                there, sorted({*known.events, *events}), DISABLED, end=partial(kill, session)
+            ),
         }
         if not others:
             parts["read_only"] = lambda: set_read_only(session, engine, "ON")

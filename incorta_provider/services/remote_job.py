@@ -3,7 +3,8 @@
 The command runs in a session of its own, and writes its output and its exit status to a folder at the node. While it
 runs it holds a lock (flock(1)) that the kernel takes back when it ends, however it ends. So whoever asks again, waits
 for the copy that runs. The result belongs to the run that started it (``key``): the same run gets it, and forgets it
-there; another run starts the command anew.
+there; another run starts the command anew. Who started it holds the lock too, until it has the result: otherwise one of
+several that wait could put its own in the place of that.
 
 :raises TransientError: the command runs longer than it may, or it was killed; or see
     :mod:`incorta_provider.ssh.shell`.
@@ -29,16 +30,24 @@ flock -w "$seconds" 9 || { echo running; exit 0; }
 if [ "$(cat key 2>/dev/null)" != "$key" ] || [ ! -e status ]; then
     rm -f status
     printf %s "$key" >key
-    setsid sh -c '"$@" </dev/null >out 2>err 9>&-; echo $? >status.new; mv status.new status' sh "$@" \
+    exec 8>command
+    flock 8
+    setsid sh -c '"$@" </dev/null >out 2>err 8>&- 9>&-; echo $? >status.new; mv status.new status' sh "$@" \
         </dev/null >/dev/null 2>&1 &
-    exec 9>&-
-    exec 9>lock
-    flock -w "$seconds" 9 || { echo running; exit 0; }
+    exec 8>&-
+    exec 8>command
+    flock -w "$seconds" 8 || { echo running; exit 0; }
 fi
 [ -e status ] || { echo killed; exit 0; }
 cat status out
 cat err >&2
 """
+
+_FORGET = """
+cd "$1" && exec 9>lock && flock -n 9 || exit 0
+[ "$(cat key 2>/dev/null)" != "$2" ] || rm -f key
+"""
+"""Whoever has the lock makes the key its own anyway."""
 
 
 def run_once(shell: NodeShell, folder: str, key: str, argv: Sequence[str], timeout: float) -> Completed:
@@ -63,5 +72,5 @@ def run_once(shell: NodeShell, folder: str, key: str, argv: Sequence[str], timeo
             where=shell.place,
             fix="Look at it at the node. Trying again waits for it, and starts it only if it does not run.",
         )
-    shell.run(["rm", "-f", f"{folder}/key"])
+    shell.run(["sh", "-c", _FORGET, "sh", folder, key])
     return Completed(int(status), stdout, answer.stderr)

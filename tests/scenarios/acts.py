@@ -28,7 +28,8 @@ STARTS = (
     (start_loader, Part.LOADER),
     (start_analytics, Part.ANALYTICS),
 )
-READY_SECONDS = 60
+READY_SECONDS = 240
+"""Much more than it takes: what starts is a dozen processes, and the machine may be busy with others."""
 
 
 def cutover(stage, run_id: str = "manual__1", target: str = DR) -> CutoverRun:

@@ -29,6 +29,7 @@ from lab.incorta.database import connect
 from lab.incorta.site import stop_site
 from lab.layout import DR, PRIMARY
 from lab.ours.loop import one_round
+from tests.scenarios.acts import READY_SECONDS
 
 pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(600)]
 
@@ -39,7 +40,6 @@ READY = {
     StepName.START_ANALYTICS: Part.ANALYTICS,
 }
 STEPS = [step for step in ACTIONS if step is not StepName.CLEAN_DRILL]
-READY_SECONDS = 240
 KEEP_SECONDS = 3600
 """Files of the version before stay for so long: longer than this lasts on a busy machine, where a round of replication
 would miss what was removed meanwhile, and the change breaker would count it."""

@@ -27,6 +27,8 @@ from tests.scenarios.test_cutover import DATA_STEPS, approve, cutover, request
 pytestmark = [pytest.mark.lab, pytest.mark.scenario, pytest.mark.timeout(600)]
 
 USER = "incorta_replica"
+KEEP_SECONDS = 3600
+"""Files of the version before stay for longer than a round of replication takes on a busy machine."""
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_points_come_from_the_replica_and_the_newest_is_promoted_without_a_resto
     assert unusable(stage) == 1, "nothing is set up yet, so the source is dumped"
     assert first.id in set_up_replica(stage.access, target, None, by="dana", run_id="by hand")
 
-    with stage.load_jobs(keep_seconds=120):
+    with stage.load_jobs(keep_seconds=KEEP_SECONDS):
         points = [one_round(stage, f"r{number}") for number in (2, 3)]
     assert unusable(stage) == 1
     stage.workload().step()  # lost with the primary

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,24 @@ from lab.testbed import Pair
 
 @pytest.fixture
 def ensemble(zookeeper_pair: Pair[Ensemble]) -> Ensemble:
+    """Lend the primary's ensemble once it is at rest: what a test before did to it may still have it elect a leader."""
+    deadline = time.monotonic() + 120
+    while (found := modes(zookeeper_pair.primary)) != ["follower", "follower", "leader"]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
     return zookeeper_pair.primary
+
+
+def modes(ensemble: Ensemble) -> list[str]:
+    """Return what each member is, in the order of the words; empty for one that does not say it now."""
+    return sorted(mode_of(member) for member in ensemble.members)
+
+
+def mode_of(member: ZooKeeper) -> str:
+    try:
+        return member.mode()
+    except OSError:
+        return ""
 
 
 @pytest.fixture

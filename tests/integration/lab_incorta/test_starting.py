@@ -60,7 +60,7 @@ def wait_for(site: Site, name: str, *states: State) -> str:
 def cmc_services(site: Site, settings: NodeSettings) -> list[tuple[str, dict[str, str]]]:
     """Return name and status of the first node's services, as the CMC shows them."""
     base = f"http://127.0.0.1:{site.port('cmc')}/cmc/api/v1"
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         token = client.get(f"{base}/auth/login", auth=("admin", settings.cmc.password)).json()["token"]
         cluster = client.get(f"{base}/clusters/acme", headers={"Authorization": f"Bearer {token}"}).json()
     return [(service["name"], service["status"]) for service in cluster["nodes"][0]["services"]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from incorta_provider.dr.inventory import DISABLED, ENABLED, Event
 from incorta_provider.exceptions import TransientError
 from incorta_provider.metadata import event_status
+from incorta_provider.metadata.event_runs import EventRuns, event_runs
 from incorta_provider.metadata.event_status import events_on, switch_events
 from tests.integration.metadata.behind import written_behind
 
@@ -66,3 +69,82 @@ def test_who_switches_them_on_all_the_time_is_told(ticking: Any, monkeypatch: py
     with pytest.raises(TransientError, match="switched on again and again: ticking"):
         switch_events(ticking.endpoint, ["ticking"], DISABLED)
     assert events_on(ticking.endpoint) == ["ticking"]
+
+
+def test_a_scheduler_that_takes_longer_than_any_settling_time_is_waited_for(
+    ticking: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has in its hands shows in the process list, and is written in the end."""
+    stalled_until = time.monotonic() + 2 * event_status.SETTLE_SECONDS
+    written = []
+
+    def seen(endpoint: Any) -> EventRuns:
+        if time.monotonic() < stalled_until:
+            return EventRuns([], beginning=True)
+        if not written:
+            written.append(ticking.run("ALTER EVENT ticking ENABLE"))
+        return EventRuns([], beginning=False)
+
+    monkeypatch.setattr(event_status, "_runs", seen)
+    switch_events(ticking.endpoint, ["ticking"], DISABLED)
+    assert (len(written), events_on(ticking.endpoint)) == (1, [])
+
+
+def executions(place: Any) -> list[int]:
+    with place.endpoint.connect() as session:
+        return event_runs(session, place.endpoint.schema).executions
+
+
+@pytest.fixture
+def running(primary: Any) -> Iterator[Callable[[], None]]:
+    """Let an event run that writes as soon as what is returned is called."""
+    name = f"of_{primary.endpoint.schema}"
+    with primary.server.connect() as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", (name,))
+        primary.run(
+            "CREATE TABLE written (a INT) ENGINE = InnoDB",
+            "CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR ON COMPLETION PRESERVE "
+            f"DO BEGIN DO GET_LOCK('{name}', 300); INSERT INTO written VALUES (1); END",
+        )
+        deadline = time.monotonic() + 60
+        while not executions(primary):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield lambda: cursor.execute("DO RELEASE_LOCK(%s)", (name,))
+
+
+@pytest.mark.parametrize("names", [["slow"], []])
+def test_an_execution_that_had_begun_is_waited_for(
+    names: list[str], primary: Any, running: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes however long ago its event was switched off: here behind the settling time."""
+    look = event_status._runs
+    until = time.monotonic() + 2 * event_status.SETTLE_SECONDS
+
+    def looked_at(endpoint: Any) -> EventRuns:
+        if time.monotonic() > until:
+            running()
+        return look(endpoint)
+
+    monkeypatch.setattr(event_status, "_runs", looked_at)
+    switch_events(primary.endpoint, names, DISABLED)
+    assert primary.run("SELECT a FROM written") == ((1,),)
+    assert executions(primary) == []
+
+
+def test_an_execution_that_does_not_end_is_told_or_ended(
+    primary: Any, running: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_status, "_GIVE_UP_SECONDS", 0.2)
+    (number,) = executions(primary)
+    with pytest.raises(TransientError, match=rf"events are off, and still run in session\(s\) {number} "):
+        switch_events(primary.endpoint, ["slow"], DISABLED)
+    monkeypatch.undo()
+
+    def end(numbers: list[int]) -> None:
+        for each in numbers:
+            primary.run(f"KILL {each}")
+
+    switch_events(primary.endpoint, ["slow"], DISABLED, end=end)
+    assert executions(primary) == []
+    assert primary.run("SELECT a FROM written") == ()

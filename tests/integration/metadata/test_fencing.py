@@ -16,10 +16,13 @@ import pymysql
 import pytest
 
 from incorta_provider.dr.fence_mark import FenceMark
+from incorta_provider.dr.inventory import DISABLED
 from incorta_provider.exceptions import ConfigurationError, IntegrityError, PreconditionError, TransientError
 from incorta_provider.metadata import fence_parts, rights
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.endpoint import Endpoint
+from incorta_provider.metadata.event_runs import event_runs
+from incorta_provider.metadata.event_status import switch_events
 from incorta_provider.metadata.fencing import ensure_fence_rights, fence_mark, fence_schema, unfence_schema
 from incorta_provider.metadata.prove import prove, read_inventory
 from incorta_provider.metadata.restore import replace_schema
@@ -192,6 +195,24 @@ def test_nobody_who_writes_all_the_time_slips_through(guarded: Guarded) -> None:
             thread.join()
 
 
+def test_an_event_of_an_administrator_that_still_runs_is_ended(guarded: Guarded) -> None:
+    """Its account is not locked, and what it would write comes behind the fence."""
+    guarded.place.run(
+        "CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR DO BEGIN DO SLEEP(200); UPDATE orders SET amount = 77; END"
+    )
+
+    def executions() -> list[int]:
+        with guarded.endpoint.connect() as session:
+            return event_runs(session, guarded.endpoint.schema).executions
+
+    deadline = time.monotonic() + 60
+    while not executions():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert guarded.fence().events == ["slow", "ticking"]
+    assert executions() == []
+
+
 def test_a_fence_that_is_repeated_watches_the_events_of_its_first_try(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,8 +225,8 @@ def test_a_fence_that_is_repeated_watches_the_events_of_its_first_try(
 
 
 def test_what_is_fenced_already_is_a_pass_and_what_was_locked_before_stays_locked(guarded: Guarded) -> None:
-    guarded.place.run(f"ALTER USER {guarded.account(APP)} ACCOUNT LOCK", "ALTER EVENT ticking DISABLE")
-    guarded.place.run("SET GLOBAL read_only = ON")
+    switch_events(guarded.endpoint, ["ticking"], DISABLED)
+    guarded.place.run(f"ALTER USER {guarded.account(APP)} ACCOUNT LOCK", "SET GLOBAL read_only = ON")
     assert guarded.fence().read_only == "on"
     again = guarded.fence()
     assert f"{APP}@127.0.0.1" in again.accounts

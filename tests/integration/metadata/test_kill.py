@@ -199,12 +199,13 @@ def start_again(server: MariaDb, lab: Lab) -> None:
 def crash(lab_layout: Lab, places: Any) -> Iterator[Callable[[Any, Callable[[], bool]], threading.Thread]]:
     """Kill the database server of a place as soon as a condition holds; it runs again afterwards."""
     supervisor = Supervisor(lab_layout)
-    threads = []
+    threads, over = [], threading.Event()
 
     def arm(place: Any, condition: Callable[[], bool]) -> threading.Thread:
         def work() -> None:
             while not condition():
-                time.sleep(0.002)
+                if over.wait(0.002):
+                    return  # the moment was missed, which the test tells
             record = supervisor.get(place.server.name)
             assert record is not None
             os.kill(record.pid, signal.SIGKILL)  # at once: to look for its children first takes a moment too long
@@ -215,6 +216,7 @@ def crash(lab_layout: Lab, places: Any) -> Iterator[Callable[[Any, Callable[[], 
         return threads[-1]
 
     yield arm
+    over.set()
     for thread in threads:
         thread.join()
     for place in places:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from incorta_provider.connection import ConnectionInfo
+from incorta_provider.dr.inventory import DISABLED
 from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata import attempts as attempts_module
 from incorta_provider.metadata import node_dump as node_dump_module
 from incorta_provider.metadata.dump import DUMP_FILE, INVENTORY_FILE, dump
 from incorta_provider.metadata.engines.mariadb import MariaDb
+from incorta_provider.metadata.event_status import switch_events
 from incorta_provider.metadata.prove import prove
 from incorta_provider.metadata.tls import Mode, Tls
 from lab.servers.sshd import Sshd
@@ -25,8 +27,11 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture
 def nasty(nasty: Any) -> Any:
-    """One of everything, with an event that does not write each second: so the attempts can be counted."""
-    nasty.run("ALTER EVENT every_second DISABLE")
+    """One of everything, with an event that does not write each second: so the attempts can be counted.
+
+    A plain ALTER EVENT would not do: what had begun still writes, and may even switch the event on again.
+    """
+    switch_events(nasty.endpoint, ["every_second"], DISABLED)
     return nasty
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata import fence_parts, rights
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.event_runs import event_runs
 from incorta_provider.metadata.fencing import fence_mark, fence_schema, unfence_schema
 from lab.servers.server import start
 from lab.supervisor import Supervisor
@@ -105,3 +107,19 @@ def test_a_right_that_is_missing_is_named(endpoint: Endpoint, primary: Any, righ
     with pytest.raises(ConfigurationError, match="lacks rights to fence") as caught:
         fence_schema(endpoint, MARK, login="app")
     assert f"GRANT {right} ON" in caught.value.fix
+
+
+def test_an_event_of_an_administrator_that_still_runs_is_ended(endpoint: Endpoint, primary: Any) -> None:
+    """MySQL's process list shows scheduler and executions as MariaDB's does."""
+    primary.run("CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR DO BEGIN DO SLEEP(200); UPDATE orders SET amount = 77; END")
+
+    def executions() -> list[int]:
+        with endpoint.connect() as session:
+            return event_runs(session, endpoint.schema).executions
+
+    deadline = time.monotonic() + 60
+    while not executions():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert fence_schema(endpoint, MARK, login="app").events == ["slow", "ticking"]
+    assert executions() == []

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,37 @@ def test_another_run_starts_it_only_after_the_first_ended(job, starts, tmp_path)
     assert len(starts()) == 2
 
 
+def test_each_of_several_runs_that_wait_for_each_other_gets_its_own_result(job, starts, tmp_path):
+    """The second waits for its own end behind the third, which is there already."""
+    done = {}
+
+    def ask(number):
+        script = UNTIL_TOLD if number == 3 else "sleep 0.5"
+        done[number] = job(f"{script}; echo of {number}; exit {number}", key=f"run-{number}", timeout=60)
+
+    first = in_background(lambda: ask(3))
+    wait_for(tmp_path / "starts")
+    others = [in_background(lambda number=number: ask(number)) for number in (4, 5, 6)]
+    wait_until_waiting(tmp_path / "jobs" / "a job" / "lock", 3)
+    (tmp_path / "go").touch()
+    for thread in (first, *others):
+        thread.join()
+    assert done == {number: Completed(number, f"of {number}\n", "") for number in (3, 4, 5, 6)}
+    assert len(starts()) == 4
+
+
+def wait_until_waiting(path, count):
+    """Wait until so many wait for the lock of a file (proc_locks(5))."""
+    inode, deadline = path.stat().st_ino, time.monotonic() + 60
+    while sum(f":{inode} " in line for line in waiting_locks()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def waiting_locks():
+    return [line for line in Path("/proc/locks").read_text().splitlines() if " -> " in line]
+
+
 def test_a_job_that_was_killed_has_no_result_and_may_start_again(job, starts, tmp_path):
     def kill():
         wait_for(tmp_path / "starts")
@@ -120,12 +152,10 @@ def test_a_job_that_was_killed_has_no_result_and_may_start_again(job, starts, tm
 
 
 def test_a_service_that_the_job_leaves_behind_keeps_nobody_waiting(job):
-    started = time.monotonic()
     done = job("setsid sleep 60 & echo $!")
     again = job("echo again")
-    os.kill(int(done.stdout), signal.SIGKILL)
+    os.kill(int(done.stdout), signal.SIGKILL)  # it runs: nobody waited for its end
     assert again.stdout == "again\n"
-    assert time.monotonic() - started < 15
 
 
 def test_files_of_the_job_get_the_accounts_own_mode(job, tmp_path):

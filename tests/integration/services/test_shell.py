@@ -276,10 +276,8 @@ def test_a_command_gets_no_input(node):
 
 
 def test_a_command_that_leaves_a_service_behind_has_ended(node):
-    started = time.monotonic()
     done = run(node(), "sh", "-c", "sleep 60 & echo $!; echo started")
-    os.kill(int(done.stdout.split()[0]), signal.SIGKILL)
-    assert time.monotonic() - started < 30
+    os.kill(int(done.stdout.split()[0]), signal.SIGKILL)  # it runs: nobody waited for its end
     assert done.status == 0
     assert done.stdout.split()[1] == "started"
 
