@@ -36,7 +36,7 @@ _PAUSES = (0.05, 0.25)
 _OPEN_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_TARGET = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _STAT_BLOCK = 512
-_WRITE_BACK_BYTES = 8 * 1024 * 1024
+WRITE_BACK_BYTES = 8 * 1024 * 1024
 """After so much of a large file the disk is told to begin: the flush at the seal waits for what is left."""
 _ZEROS = bytes(PART_BYTES)
 
@@ -250,7 +250,7 @@ class _Parts:
                 write_all(target, part.view[:count])
                 _ensure_arrived(target, self.size, count)
             self.size += count
-            if self.size - begun >= _WRITE_BACK_BYTES:
+            if self.size - begun >= WRITE_BACK_BYTES:
                 start_write_back(target, begun, self.size - begun)
                 begun = self.size
             moved(count)
