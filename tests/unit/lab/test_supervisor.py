@@ -147,7 +147,7 @@ def test_a_start_that_was_halted_half_way_does_not_keep_kill_all_waiting(supervi
         pass
     began = time.monotonic()
     assert supervisor.kill_all("berlin") == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60, "a start is waited for 90 s"
     halted.wait(timeout=60)
     assert find(halted.pid) is None
 
