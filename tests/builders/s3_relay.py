@@ -50,6 +50,11 @@ def plain(asked: Asked, forward: Forward) -> Answered | None:
     return forward(asked.body)
 
 
+def lost(_: Asked, __: Forward) -> Answered | None:
+    """Let a request reach nobody."""
+    return None
+
+
 def refused(status: int, code: str, **headers: str) -> Answered:
     """Return an S3 error."""
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>by the relay</Message></Error>".encode()
@@ -70,24 +75,39 @@ class Relay:
 
 @contextmanager
 def relayed(endpoint: str) -> Iterator[Relay]:
-    """Run a relay before a server while a block runs."""
+    """Run a relay before a server while a block runs.
+
+    Behind the block no request reaches the server any more, also none that a client sent before it died.
+    """
     server = urlsplit(endpoint).netloc
-    lock = threading.Lock()
+    lock = threading.Condition()
+    at_work, over = 0, False
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one_request(self) -> None:
+            nonlocal at_work
             self.raw_requestline = self.rfile.readline(65537)
             if not self.raw_requestline or not self.parse_request():
                 self.close_connection = True
                 return
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            length = int(self.headers.get("content-length") or 0)
+            body = self.rfile.read(length)
             with lock:
+                if over or len(body) < length:  # the client died in the middle of it
+                    self.close_connection = True
+                    return
+                at_work += 1
                 signature = self.headers.get("authorization", "")
                 asked = Asked(len(relay.seen) + 1, self.command, self.path, body, signature)
                 relay.seen.append(asked)
-            answered = relay.rule(asked, self._forward)
+            try:
+                answered = relay.rule(asked, self._forward)
+            finally:
+                with lock:
+                    at_work -= 1
+                    lock.notify_all()
             if answered is None:
                 self.close_connection = True
                 return
@@ -119,7 +139,11 @@ def relayed(endpoint: str) -> Iterator[Relay]:
         yield relay
     finally:
         httpd.shutdown()
+        with lock:
+            over = True
+            ended = lock.wait_for(lambda: at_work == 0, timeout=60)
         httpd.server_close()
+        assert ended, "a request is still at work"
 
 
 class _Server(ThreadingHTTPServer):

@@ -16,7 +16,7 @@ T = TypeVar("T")
 def read_ahead(items: Generator[T, None, None]) -> Generator[T, None, None]:
     """Yield the same, with one item more in memory; close it when you stop early.
 
-    What the items come from is closed with it: the thread that reads may hold it for a moment longer.
+    What the items come from is closed with it.
     """
     with closing(items), Crew[Iterator[T], list[T]](1) as reader:
         some = handed_on(_some)

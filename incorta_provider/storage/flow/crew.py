@@ -38,6 +38,7 @@ class Crew(Generic[T, R]):
     def __init__(self, count: int, tick: Tick[T] = no_tick) -> None:
         self._tick = tick
         self._orders: queue.SimpleQueue[tuple[Future[R], Callable[[T], R], T] | None] = queue.SimpleQueue()
+        self._unfinished: set[Future[R]] = set()
         self._running: dict[Future[R], T] = {}
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
 
@@ -49,15 +50,17 @@ class Crew(Generic[T, R]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Drop what has not begun and wait for what runs; for what hangs nobody waits."""
-        self._drop()
+        """Drop what has not begun, also what a thread has just taken; wait for what runs, but not for what hangs."""
+        begun = [future for future in list(self._unfinished) if not future.cancel()]
         for _ in self._threads:
             self._orders.put(None)
         if isinstance(error, StalledError):
             return
         try:
-            for future in list(self._running):
+            for future in begun:
                 self._await(future)
+            for thread in self._threads:  # it does nothing more, but until it has ended it holds what its work held
+                thread.join()
         except StalledError:
             if error is None:
                 raise
@@ -65,6 +68,7 @@ class Crew(Generic[T, R]):
     def submit(self, work: Callable[[T], R], item: T) -> Future[R]:
         """Have ``work(item)`` done by the next thread that is free."""
         future: Future[R] = Future()
+        self._unfinished.add(future)
         self._orders.put((future, work, item))
         return future
 
@@ -84,16 +88,11 @@ class Crew(Generic[T, R]):
         while not future.done() and not wait([future], TICK_SECONDS).done:
             self.tick()
 
-    def _drop(self) -> None:
-        try:
-            while True:
-                self._orders.get_nowait()
-        except queue.Empty:
-            return
-
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
             future, work, item = order
+            if not future.set_running_or_notify_cancel():
+                continue
             self._running[future] = item
             try:
                 future.set_result(work(item))
@@ -101,3 +100,4 @@ class Crew(Generic[T, R]):
                 future.set_exception(error)
             finally:
                 del self._running[future]
+                self._unfinished.discard(future)

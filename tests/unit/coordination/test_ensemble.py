@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.coordination.ensemble import Member, ensemble_state, members, quorum_problem
 from incorta_provider.exceptions import ConfigurationError
+from tests.builders.ports import closed_port
 
 Answer = Callable[[socket.socket], object]
 
@@ -113,9 +114,9 @@ def test_members_are_asked_at_the_same_time(member):
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+def free_port() -> Iterator[int]:
+    with closed_port() as port:
+        yield port
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from incorta_provider.hooks.analytics import AnalyticsHook
@@ -12,14 +10,15 @@ from incorta_provider.hooks.zookeeper import ZooKeeperHook
 from incorta_provider.services.analytics import AnalyticsClient
 from incorta_provider.services.cmc import CmcClient
 from incorta_provider.services.node import IncortaNode
+from tests.builders.ports import closed_port
 
 HOOKS = [AnalyticsHook, CmcHook, IncortaNodeHook, MetadataHook, ZooKeeperHook]
 
 
 @pytest.fixture
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    with closed_port() as port:
+        yield port
 
 
 @pytest.mark.parametrize("hook", HOOKS)

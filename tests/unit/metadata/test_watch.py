@@ -15,7 +15,7 @@ def test_a_program_that_takes_nothing_any_more_is_ended() -> None:
 
 
 def test_a_program_that_goes_on_is_left_alone() -> None:
-    with subprocess.Popen(["sleep", "3"], stdin=subprocess.PIPE) as process, watched(process, 2) as watch:
+    with subprocess.Popen(["sleep", "6"], stdin=subprocess.PIPE) as process, watched(process, 5) as watch:
         while process.poll() is None:
             watch.goes_on()
             time.sleep(0.01)

@@ -22,6 +22,7 @@ from incorta_provider.sensors.readiness import ReadinessSensor
 from incorta_provider.sensors.site_ready import SiteReadySensor
 from incorta_provider.sensors.zookeeper import ZooKeeperQuorumSensor
 from incorta_provider.steps.readiness import Part
+from tests.builders.ports import closed_port
 
 
 class Scripted(ReadinessSensor):
@@ -78,7 +79,7 @@ def test_what_waiting_cannot_cure_fails_at_once(sensor):
 
 def test_when_the_time_is_up_it_says_what_was_seen_last(sensor):
     with pytest.raises(AirflowSensorTimeout, match="Last seen: node2 down"):
-        sensor("node1 down", "node2 down", poke_interval=0.4, timeout=1).execute({})
+        sensor("node1 down", "node2 down", poke_interval=0.4, timeout=3).execute({})
 
 
 def test_a_soft_fail_still_skips(sensor):
@@ -114,8 +115,8 @@ def test_it_looks_often_by_itself():
 
 @pytest.fixture
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    with closed_port() as port:
+        yield port
 
 
 @pytest.fixture

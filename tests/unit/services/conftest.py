@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.connection import ConnectionInfo
+from tests.builders.ports import closed_port
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """Lend a port at which nobody listens."""
+    with closed_port() as port:
+        yield port
 
 
 @pytest.fixture

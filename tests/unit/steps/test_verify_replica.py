@@ -263,14 +263,16 @@ class TestBesideReplication:
     ) -> None:
         monkeypatch.setattr(step, "_PAUSE", 0.05)
         (live / "a").unlink()
-        ended = threading.Event()
+        held, ended = threading.Event(), threading.Event()
 
         def hold() -> None:
             with bench.catalog.lock("apply"):
+                held.set()
                 ended.wait(0.5)
 
         thread = threading.Thread(target=hold)
         thread.start()
+        assert held.wait(60)
         assert verified(bench).found.missing == 1
         thread.join()
         monkeypatch.setattr(step, "LOCK_WAIT", 0.1)

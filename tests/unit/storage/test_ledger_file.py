@@ -322,11 +322,11 @@ def _numbers(reading: int) -> Iterator[int]:
 
 
 def test_the_cost_of_a_line_does_not_grow_with_the_ledger(ledger: LedgerFile) -> None:
-    """A hundred thousand lines, as after years: an append looks at the end only."""
+    """A hundred thousand lines, as after years: an append looks at the end only. The disk's own time does not count."""
     append(ledger, "a")
     line = ledger.path.read_bytes()
     ledger.path.write_bytes(line * 100_000)
-    started = time.monotonic()
+    started = time.process_time()
     for number in range(10):
         append(ledger, f"new {number}")
-    assert (time.monotonic() - started) / 10 < 0.5
+    assert (time.process_time() - started) / 10 < 0.1, "to read all of them takes a second"

@@ -25,6 +25,7 @@ from incorta_provider.storage.local.beneath import Beneath
 from incorta_provider.storage.local.copy import copy_from
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.tree import Missed
+from tests.builders.handles import open_handles
 from tests.builders.storage import HOSTILE_NAMES, Pair, folder_for_nobody, give_to_nobody, make_pair, put, run_as_nobody
 
 
@@ -72,9 +73,9 @@ def test_everything_is_staged_with_its_digest_and_described(pair: Pair, workspac
 def test_a_copy_leaves_nothing_open(pair: Pair) -> None:
     put(pair.source, {"a": b"aa"})
     pair.copy(pair.catalog.workspace("first"), final=False)
-    opened = sorted(Path("/proc/self/fd").iterdir())
+    before = open_handles()
     pair.copy(pair.catalog.workspace("second"), final=False)
-    assert sorted(Path("/proc/self/fd").iterdir()) == opened
+    assert open_handles() - before == set()
 
 
 def test_hostile_names_travel_byte_by_byte(pair: Pair, workspace: Workspace) -> None:

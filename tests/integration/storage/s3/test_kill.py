@@ -16,7 +16,7 @@ import pytest
 from incorta_provider.storage.s3 import copiers, objects
 from lab.servers.ceph import CephS3
 from tests.builders.s3 import TestBucket, make_bucket
-from tests.builders.s3_relay import Answered, Asked, Forward, Relay, plain, relayed
+from tests.builders.s3_relay import Answered, Asked, Forward, Relay, lost, relayed
 from tests.builders.storage import put
 from tests.integration.storage.s3.replication import Replication
 from tests.integration.storage.s3.worker import FOLDER, forward_and_back, replication
@@ -60,11 +60,14 @@ def start(root: Path, endpoint: str, site: TestBucket, source: str) -> subproces
     keys = site.bucket().access.keys
     module = "tests.integration.storage.s3.worker"
     argv = [sys.executable, "-m", module, str(root), endpoint, site.name, keys.access, source]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, cwd=ROOT, text=True)
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, cwd=ROOT, text=True)
+
+
+def let_begin(process: subprocess.Popen[str], site: TestBucket) -> None:
+    """Give a process what it waits for: who is to kill it knows it by then."""
     assert process.stdin is not None
-    process.stdin.write(keys.secret + "\n")
+    process.stdin.write(site.bucket().access.keys.secret + "\n")
     process.stdin.flush()
-    return process
 
 
 def killing(
@@ -78,7 +81,7 @@ def killing(
         if done:
             forward(asked.body)
         os.kill(pid(), signal.SIGKILL)
-        relay.rule = plain
+        relay.rule = lost  # what it sent besides and nobody has passed on yet
         return None
 
     return rule
@@ -91,6 +94,7 @@ def killed_at(root: Path, server: CephS3, number: int, way: str, *, done: bool) 
     with relayed(server.endpoint) as relay:
         relay.rule = killing(relay, number, lambda: process[0].pid, done=done)
         process.append(start(root, relay.endpoint, site, source))
+        let_begin(process[0], site)
         status = process[0].wait(timeout=240)
     assert status in {0, -signal.SIGKILL}
     again = replication(root, server.endpoint, site.name, site.bucket().access.keys, source)

@@ -148,7 +148,8 @@ def test_agents_that_are_killed_are_replaced(order, tmp_path, lab_layout):
         wait_until(lambda: relay.moved > 0.4 * FILES * SIZE, 60)
         agents.extend(agents_of(lab_layout))
         for pid in agents:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()

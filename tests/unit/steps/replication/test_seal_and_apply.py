@@ -549,11 +549,14 @@ def test_the_apply_is_of_the_own_point(bench: Bench, ready: ReplicationRun, monk
 class TestWhatHangs:
     """A seal or an apply that hangs is left behind, and keeps its lock: nobody works beside it when it wakes up."""
 
+    patience = 600.0
+
     @pytest.fixture(autouse=True)
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Wait a second for what hangs, and for what does not as long as a busy disk takes."""
         monkeypatch.setattr(crew, "TICK_SECONDS", 0.005)
         monkeypatch.setattr(
-            run_module, "watched", lambda work, what, _, label: watched(work, what, seconds=1.0, label=label)
+            run_module, "watched", lambda work, what, _, label: watched(work, what, seconds=self.patience, label=label)
         )
 
     def test_an_apply(self, ready: ReplicationRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -586,9 +589,11 @@ class TestWhatHangs:
             original(*arguments)
 
         monkeypatch.setattr(owner, name, hang)
+        self.patience = 1.0
         return wakes
 
     def wake(self, wakes: threading.Event, lock: Callable[[], AbstractContextManager[None]]) -> None:
+        self.patience = 600.0
         wakes.set()
         deadline = time.monotonic() + 60
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -98,8 +99,8 @@ def test_a_stuck_task_that_is_tried_again_copies_nothing_that_the_index_has(pair
     put(pair.source, {f"f{number:03d}": b"x" * 10 for number in range(200)})
     for_ever = threading.Event()
     source = Source(pair.source, {b"f150": for_ever.wait})
-    with pytest.raises(StalledError, match=r"no byte moved for \d s; in flight: f1[345]\d and \d\d more up to f1\d\d"):
-        run_copy(pair, source, workspace, stall_seconds=4)
+    with pytest.raises(StalledError, match=r"no byte moved for \d+ s; in flight: f1[345]\d and \d\d more up to f1\d\d"):
+        run_copy(pair, source, workspace, stall_seconds=6)
     indexed = sum(1 for path in workspace.indexes() for _ in path.open())
     assert indexed >= 128
     again = Source(pair.source, {})
@@ -123,11 +124,11 @@ except Exception as error:
 """
 
 
-@pytest.mark.parametrize(("files", "stall_seconds"), [(20, 4), (1500, 8)])
+@pytest.mark.parametrize(("files", "stall_seconds"), [(20, 6), (1500, 10)])
 def test_a_process_ends_although_a_thread_or_a_helper_of_it_hangs(
     pair: Pair, workspace: Workspace, files: int, stall_seconds: int
 ) -> None:
-    """Helpers need a moment to start, in which no byte moves."""
+    """Helpers need a moment to start, in which no byte moves; and a busy machine may look late."""
     put(pair.source, {**{f"a{number:04d}": b"x" for number in range(files)}, "hangs": b"y"})
     os.mkfifo(workspace.files / "pipe")
     began = time.monotonic()
@@ -141,8 +142,7 @@ def test_a_process_ends_although_a_thread_or_a_helper_of_it_hangs(
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
     )
-    assert done.stdout.startswith(f"StalledError no byte moved for {stall_seconds} s; in flight: "), done.stderr[-2000:]
-    assert "hangs" in done.stdout
+    assert re.match(r"StalledError no byte moved for \d+ s; in flight: .*hangs", done.stdout), done.stderr[-2000:]
     assert done.returncode == 0
     assert time.monotonic() - began < 60
 

@@ -119,7 +119,7 @@ def test_connections_that_were_lost_without_a_word_cost_one_wait(scheme: str, ma
             answering(EMPTY)(peer, connection)
 
     both = threading.Barrier(2)
-    with at(forgotten, scheme, made, patience=30, wait=WAIT_SECONDS) as (bucket, peer):
+    with at(forgotten, scheme, made, patience=30, wait=3.0) as (bucket, peer):  # time for an answer on a busy machine
         with ThreadPoolExecutor(2) as threads:
             assert [one.status for one in threads.map(bucket.send, [Request("HEAD", b"a")] * 2)] == [200, 200]
         assert bucket.send(Request("HEAD", b"a")).status == 200
