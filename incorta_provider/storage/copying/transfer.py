@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -148,21 +149,18 @@ def _copy_delta(
     target.ensure_room(size=found.pending_bytes, files=found.pending_files + folders)
     total = Total(found.pending_files, found.pending_bytes)
     shards = write_shards(files, total, split.count(total)) if split and split.count(total) else []
-    if shards:
-        done = Done()
-    else:
+    done = Done()
+    if not shards:
         with Oversight(total, controls, workspace, source.label) as oversight, open_index(files.index, "wb") as index:
             copier = copier_for(source, target, workspace)
             ensure_room_on_the_way(copier, files.pending, total, workspace, oversight)
-            done = copy_pending(copier, read_manifest(files.pending), total, index, oversight)
+            with closing(_copies(copier, read_manifest(files.pending), total, index, oversight, done)) as copies:
+                if final:
+                    complete_last(known, files, workspace, copies, lambda: without_fallback(done.unsettled, files))
+                else:
+                    complete(known, files, copies)
     vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
-    if final:
-        workspace.save_left_out(unsettled)
-        complete_last(known, files, workspace)
-    elif shards:
-        files.clear()
-    else:
-        complete(known, files)
+    files.clear()
     counts, base_files, base_bytes = found.counts, *known.base_totals()
     return CopyReport(
         listed=counts.listed,
@@ -218,13 +216,22 @@ def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: 
     :param total: how much is pending.
     """
     done = Done()
+    for _ in _copies(copier, pending, total, index, oversight, done):
+        pass
+    return done
+
+
+def _copies(
+    copier: Copier, pending: Iterable[Entry], total: Total, index: BinaryIO, oversight: Oversight, done: Done
+) -> Generator[list[Entry], None, None]:
+    """Do the same, and yield what was copied batch by batch; ``done`` counts it."""
     work = Recorded(Persistent(copier, oversight.throttle))
     limits = copier.limits.for_total(total.files, total.size)
     for _, record in in_order(work, pending, limits, oversight.tick):
         done.add(record)
         with translated(str(index.name)):
             write_all(index.fileno(), memoryview(record.lines))
-    return done
+        yield record.copied()
 
 
 def _refuse_emptied(found: Survey, known: Baseline, source: Tree) -> None:
