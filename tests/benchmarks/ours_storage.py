@@ -35,7 +35,7 @@ SPLITS: tuple[Split, ...] = (
     (RedoJournal, "write", "apply: compare manifests, journal"),
     (LocalVolume, "do", "apply: renames"),
     (LocalVolume, "finish", "apply: times of folders"),
-    (LocalVolume, "sync", "flush to disk, a part of it beside the check"),
+    (LocalVolume, "sync", "flush to disk, a part of it beside copy and check"),
 )
 
 

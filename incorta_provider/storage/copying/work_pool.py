@@ -89,7 +89,7 @@ def in_order(
             begun += len(batch)
             running.append((batch, crew.submit(work, batch)))
             crew.tick()
-            while running and (running[0][1].done() or len(running) > _AHEAD):
+            if running[0][1].done() or len(running) > _AHEAD:  # one for one: what is begun ahead stays as much
                 yield _finished(running, crew)
         while running:
             yield _finished(running, crew)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, partial
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +66,8 @@ class DeltaWriter(ParquetDraft):
     """Writes a delta: it appears, whole and on disk, when the ``with`` block ends without an error.
 
     :param base: the id of the point that it leads from; None when there is none.
-    :param holders_in: a manifest of either end, in which the unchanged folders that hold a change are looked up when all
-        changes are written; None to leave them out. Memory follows their number.
+    :param holders_in: a manifest of either end, in which the unchanged folders that hold a change are looked up when
+        all changes are written; None to leave them out. Memory follows their number.
     :param beside: takes the rows that the delta leads to, where it leads from nothing: they are those of the manifest.
     """
 
@@ -222,19 +222,25 @@ def _changes_of(group: pa.Table) -> Iterator[Change]:
         yield Change(ChangeKind.REMOVED, old, None)
 
 
-def read_brought(path: Path) -> Iterator[tuple[Entry, Entry | None]]:
-    """Yield the files that are new or changed, as they became, in path order; each with what was at its path before."""
+def read_brought(path: Path) -> Iterator[tuple[list[Entry], list[Entry | None]]]:
+    """Yield the files that are new or changed, as they became, in path order, many at once.
+
+    The second list holds what was at their paths before; it is empty where nothing was at any.
+    """
     for group in _groups(path):
         codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
         if sides.count(_NEW) == len(sides):
-            rows = zip(to_entries(group), codes, strict=True)
-            yield from ((entry, None) for entry, code in rows if code == FILE_CODE)
+            yield list(compress(to_entries(group), map(FILE_CODE.__eq__, codes))), []
             continue
         former: Entry | None = None
+        files: list[Entry] = []
+        formers: list[Entry | None] = []
         for entry, code, side in zip(to_entries(group), codes, sides, strict=True):
             if side == _NEW and code == FILE_CODE:
-                yield entry, former if former is not None and former.path == entry.path else None
+                files.append(entry)
+                formers.append(former if former is not None and former.path == entry.path else None)
             former = entry if side == _OLD else None
+        yield files, formers
 
 
 def read_folders(path: Path) -> Iterator[Entry]:
