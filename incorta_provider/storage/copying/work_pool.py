@@ -65,6 +65,8 @@ LIMITS = Limits()
 """What does for files of a mounted file system."""
 
 SHARES = 2
+"""So many batches each worker gets at least; and so many are begun before a result is yielded, because whoever takes the
+results may be slow."""
 
 _AHEAD = 128
 """How many batches may be unfinished behind a slow one; bounds memory."""
@@ -81,7 +83,7 @@ def in_order(
     :param tick: looks around, also while a batch is waited for.
     """
     running: deque[tuple[Batch, Future[R]]] = deque()
-    begun = 0
+    begun, begun_ahead = 0, limits.workers * SHARES
     with ExitStack() as stack, Crew[Batch, R](limits.workers, tick) as crew:
         for batch in batches(entries, limits):
             if limits.helpers_from is not None and begun < limits.helpers_from <= begun + len(batch):
@@ -89,7 +91,7 @@ def in_order(
             begun += len(batch)
             running.append((batch, crew.submit(work, batch)))
             crew.tick()
-            if running[0][1].done() or len(running) > _AHEAD:  # one for one: what is begun ahead stays as much
+            while len(running) > _AHEAD or (len(running) > begun_ahead and running[0][1].done()):
                 yield _finished(running, crew)
         while running:
             yield _finished(running, crew)

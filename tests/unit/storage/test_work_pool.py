@@ -16,7 +16,7 @@ import pytest
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import DrError, IntegrityError, TransientError
 from incorta_provider.storage.copying.helpers import Helpers
-from incorta_provider.storage.copying.work_pool import LIMITS, Limits, batches, in_order
+from incorta_provider.storage.copying.work_pool import LIMITS, SHARES, Limits, batches, in_order
 from tests.builders.storage import file
 
 
@@ -72,9 +72,9 @@ def test_who_is_slow_with_the_results_does_not_let_the_work_run_out() -> None:
     def wait_once(_: list[Entry]) -> bool:
         return enough.wait(30)
 
-    limits = Limits(workers=1, batch_files=1, helpers_from=None)
+    limits = Limits(workers=3, batch_files=1, helpers_from=None)
     ahead = [taken - number for number, _ in enumerate(in_order(wait_once, many(), limits), start=1)]
-    assert min(ahead[:80]) >= 18
+    assert min(ahead[:80]) >= 3 * SHARES
     assert len(ahead) == 100
 
 
