@@ -65,7 +65,7 @@ LIMITS = Limits()
 """What does for files of a mounted file system."""
 
 SHARES = 2
-"""So many batches each worker gets at least; and so many are begun before a result is yielded, because whoever takes the
+"""So many batches each worker gets at least; and so many are begun before a result is yielded: whoever takes
 results may be slow."""
 
 _AHEAD = 128
