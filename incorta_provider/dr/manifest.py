@@ -74,6 +74,12 @@ def from_row(row: Row) -> Entry:
     return entry_of((path, KINDS[code], size, mtime_ns, mode, None, link_target, version))
 
 
+def to_row(entry: Entry) -> Row:
+    """Return the row that a listing shows of an entry."""
+    code = CODES[entry.kind]
+    return entry.path, code, entry.size, entry.mtime_ns, entry.mode, entry.link_target, entry.version
+
+
 MODE_BITS = 0o777
 
 

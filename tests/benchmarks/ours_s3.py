@@ -13,6 +13,7 @@ from airflow.providers.amazon.aws.hooks import base_aws
 from incorta_provider.connection import ConnectionInfo
 from incorta_provider.storage.apply.redo_journal import RedoJournal
 from incorta_provider.storage.copying import checks as checks_module
+from incorta_provider.storage.copying import outcome as outcome_module
 from incorta_provider.storage.copying import transfer as transfer_module
 from incorta_provider.storage.s3 import apply as apply_module
 from incorta_provider.storage.target import Target
@@ -24,7 +25,7 @@ from tests.builders.storage import Pair
 
 SPLITS: tuple[Split, ...] = (
     (transfer_module, "survey", "copy: list and decide"),
-    (transfer_module, "complete_last", "copy: write manifest and delta"),
+    (outcome_module, "edit", "copy: write the manifest of a later point"),
     (checks_module, "edit", "check: write the manifest again"),
     (RedoJournal, "write", "apply: look at what moved, journal"),
     (apply_module, "delete", "apply: delete"),

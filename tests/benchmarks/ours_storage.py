@@ -13,6 +13,7 @@ from pathlib import Path
 from incorta_provider.storage import catalog as catalog_module
 from incorta_provider.storage.apply.redo_journal import RedoJournal
 from incorta_provider.storage.copying import checks as checks_module
+from incorta_provider.storage.copying import outcome as outcome_module
 from incorta_provider.storage.copying import transfer as transfer_module
 from incorta_provider.storage.copying import workspace as workspace_module
 from incorta_provider.storage.copying.checks import drop_from_manifest, ensure_staged, verify_staged
@@ -27,14 +28,14 @@ PASSING_OVER = ("final copy, unchanged folders passed over", *ONE_PASS[1:])
 
 SPLITS: tuple[Split, ...] = (
     (transfer_module, "survey", "copy: list and decide"),
-    (transfer_module, "complete_last", "copy: write manifest and delta"),
+    (outcome_module, "edit", "copy: write the manifest of a later point"),
     (checks_module, "edit", "check: write the manifest again"),
     (workspace_module, "remove_tree", "seal: remove what the passes left"),
     (catalog_module, "sync_filesystem", "seal: flush to disk"),
     (RedoJournal, "write", "apply: compare manifests, journal"),
     (LocalVolume, "do", "apply: renames"),
     (LocalVolume, "finish", "apply: times of folders"),
-    (LocalVolume, "sync", "flush to disk, a part of it beside the check"),
+    (LocalVolume, "sync", "flush to disk, a part of it beside copy and check"),
 )
 
 

@@ -13,8 +13,9 @@ from incorta_provider.dr.epoch import ensure_epoch
 from incorta_provider.dr.recovery_point import RecoveryPoint
 from incorta_provider.exceptions import NothingToDo, PreconditionError
 from incorta_provider.steps.replication.fenced import ensure_not_opened
-from incorta_provider.steps.replication.run import FLUSH_SECONDS, ReplicationRun, RunRecord
+from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.steps.roles import role_at
+from incorta_provider.storage.copying.early_flush import FLUSH_SECONDS
 from incorta_provider.storage.target import ApplyReport
 
 

@@ -20,8 +20,9 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.steps.metadata_references import count_faults
 from incorta_provider.steps.point import file_sha256
 from incorta_provider.steps.replication.guard import ensure_within_limits
-from incorta_provider.steps.replication.run import FLUSH_SECONDS, CheckReport, ReplicationRun
+from incorta_provider.steps.replication.run import CheckReport, ReplicationRun
 from incorta_provider.storage.copying.checks import drop_from_manifest, verify_staged
+from incorta_provider.storage.copying.early_flush import FLUSH_SECONDS
 
 log = logging.getLogger(__name__)
 

@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-FLUSH_SECONDS = 600.0
-"""How long a check, a seal or an apply may be still at least: it brings to disk what came, by a call that is silent."""
-
 
 class RunRecord(FrozenModel):
     """What :func:`~incorta_provider.steps.replication.open.open_run` fixed for the whole run.

@@ -22,8 +22,9 @@ from incorta_provider.metadata.prove import read_inventory
 from incorta_provider.steps.locking import keep
 from incorta_provider.steps.point import file_sha256, point_inventory
 from incorta_provider.steps.replication.apply import ensure_still_active
-from incorta_provider.steps.replication.run import FLUSH_SECONDS, ReplicationRun, RunRecord
+from incorta_provider.steps.replication.run import ReplicationRun, RunRecord
 from incorta_provider.storage.copying.checks import ensure_staged
+from incorta_provider.storage.copying.early_flush import FLUSH_SECONDS
 from incorta_provider.storage.manifest.manifest_file import read_totals
 
 log = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ from incorta_provider.storage.apply.plan import ApplyPlan
 from incorta_provider.storage.apply.redo_journal import Header, RedoJournal, Verb
 from incorta_provider.storage.copying.work_pool import chunks
 from incorta_provider.storage.faults import target_fault
+from incorta_provider.storage.flow.collecting import collecting_rarely
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.manifest.manifest_file import read_totals
 from incorta_provider.storage.target import ApplyReport
@@ -34,6 +35,7 @@ UNMANAGED = "unmanaged"
 """The history folder for what a replica held before its first apply."""
 
 
+@collecting_rarely()
 def apply_point(vault: Vault, point_id: str, *, suspects: Collection[bytes] | None = None) -> ApplyReport:
     """Make the live replica the point; an apply that was cut off before is finished first.
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from incorta_provider.dr.diff import Change
-from incorta_provider.dr.manifest import AFTER_SLASH, Entry, Kind, OpenFolders, parent_of
+from incorta_provider.dr.manifest import AFTER_SLASH, CODES, FILE_CODE, Entry, Kind, OpenFolders, Row, parent_of, to_row
 from incorta_provider.exceptions import DrError
-from incorta_provider.storage.tree import Tree
+from incorta_provider.storage.tree import RangedTree, Tree, runs_of
 
 log = logging.getLogger(__name__)
 
@@ -42,30 +43,41 @@ class _Listing:
 
     def __init__(self, staged: Tree, prefix: bytes) -> None:
         self.prefix = prefix
-        self._entries = staged.list(prefix, prefix[:-1] + AFTER_SLASH)
-        self._next = next(self._entries, None)
+        self._rows = _rows_of(staged, prefix, prefix[:-1] + AFTER_SLASH)
+        self._next = next(self._rows, None)
 
-    def before(self, path: bytes | None) -> Iterator[Entry]:
-        """Yield what lies before a path; all that is left for None."""
-        while self._next is not None and (path is None or self._next.path < path):
-            yield self._next
-            self._next = next(self._entries, None)
+    def before(self, path: bytes | None) -> Iterator[bytes]:
+        """Yield the paths of what lies before a path; all that is left for None."""
+        while self._next is not None and (path is None or self._next[0] < path):
+            yield self._next[0]
+            self._next = next(self._rows, None)
 
     def takes(self, entry: Entry) -> bool:
         """Tell whether just this file is staged next, and take it."""
         found = self._next
-        if found is None or found[:5] != entry[:5] or entry.kind is not Kind.FILE:
+        if found is None or entry.kind is not Kind.FILE or not _is_file(found, entry):
             return False
-        self._next = next(self._entries, None)
+        self._next = next(self._rows, None)
         return True
 
-    def at(self, path: bytes) -> Entry | None:
+    def at(self, path: bytes) -> Row | None:
         """Return what is staged at a path; what lies before it was taken."""
         found = self._next
-        if found is None or found.path != path:
+        if found is None or found[0] != path:
             return None
-        self._next = next(self._entries, None)
+        self._next = next(self._rows, None)
         return found
+
+
+def _rows_of(staged: Tree, begin: bytes, end: bytes) -> Iterator[Row]:
+    if isinstance(staged, RangedTree):
+        return chain.from_iterable(runs_of(staged, begin, end))
+    return map(to_row, staged.list(begin, end))
+
+
+def _is_file(found: Row, entry: Entry) -> bool:
+    """Tell whether a row is of a file, with path, size, time and mode of an entry."""
+    return found[1] == FILE_CODE and found[0] == entry[0] and found[2:5] == entry[2:5]
 
 
 class _Search:
@@ -89,8 +101,8 @@ class _Search:
         if is_new_folder:
             self._files[entry.path] = 0
         if listing is not None:
-            for found in listing.before(entry.path):
-                self._spoil(found.path)
+            for path in listing.before(entry.path):
+                self._spoil(path)
             self._judge(entry, listing.at(entry.path))
         elif is_new_folder:
             self._waiting.append(entry.path + b"/")
@@ -98,8 +110,8 @@ class _Search:
     def end(self) -> None:
         """Take what is staged after the last change."""
         if self._listing is not None:
-            for found in self._listing.before(None):
-                self._spoil(found.path)
+            for path in self._listing.before(None):
+                self._spoil(path)
             self._listing = None
 
     def _listing_of(self, path: bytes) -> _Listing | None:
@@ -114,14 +126,14 @@ class _Search:
                 break
         return self._listing
 
-    def _judge(self, entry: Entry, found: Entry | None) -> None:
+    def _judge(self, entry: Entry, found: Row | None) -> None:
         """Hold what the point has at a path against what is staged there."""
         if entry.kind is Kind.FILE:
-            if found is None or entry[:5] != found[:5]:
+            if found is None or not _is_file(found, entry):
                 self._spoil(entry.path)
             else:
                 self._count(entry.path)
-        elif found is not None and found.kind is not entry.kind:
+        elif found is not None and found[1] != CODES[entry.kind]:
             self._spoil(entry.path)
 
     def _count(self, path: bytes) -> None:

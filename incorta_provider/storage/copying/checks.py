@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from incorta_provider.dr.diff import same_content
 from incorta_provider.dr.manifest import Entry, shown
@@ -15,6 +16,7 @@ from incorta_provider.storage.copying.staged_index import newest, newest_proofs
 from incorta_provider.storage.copying.work_pool import chunks, in_order
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.digests import Reading
+from incorta_provider.storage.flow.collecting import collecting_rarely
 from incorta_provider.storage.flow.throttle import alive
 from incorta_provider.storage.flow.watched import Telling
 from incorta_provider.storage.manifest.cursor import Cursor, as_edits
@@ -42,6 +44,7 @@ class StagedReport:
     framing_faults: tuple[bytes, ...]
 
 
+@collecting_rarely()
 def verify_staged(target: Target, workspace: Workspace) -> StagedReport:
     """See to it that every staged file that the point to be needs holds what was copied.
 
@@ -105,6 +108,7 @@ class _Verification:
         self._faults.add(entry.path)
 
 
+@collecting_rarely()
 def ensure_staged(target: Target, workspace: Workspace) -> None:
     """Refuse staged files that were touched since they were read: an apply believes their size and time.
 
@@ -135,7 +139,7 @@ def drop_from_manifest(workspace: Workspace, paths: Iterable[bytes]) -> None:
 def _staged(workspace: Workspace) -> Iterator[Proven]:
     """Yield what this run staged and the point to be needs, as the point has it."""
     read_totals(workspace.manifest)
-    wanted = (entry for entry, _ in read_brought(workspace.delta))
+    wanted = chain.from_iterable(files for files, _ in read_brought(workspace.delta))
     entry = next(wanted, None)
     for staged in newest_proofs(workspace.indexes()):
         copied = staged.entry
@@ -149,14 +153,17 @@ def _copies(workspace: Workspace) -> Iterator[Entry]:
     """Yield the same without its proof: what a path did not hold before was staged, so the index is rarely asked."""
     read_totals(workspace.manifest)
     index: Cursor | None = None
-    for entry, former in read_brought(workspace.delta):
-        if former is None or not same_content(former, entry):
-            yield entry
-            continue
-        index = index or Cursor(as_edits(newest(workspace.indexes())))
-        staged = [copied for _, copied in index.until(entry.path)][-1:]
-        if any(copied is not None and _is_copy(entry, copied) for copied in staged):
-            yield entry
+    for files, formers in read_brought(workspace.delta):
+        if not formers:
+            yield from files
+        for entry, former in zip(files, formers, strict=False):
+            if former is None or not same_content(former, entry):
+                yield entry
+                continue
+            index = index or Cursor(as_edits(newest(workspace.indexes())))
+            staged = [copied for _, copied in index.until(entry.path)][-1:]
+            if any(copied is not None and _is_copy(entry, copied) for copied in staged):
+                yield entry
 
 
 def _is_copy(entry: Entry, copied: Entry) -> bool:

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from incorta_provider.dr.manifest import Entry, shown
 from incorta_provider.exceptions import PreconditionError
+from incorta_provider.storage.copying.early_flush import FLUSH_SECONDS, flushing_beside
 from incorta_provider.storage.copying.outcome import complete, complete_last, without_fallback
 from incorta_provider.storage.copying.recorded import Record, Recorded
 from incorta_provider.storage.copying.room_on_the_way import ensure_room_on_the_way
 from incorta_provider.storage.copying.work_pool import in_order
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.faults import translated
+from incorta_provider.storage.flow.collecting import collecting_rarely
 from incorta_provider.storage.flow.oversight import Controls, Oversight
 from incorta_provider.storage.flow.progress import Total
 from incorta_provider.storage.flow.retry import Persistent
@@ -78,6 +81,7 @@ class CopyReport:
     shards: tuple[int, ...] = ()
 
 
+@collecting_rarely()
 def copy_delta(
     source: Tree,
     target: Target,
@@ -148,21 +152,23 @@ def _copy_delta(
     target.ensure_room(size=found.pending_bytes, files=found.pending_files + folders)
     total = Total(found.pending_files, found.pending_bytes)
     shards = write_shards(files, total, split.count(total)) if split and split.count(total) else []
-    if shards:
-        done = Done()
-    else:
-        with Oversight(total, controls, workspace, source.label) as oversight, open_index(files.index, "wb") as index:
+    done = Done()
+    if not shards:
+        with (
+            Oversight(total, controls, workspace, source.label) as oversight,
+            open_index(files.index, "wb") as index,
+            flushing_beside(target, workspace, max(controls.stall_seconds, FLUSH_SECONDS)) as staged,
+        ):
             copier = copier_for(source, target, workspace)
             ensure_room_on_the_way(copier, files.pending, total, workspace, oversight)
-            done = copy_pending(copier, read_manifest(files.pending), total, index, oversight)
+            pending = read_manifest(files.pending)
+            with closing(_copies(copier, pending, total, index, oversight, done, staged)) as copies:
+                if final:
+                    complete_last(known, files, workspace, copies, lambda: without_fallback(done.unsettled, files))
+                else:
+                    complete(known, files, copies)
     vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
-    if final:
-        workspace.save_left_out(unsettled)
-        complete_last(known, files, workspace)
-    elif shards:
-        files.clear()
-    else:
-        complete(known, files)
+    files.clear()
     counts, base_files, base_bytes = found.counts, *known.base_totals()
     return CopyReport(
         listed=counts.listed,
@@ -218,13 +224,29 @@ def copy_pending(copier: Copier, pending: Iterable[Entry], total: Total, index: 
     :param total: how much is pending.
     """
     done = Done()
+    for _ in _copies(copier, pending, total, index, oversight, done, lambda _: None):
+        pass
+    return done
+
+
+def _copies(
+    copier: Copier,
+    pending: Iterable[Entry],
+    total: Total,
+    index: BinaryIO,
+    oversight: Oversight,
+    done: Done,
+    staged: Callable[[int], None],
+) -> Generator[list[Entry], None, None]:
+    """Do the same, and yield what was copied batch by batch; ``done`` counts it, and ``staged`` is told its bytes."""
     work = Recorded(Persistent(copier, oversight.throttle))
     limits = copier.limits.for_total(total.files, total.size)
     for _, record in in_order(work, pending, limits, oversight.tick):
         done.add(record)
         with translated(str(index.name)):
             write_all(index.fileno(), memoryview(record.lines))
-    return done
+        staged(record.size)
+        yield record.copied()
 
 
 def _refuse_emptied(found: Survey, known: Baseline, source: Tree) -> None:

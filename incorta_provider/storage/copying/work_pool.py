@@ -69,6 +69,8 @@ LIMITS = Limits()
 """What does for files of a mounted file system."""
 
 SHARES = 2
+"""So many batches each worker gets at least; and so many are begun before a result is yielded: whoever takes
+results may be slow."""
 
 _AHEAD = 128
 """How many batches may be unfinished behind a slow one; bounds memory."""
@@ -85,7 +87,7 @@ def in_order(
     :param tick: looks around, also while a batch is waited for.
     """
     running: deque[tuple[Batch, Future[R]]] = deque()
-    begun = 0
+    begun, begun_ahead = 0, limits.workers * SHARES
     with ExitStack() as stack, Crew[Batch, R](limits.workers, tick) as crew:
         for batch in batches(entries, limits):
             if limits.helpers_from is not None and begun < limits.helpers_from <= begun + len(batch):
@@ -93,7 +95,7 @@ def in_order(
             begun += len(batch)
             running.append((batch, crew.submit(work, batch)))
             crew.tick()
-            while running and (running[0][1].done() or len(running) > _AHEAD):
+            while len(running) > _AHEAD or (len(running) > begun_ahead and running[0][1].done()):
                 yield _finished(running, crew)
         while running:
             yield _finished(running, crew)

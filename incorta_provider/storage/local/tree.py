@@ -36,6 +36,7 @@ from incorta_provider.storage.local.walk import Walk
 from incorta_provider.storage.tree import Missed, Parallel, Rows, Runs
 
 _TYPE = 0o170000
+_FILE = stat.S_IFREG
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDER = _ROOT | os.O_NOFOLLOW
 """A link that took a folder's place meanwhile is not followed; the root itself may be one."""
@@ -208,6 +209,7 @@ class LocalTree:
     def _look(self, folder: bytes, names: Sequence[bytes]) -> Sequence[Row]:
         """Return what the names in a folder are, without those that vanished or are left out."""
         rows: list[Row] = []
+        takes_all = not self._exclude
         with self._opened(folder) as handle:
             for name in names if handle is not None else ():
                 path = folder + name
@@ -218,7 +220,7 @@ class LocalTree:
                         continue
                     raise source_fault(error, path, self.label) from None
                 mode = facts.st_mode
-                if mode & _TYPE == stat.S_IFREG and not self._exclude:
+                if takes_all and mode & _TYPE == _FILE:
                     rows.append((path, FILE_CODE, facts.st_size, facts.st_mtime_ns, mode & MODE_BITS, None, None))
                 elif (row := self._row(path, facts)) is not None:
                     rows.append(row)

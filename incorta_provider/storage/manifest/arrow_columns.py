@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
 from incorta_provider.late import late
@@ -30,6 +30,8 @@ def integers(values: Sequence[int], kind: pa.DataType) -> pa.Array:
 
 def strings(values: Sequence[bytes | None]) -> pa.Array:
     """Return a column of byte strings of any length; None is missing."""
+    if values and values.count(None) == len(values):
+        return pa.nulls(len(values), pa.binary())
     parts = [value or b"" for value in values]
     offsets = array("i", accumulate(map(len, parts), initial=0))
     buffers = [_validity(values), pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))]
@@ -54,6 +56,21 @@ def raw_strings(column: pa.Array) -> tuple[bytes, bytes]:
     _, offsets, text = column.buffers()
     kept = offsets.slice(column.offset * 4, (len(column) + 1) * 4)
     return bytes(kept), bytes(text) if text is not None else b""
+
+
+def fixed(column: pa.ChunkedArray) -> list[bytes | None]:
+    """Return the values of a column of byte strings of one size; pyarrow makes a scalar of each first."""
+    values: list[bytes | None] = []
+    for chunk in column.chunks:
+        if chunk.null_count == len(chunk):
+            values += repeat(None, len(chunk))
+            continue
+        width = chunk.type.byte_width
+        data = bytes(chunk.buffers()[1].slice(chunk.offset * width, len(chunk) * width))
+        parts = [data[at : at + width] for at in range(0, len(data), width)]
+        there = chunk.is_valid().to_pylist() if chunk.null_count else repeat(True)
+        values += [part if is_there else None for part, is_there in zip(parts, there, strict=False)]
+    return values
 
 
 def _validity(values: Sequence[bytes | None]) -> pa.Buffer | None:

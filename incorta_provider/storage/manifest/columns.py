@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from incorta_provider.dr.manifest import CODES, KINDS, Entry, entry_of
 from incorta_provider.late import late
-from incorta_provider.storage.manifest.arrow_columns import digests, integers, strings
+from incorta_provider.storage.manifest.arrow_columns import digests, fixed, integers, strings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,19 +47,21 @@ def fields() -> tuple[pa.Field, ...]:
 
 def to_columns(entries: Sequence[Entry]) -> list[pa.Array]:
     """Return the columns of ``fields()``."""
+    paths, kinds, sizes, times, modes, sha256, links, versions = zip(*entries, strict=True) if entries else ((),) * 8
     return [
-        strings([entry.path for entry in entries]),
-        integers([CODES[entry.kind] for entry in entries], pa.uint8()),
-        integers([entry.size for entry in entries], pa.int64()),
-        integers([entry.mtime_ns for entry in entries], pa.int64()),
-        integers([entry.mode for entry in entries], pa.int16()),
-        digests([entry.sha256 for entry in entries], _DIGEST_BYTES),
-        strings([entry.link_target for entry in entries]),
-        strings([entry.version for entry in entries]),
+        strings(paths),
+        integers([CODES[kind] for kind in kinds], pa.uint8()),
+        integers(sizes, pa.int64()),
+        integers(times, pa.int64()),
+        integers(modes, pa.int16()),
+        digests(sha256, _DIGEST_BYTES),
+        strings(links),
+        strings(versions),
     ]
 
 
 def to_entries(rows: pa.Table) -> Iterator[Entry]:
     """Yield the entries that the columns of ``fields()`` hold; other columns are not looked at."""
-    path, code, *rest = (rows[name].to_pylist() for name in NAMES)
-    return map(entry_of, zip(path, map(KINDS.__getitem__, code), *rest, strict=True))
+    path, code, size, mtime_ns, mode, link, version = (rows[name].to_pylist() for name in NAMES if name != "sha256")
+    kinds, sums = map(KINDS.__getitem__, code), fixed(rows["sha256"])
+    return map(entry_of, zip(path, kinds, size, mtime_ns, mode, sums, link, version, strict=True))

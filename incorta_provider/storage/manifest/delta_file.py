@@ -10,11 +10,11 @@ again. Read the other way round a delta leads back.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, partial
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +66,33 @@ class DeltaWriter(ParquetDraft):
     """Writes a delta: it appears, whole and on disk, when the ``with`` block ends without an error.
 
     :param base: the id of the point that it leads from; None when there is none.
+    :param holders_in: a manifest of either end, in which the unchanged folders that hold a change are looked up when
+        all changes are written; None to leave them out. Memory follows their number.
+    :param beside: takes the rows that the delta leads to, where it leads from nothing: they are those of the manifest.
     """
 
-    def __init__(self, path: Path, base: str | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        base: str | None,
+        holders_in: Path | None = None,
+        *,
+        beside: ManifestWriter | None = None,
+    ) -> None:
         super().__init__(path, _schema())
         self._base = base
+        self._holders_in = holders_in
+        self._holders: set[bytes] = set()
+        self._changed: set[bytes] = set()
+        self._manifest = beside
         self._entries: list[Entry] = []
         self._sides: list[int] = []
         self._gain = [0, 0, 0]
 
     def _finish(self) -> Mapping[bytes, Any]:
+        if self._holders_in is not None:
+            found = select(self._holders_in, sorted(self._holders - self._changed))
+            self.add_folders(entry for entry in found if entry.kind is Kind.DIR)
         self._flush()
         return {_BASE_KEY: self._base, _GAIN_KEY: self._gain}
 
@@ -87,6 +104,21 @@ class DeltaWriter(ParquetDraft):
         if change.new is not None:
             self._add(change.new, _Side.NEW)
             self._count(change.new, 1)
+        if self._holders_in is not None:
+            self._hold(change)
+        if len(self._entries) >= GROUP_ROWS:
+            self._flush()
+
+    def add_files(self, files: Sequence[Entry]) -> None:
+        """Write files at whose paths there was nothing, many at once; their paths sort after the one before."""
+        self._entries += files
+        self._sides += repeat(_NEW, len(files))
+        gain = self._gain
+        gain[0] += len(files)
+        gain[1] += len(files)
+        gain[2] += sum(file.size for file in files)
+        if self._holders_in is not None:
+            self._holders.update(parent_of(file.path) for file in files)
         if len(self._entries) >= GROUP_ROWS:
             self._flush()
 
@@ -99,6 +131,11 @@ class DeltaWriter(ParquetDraft):
         """Write the folders that hold a changed path, after all changes."""
         for folder in folders:
             self._add(folder, _Side.FOLDER)
+
+    def _hold(self, change: Change) -> None:
+        self._holders.add(parent_of(path_of(change)))
+        if change.new is not None and change.new.kind is Kind.DIR:
+            self._changed.add(change.new.path)
 
     def _add(self, entry: Entry, side: _Side) -> None:
         self._entries.append(entry)
@@ -114,7 +151,10 @@ class DeltaWriter(ParquetDraft):
     def _flush(self) -> None:
         if self._entries:
             columns = [*to_columns(self._entries), integers(self._sides, pa.uint8())]
-            self._put(pa.Table.from_arrays(columns, schema=_schema()))
+            rows = pa.Table.from_arrays(columns, schema=_schema())
+            self._put(rows)
+            if self._manifest is not None:
+                self._manifest.add_group(rows.drop_columns(["side"]))
             self._entries.clear()
             self._sides.clear()
 
@@ -125,21 +165,10 @@ def write_delta(path: Path, base: str | None, changes: Iterable[Change], manifes
     :param base: the id of the point that it leads from; None when there is none.
     :param changes: in path order.
     :param manifest: of either end: the entries of unchanged folders are looked up there; None when there is nothing at
-        the one that it leads from. Memory follows the number of folders that hold a change.
+        the one that it leads from.
     """
-    holders: set[bytes] = set()
-    changed: set[bytes] = set()
-    with DeltaWriter(path, base) as writer:
-        if manifest is None:
-            writer.extend(changes)
-            return
-        for change in changes:
-            writer.add(change)
-            holders.add(parent_of(path_of(change)))
-            if change.new is not None and change.new.kind is Kind.DIR:
-                changed.add(change.new.path)
-        found = select(manifest, sorted(holders - changed))
-        writer.add_folders(entry for entry in found if entry.kind is Kind.DIR)
+    with DeltaWriter(path, base, manifest) as writer:
+        writer.extend(changes)
 
 
 def delta_base(path: Path) -> str | None:
@@ -162,13 +191,6 @@ def has_changes(path: Path) -> bool:
             return False
         first = file.read_row_group(0, columns=["side"], use_threads=False)["side"][0].as_py()
         return bool(first != _FOLDER)
-
-
-def write_first(delta: Path, manifest: Path) -> None:
-    """Write the manifest that a delta from nothing leads to: row by row it is the same."""
-    with ManifestWriter(manifest) as writer:
-        for group in _groups(delta):
-            writer.add_group(group.drop_columns(["side"]))
 
 
 def read_delta(path: Path) -> Iterator[Change]:
@@ -200,19 +222,25 @@ def _changes_of(group: pa.Table) -> Iterator[Change]:
         yield Change(ChangeKind.REMOVED, old, None)
 
 
-def read_brought(path: Path) -> Iterator[tuple[Entry, Entry | None]]:
-    """Yield the files that are new or changed, as they became, in path order; each with what was at its path before."""
+def read_brought(path: Path) -> Iterator[tuple[list[Entry], list[Entry | None]]]:
+    """Yield the files that are new or changed, as they became, in path order, many at once.
+
+    The second list holds what was at their paths before; it is empty where nothing was at any.
+    """
     for group in _groups(path):
         codes, sides = (raw_bytes(group[name].combine_chunks()) for name in ("kind", "side"))
         if sides.count(_NEW) == len(sides):
-            rows = zip(to_entries(group), codes, strict=True)
-            yield from ((entry, None) for entry, code in rows if code == FILE_CODE)
+            yield list(compress(to_entries(group), map(FILE_CODE.__eq__, codes))), []
             continue
         former: Entry | None = None
+        files: list[Entry] = []
+        formers: list[Entry | None] = []
         for entry, code, side in zip(to_entries(group), codes, sides, strict=True):
             if side == _NEW and code == FILE_CODE:
-                yield entry, former if former is not None and former.path == entry.path else None
+                files.append(entry)
+                formers.append(former if former is not None and former.path == entry.path else None)
             former = entry if side == _OLD else None
+        yield files, formers
 
 
 def read_folders(path: Path) -> Iterator[Entry]:

@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cache
 from heapq import nlargest
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,7 @@ else:
 FORMAT = "2"
 GROUP_ROWS = 16_384
 
+_AT_ONCE = 512
 _FEW = 32
 """Up to one row in this many is looked up by itself; for more the whole group is taken apart."""
 
@@ -97,8 +100,17 @@ class ManifestWriter(ParquetDraft):
 
     def extend(self, entries: Iterable[Entry]) -> None:
         """Write many entries."""
-        for entry in entries:
-            self.add(entry)
+        ahead = iter(entries)
+        while some := list(islice(ahead, _AT_ONCE)):
+            paths = [self._last, *(entry.path for entry in some)]
+            if not all(map(lt, paths, paths[1:])):
+                at = next(at for at in range(len(some)) if paths[at] >= paths[at + 1])
+                self._last = paths[at]
+                raise self._out_of_order(paths[at + 1])
+            self._last = paths[-1]
+            self._entries += some
+            if len(self._entries) >= GROUP_ROWS:
+                self._flush()
 
     def add_group(self, group: pa.Table) -> None:
         """Pass on rows of another manifest.

@@ -33,7 +33,7 @@ from incorta_provider.dr.manifest import (
 )
 from incorta_provider.storage.exclude import Exclude
 from incorta_provider.storage.flow.throttle import alive, inherited, lent
-from incorta_provider.storage.survey.stretch import Block, Columns, Finding, Lost, Result, Stretch
+from incorta_provider.storage.survey.stretch import Block, Columns, Finding, Lost, Result, Stretch, finding_of
 from incorta_provider.storage.tree import RangedTree, Runs, runs_of
 
 BLOCK_FINDINGS = 20_000
@@ -193,7 +193,9 @@ class _Judgement:
         counts.listed_files += len(run)
         counts.listed_bytes += sum(row[2] for row in run)
         counts.added += len(run)
-        self._block.findings += [Finding(row[0], -1, Result.GIVEN, None, asked=from_row(row)) for row in run]
+        paths, asked = map(itemgetter(0), run), map(from_row, run)
+        facts = (repeat(-1), repeat(Result.GIVEN), repeat(None), asked, repeat(Lost.NO))
+        self._block.findings += map(finding_of, zip(paths, *facts, strict=False))
 
     def _same_rows(self, run: Sequence[Row]) -> int:
         """Return how many of the first rows of a run are what the base has next."""

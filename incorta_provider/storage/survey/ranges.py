@@ -16,7 +16,7 @@ from itertools import chain, zip_longest
 from types import TracebackType
 from typing import NamedTuple, Self, TypeGuard
 
-from incorta_provider.dr.manifest import CODES, Entry, Row
+from incorta_provider.dr.manifest import to_row
 from incorta_provider.storage.copying.helpers import Helpers
 from incorta_provider.storage.manifest.base_rows import BaseRows, SomeRows
 from incorta_provider.storage.manifest.cursor import Cursor, as_edits
@@ -175,9 +175,4 @@ def _finished(judges: _Judges, rows: SomeRows, stretch: Stretch, future: Future[
 def _rows_of(source: Tree) -> Rows:
     """Yield the rows of a source that only lists entries; it cannot pass a folder over."""
     for entry in source.list():
-        yield _row(entry)
-
-
-def _row(entry: Entry) -> Row:
-    code = CODES[entry.kind]
-    return entry.path, code, entry.size, entry.mtime_ns, entry.mode, entry.link_target, entry.version
+        yield to_row(entry)

@@ -98,10 +98,9 @@ class _Book:
         self._ensure_inside(block.findings)
         self.survey.counts.add(block.counts)
         bases = found.rows.entries([finding.base for finding in block.findings if finding.base >= 0])
+        self._ask([finding.asked for finding in block.findings if finding.asked is not None])
         for finding in block.findings:
-            if finding.base < 0 and finding.entry is None and finding.asked is not None:
-                self._ask(finding.asked)  # nothing is known of it: nearly all that a first sync finds
-            else:
+            if finding.base >= 0 or finding.entry is not None:  # of nearly all that a first sync finds nothing is known
                 self._write(finding, bases.get(finding.base))
         self._folders.update(block.folders)
         self._folders = {folder for folder in self._folders if _reaches(folder, found.behind)}
@@ -132,17 +131,15 @@ class _Book:
         if finding.lost is not Lost.NO and new is not None:
             new = self._carried(finding, new)
         asked = finding.asked
-        if asked is not None:
-            self._ask(asked)
-        elif old is None and new is not None:
+        if asked is None and old is None and new is not None:
             self.survey.new_folders += new.kind is Kind.DIR
         if new != old or (asked is not None and old is not None):
             self._draft.add(change_between(old, new))
 
-    def _ask(self, asked: Entry) -> None:
-        self.survey.pending_files += 1
-        self.survey.pending_bytes += asked.size
-        self._pending.add(asked)
+    def _ask(self, asked: Sequence[Entry]) -> None:
+        self.survey.pending_files += len(asked)
+        self.survey.pending_bytes += sum(entry.size for entry in asked)
+        self._pending.extend(asked)
 
     def _carried(self, finding: Finding, entry: Entry) -> Entry | None:
         """Return what stays of a path that the source lost; nothing without its folder, where there are folders."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from incorta_provider.storage.catalog import Catalog
+from incorta_provider.storage.manifest.delta_file import read_delta
 from incorta_provider.storage.manifest.manifest_file import read_manifest
 from incorta_provider.storage.records.ledger_file import LedgerFile
 from tests.builders.storage import Pair, complete, make_point, put, snapshot
@@ -42,6 +43,29 @@ def test_a_copy_that_was_killed(story: Story, worker: Worker) -> None:
         ensure_no_leftovers(pair)
 
     story.kill_everywhere("copy", ensure)
+
+
+def test_a_first_copy_that_was_killed(stage: Stage, worker: Worker) -> None:
+    source = stage.template.source
+    put(source, {"a": b"1", "t/v1/x": b"22", "t/v1/y": b"333", "t-u": b"", "u/z": None})
+    (source / "link").symlink_to("a")
+    stage.advance("copy")
+    expected = list(read_manifest(stage.template.catalog.workspace("run of B").manifest))
+    stage.advance("discard")
+
+    def ensure(pair: Pair) -> None:
+        assert points(pair) == []
+        worker.finish("copy", pair)
+        workspace = pair.catalog.workspace("run of B")
+        assert list(read_manifest(workspace.manifest)) == expected
+        assert [change.new for change in read_delta(workspace.delta)] == expected
+        worker.finish("check", pair)
+        worker.finish("seal", pair)
+        pair.apply("B")
+        assert live(pair) == snapshot(pair.source, times=True)
+        ensure_no_leftovers(pair)
+
+    stage.kill_everywhere("copy", ensure)
 
 
 def test_a_check_that_was_killed(story: Story, worker: Worker) -> None:

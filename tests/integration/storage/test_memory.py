@@ -45,6 +45,13 @@ class Tree:
             path = b"source/SALES/ORDERS/v%07d/part-00000.parquet" % number
             yield Entry(path, Kind.FILE, number, self.mtime if number % 1000 == 0 else 1, 0o644)
 
+def copies(files):
+    with files.index.open("wb") as index:
+        for entry in read_manifest(files.pending):
+            copied = entry._replace(sha256=bytes(32))
+            index.write(to_line(copied))
+            yield [copied]
+
 base = None
 for mtime in (2, 3):
     workspace = Workspace(root.with_name(f"{root.name}-{mtime}"))
@@ -53,14 +60,12 @@ for mtime in (2, 3):
         files = workspace.new_pass()
         known = Baseline.of(workspace, base)
         found = survey(Tree(mtime), known, files)
-        with files.index.open("wb") as index:
-            for entry in read_manifest(files.pending):
-                index.write(to_line(entry._replace(sha256=bytes(32))))
         if final:
-            complete_last(known, files, workspace)
+            complete_last(known, files, workspace, copies(files), list)
         else:
             pending = found.pending_files
-            complete(known, files)
+            complete(known, files, copies(files))
+        files.clear()
     base = workspace.manifest
 changes = sum(1 for _ in read_delta(workspace.delta))
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

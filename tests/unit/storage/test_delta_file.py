@@ -15,13 +15,15 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.manifest import delta_file
 from incorta_provider.storage.manifest.delta_file import (
+    DeltaWriter,
+    Gain,
     delta_base,
+    delta_gain,
     drop_from_delta,
     has_changes,
     read_delta,
     read_folders,
     write_delta,
-    write_first,
 )
 from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest, read_totals
 from tests.builders.storage import HOSTILE_NAMES, file, folder, link
@@ -80,9 +82,18 @@ def test_a_delta_that_leads_anywhere_says_so(tmp_path: Path) -> None:
 
 
 def test_what_leads_from_nothing_is_a_manifest(tmp_path: Path) -> None:
-    write_first(written(tmp_path, [], NEW, None), tmp_path / "manifest")
-    assert list(read_manifest(tmp_path / "manifest")) == NEW
-    assert read_totals(tmp_path / "manifest").entries == len(NEW)
+    with (
+        ManifestWriter(tmp_path / "manifest") as manifest,
+        DeltaWriter(tmp_path / "delta", None, beside=manifest) as writer,
+    ):
+        writer.extend(diff((), NEW[:2]))
+        writer.add_files([file(b"a/n%d" % number) for number in range(5)])
+        writer.extend(diff((), NEW[3:]))
+    expected = [*NEW[:2], *(file(b"a/n%d" % number) for number in range(5)), *NEW[3:]]
+    assert [change.new for change in read_delta(tmp_path / "delta")] == expected
+    assert delta_gain(tmp_path / "delta") == Gain(len(expected), 7, sum(entry.size for entry in expected))
+    assert list(read_manifest(tmp_path / "manifest")) == expected
+    assert read_totals(tmp_path / "manifest").entries == len(expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no more"])

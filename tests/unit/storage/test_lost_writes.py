@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +12,9 @@ from incorta_provider.exceptions import IntegrityError, LostWritesError, Precond
 from incorta_provider.storage.copying import early_flush
 from incorta_provider.storage.copying import workspace as workspace_module
 from incorta_provider.storage.copying.checks import verify_staged
+from incorta_provider.storage.copying.early_flush import flushing_beside
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.flow.watchdog import StalledError
 from incorta_provider.storage.folders import remove_tree
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.mending import mend_replica
@@ -77,6 +80,58 @@ def test_so_does_one_beside_the_check(pair: Pair, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(IntegrityError, match="refused a part"):
         pair.catalog.seal(workspace, make_point("A", workspace))
     ensure_copied_anew(pair, workspace)
+
+
+def test_so_does_one_beside_the_copy(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = pair.catalog.workspace("run")
+    with monkeypatch.context() as much:
+        much.setattr(early_flush, "MUCH_BYTES", 1)
+        refuse_once(much)
+        with pytest.raises(LostWritesError):
+            pair.copy(workspace, final=True)
+    assert workspace.is_void
+    ensure_copied_anew(pair, workspace)
+
+
+def test_one_flush_at_a_time_goes_beside_the_rest_of_a_copy(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = pair.catalog.workspace("run")
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 2)
+    goes_on, begun = threading.Event(), []
+
+    class Target:
+        label = "there"
+
+        def flush(self, of: Workspace) -> None:
+            begun.append(of)
+            assert goes_on.wait(30)
+
+    with flushing_beside(cast("Any", Target()), workspace) as staged_more:
+        staged_more(1)
+        assert begun == []
+        for _ in range(5):
+            staged_more(2)
+        goes_on.set()
+        while len(begun) < 2:
+            staged_more(0)
+    assert begun == [workspace, workspace]
+
+
+def test_a_flush_that_hangs_beside_a_copy_is_not_waited_for(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 1)
+    ended = threading.Event()
+
+    class Target:
+        label = "there"
+
+        def flush(self, _: Workspace) -> None:
+            ended.wait(60)
+
+    with (
+        pytest.raises(StalledError, match="not on disk after 0 s"),
+        flushing_beside(cast("Any", Target()), pair.catalog.workspace("run"), 0.0) as staged_more,
+    ):
+        staged_more(1)
+    ended.set()
 
 
 def test_little_is_left_to_the_flush_of_the_seal(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import DrError, IntegrityError, TransientError
 from incorta_provider.storage.copying.helpers import Helpers
-from incorta_provider.storage.copying.work_pool import LIMITS, Limits, batches, in_order
+from incorta_provider.storage.copying.work_pool import LIMITS, SHARES, Limits, batches, in_order
 from tests.builders.handles import open_handles
 from tests.builders.storage import file
 
@@ -51,6 +52,27 @@ def test_each_file_once_and_in_order(count: int) -> None:
         for entry, (size, _) in zip(batch, sizes, strict=True)
     ]
     assert done == [(entry, entry.size) for entry in entries(count)]
+
+
+def test_who_is_slow_with_the_results_does_not_let_the_work_run_out() -> None:
+    enough = threading.Event()
+    taken = 0
+
+    def many() -> Iterator[Entry]:
+        nonlocal taken
+        for entry in entries(100):
+            taken += 1
+            if taken == 20:
+                enough.set()
+            yield entry
+
+    def wait_once(_: list[Entry]) -> bool:
+        return enough.wait(30)
+
+    limits = Limits(workers=3, batch_files=1, helpers_from=None)
+    ahead = [taken - number for number, _ in enumerate(in_order(wait_once, many(), limits), start=1)]
+    assert min(ahead[:80]) >= 3 * SHARES
+    assert len(ahead) == 100
 
 
 def test_few_files_stay_in_this_process_and_many_do_not() -> None:
