@@ -70,6 +70,10 @@ class Target(Protocol):
     """One site's live replica with the bytes of its recovery points."""
 
     @property
+    def looks_at_once(self) -> int:
+        """How many calls of ``touched`` at once pay."""
+
+    @property
     def label(self) -> str:
         """Its address, for messages."""
 

@@ -34,6 +34,8 @@ MENDED = "mended"
 class VolumeTarget:
     """The target on ``volume``, with its records in ``catalog``."""
 
+    looks_at_once = 1
+
     def __init__(self, catalog: Catalog, volume: Volume, areas: Areas) -> None:
         self.catalog = catalog
         self.volume = volume

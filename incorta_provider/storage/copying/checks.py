@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from incorta_provider.dr.diff import same_content
@@ -13,11 +14,11 @@ from incorta_provider.exceptions import IntegrityError
 from incorta_provider.storage.copying.early_flush import flushing_beside
 from incorta_provider.storage.copying.proven import Proven
 from incorta_provider.storage.copying.staged_index import newest, newest_proofs
-from incorta_provider.storage.copying.work_pool import chunks, in_order
+from incorta_provider.storage.copying.work_pool import chunks, in_order, in_threads
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.digests import Reading
 from incorta_provider.storage.flow.collecting import collecting_rarely
-from incorta_provider.storage.flow.throttle import alive
+from incorta_provider.storage.flow.throttle import handed_on
 from incorta_provider.storage.flow.watched import Telling
 from incorta_provider.storage.manifest.cursor import Cursor, as_edits
 from incorta_provider.storage.manifest.delta_file import drop_from_delta, read_brought
@@ -73,13 +74,12 @@ class _Verification:
 
     def unproven(self) -> Iterator[Entry]:
         """Yield what must be read."""
-        for batch in chunks(_staged(self._workspace), STEPS):
+        staged_files = chunks(_staged(self._workspace), STEPS)
+        for batch, touched in in_threads(handed_on(self._touched), staged_files, self._target.looks_at_once):
             self._files += len(batch)
             size = sum(staged.entry.size for staged in batch)
             self._size += size
             self._found_staged(size)
-            alive()
-            touched = self._touched([staged for staged in batch if staged.changed_ns])
             for entry, changed_ns, framing in batch:
                 if not changed_ns or entry.path in touched:
                     yield entry
@@ -97,7 +97,9 @@ class _Verification:
         """Return the findings."""
         return StagedReport(self._files, self._size, tuple(self._damaged), tuple(sorted(self._faults)))
 
-    def _touched(self, proven: list[Proven]) -> frozenset[bytes]:
+    def _touched(self, batch: list[Proven]) -> frozenset[bytes]:
+        """Return which proven copies of a batch are not as they were when they were proven."""
+        proven = [staged for staged in batch if staged.changed_ns]
         if not proven:
             return frozenset()
         stamps = [staged.changed_ns for staged in proven]
@@ -114,10 +116,9 @@ def ensure_staged(target: Target, workspace: Workspace) -> None:
 
     :raises IntegrityError: names the first of them.
     """
-    touched = []
-    for batch in chunks(_copies(workspace), STEPS):
-        touched += target.touched(workspace, batch)
-        alive()
+    look = handed_on(partial(target.touched, workspace))
+    looks = in_threads(look, chunks(_copies(workspace), STEPS), target.looks_at_once)
+    touched = [path for _, found in looks for path in found]
     if touched:
         raise IntegrityError(
             f"{len(touched)} staged file(s) were replaced since they were checked, the first is {shown(touched[0])}",

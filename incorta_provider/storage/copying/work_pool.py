@@ -101,9 +101,29 @@ def in_order(
             yield _finished(running, crew)
 
 
-def _finished(running: deque[tuple[Batch, Future[R]]], crew: Crew[Batch, R]) -> tuple[Batch, R]:
-    batch, future = running.popleft()
-    return batch, crew.result(future)
+def _finished(running: deque[tuple[T, Future[R]]], crew: Crew[T, R]) -> tuple[T, R]:
+    item, future = running.popleft()
+    return item, crew.result(future)
+
+
+def in_threads(work: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[tuple[T, R]]:
+    """Yield each item with ``work(item)``, in their order.
+
+    The first error ends it: what has not begun is dropped, what runs is waited for.
+
+    :param count: so many are worked on at once, in threads, and as many wait.
+    """
+    if count == 1:
+        yield from ((item, work(item)) for item in items)
+        return
+    running: deque[tuple[T, Future[R]]] = deque()
+    with Crew[T, R](count) as crew:
+        for item in items:
+            running.append((item, crew.submit(work, item)))
+            if len(running) > 2 * count:
+                yield _finished(running, crew)
+        while running:
+            yield _finished(running, crew)
 
 
 def batches(entries: Iterable[Entry], limits: Limits) -> Iterator[Batch]:

@@ -49,6 +49,9 @@ class S3Target:
     :param lock: what each new version is protected by; None for nothing.
     """
 
+    looks_at_once = 4
+    """A look is a listing of a page, which the server reads and the worker waits for."""
+
     def __init__(self, bucket: Bucket, catalog: Catalog, lock: ObjectLock | None = None) -> None:
         self.bucket = bucket
         self._catalog = catalog
