@@ -16,10 +16,11 @@ _IDLE = frozenset({"Waiting for next activation", "Waiting on empty queue"})
 """The scheduler waits, so it has an event that fell due neither to start nor to note down."""
 
 _NAMED = (
-    "SELECT 1 FROM (SELECT EVENT_DEFINITION AS text FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() "
+    "SELECT 1 FROM (SELECT EVENT_DEFINITION AS body FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() "
     "UNION ALL SELECT ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() "
     "UNION ALL SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()) AS code "
-    "WHERE LOCATE(%s, text) AND EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE())"
+    "WHERE LOCATE(CONCAT(%s, '.'), REPLACE(REPLACE(body, '`', ''), ' ', '')) "
+    "AND EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE())"
 )
 
 
