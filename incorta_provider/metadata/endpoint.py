@@ -6,6 +6,7 @@ server's own settings are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -15,8 +16,9 @@ from incorta_provider.connection import ConnectionInfo
 from incorta_provider.exceptions import ConfigurationError
 from incorta_provider.metadata.engines import engine
 from incorta_provider.metadata.engines.detection import engine_of
+from incorta_provider.metadata.engines.engine import Engine
 from incorta_provider.metadata.errors import translated
-from incorta_provider.metadata.rights import missing
+from incorta_provider.metadata.rights import Grant, lacking, needed
 from incorta_provider.metadata.tls import Tls, TlsConnection, tls_of
 
 Session: TypeAlias = engine.Session
@@ -119,12 +121,20 @@ class Endpoint:
 
         :raises ConfigurationError: lists the GRANT statements that are missing, or the server is of no known engine.
         """
+        self.ensure_granted(lambda found: needed(self.schema, found))
+
+    def ensure_granted(self, wanted: Callable[[Engine], list[Grant]], purpose: str = "") -> None:
+        """Refuse an account that lacks one of some rights.
+
+        :param purpose: what they are for, as the message says it.
+        :raises ConfigurationError: as :meth:`ensure_rights`.
+        """
         with self.connect_to(None) as session, translated(self.label), session.cursor() as cursor:
             cursor.execute("SELECT CURRENT_USER()")
             (account,) = cursor.fetchone() or ("",)
             cursor.execute("SHOW GRANTS")
-            lacking = missing([str(line) for (line,) in cursor.fetchall()], self.schema, engine_of(session))
-        if lacking:
+            absent = lacking([str(line) for (line,) in cursor.fetchall()], wanted(engine_of(session)))
+        if absent:
             user, _, host = str(account).rpartition("@")
-            needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in lacking)
-            raise ConfigurationError("the account lacks rights", where=self.label, fix=f"Run: {needed}")
+            statements = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in absent)
+            raise ConfigurationError(f"the account lacks rights{purpose}", where=self.label, fix=f"Run: {statements}")

@@ -11,6 +11,7 @@ from incorta_provider.metadata.definitions import read_events
 from incorta_provider.metadata.endpoint import Endpoint
 from incorta_provider.metadata.errors import translated
 from incorta_provider.metadata.event_runs import EventRuns, event_runs
+from incorta_provider.metadata.rights import ALL_SESSIONS
 from incorta_provider.metadata.switch import switch_event
 
 SETTLE_SECONDS = 1.0
@@ -40,10 +41,12 @@ def switch_events(
 
     :param end: ends the sessions of these numbers, which carry out events that are off; without it they are waited for.
     :raises TransientError: some are switched on again and again, or do not come to their end.
+    :raises ConfigurationError: the account may not see what runs.
     """
     if status == ENABLED:
         _switch(endpoint, names, status)
         return
+    endpoint.ensure_granted(lambda _: [ALL_SESSIONS])
     begun = settled = time.monotonic()
     none_is_left = False
     while True:
@@ -66,8 +69,8 @@ def switch_events(
 def _given_up(changed: list[str], runs: EventRuns, where: str) -> TransientError:
     if changed:
         what = f"events are switched on again and again: {', '.join(changed)}"
-    elif runs.executions:
-        what = f"events are off, and still run in session(s) {', '.join(map(str, runs.executions))}"
+    elif numbers := [*runs.executions, *runs.elsewhere]:
+        what = f"events are off, and still run in session(s) {', '.join(map(str, numbers))}"
     else:
         what = "events are off, and the server's scheduler may still begin one"
     return TransientError(what, where=where, fix="Find out who does that (SHOW PROCESSLIST), end it, and try again.")

@@ -40,7 +40,7 @@ from incorta_provider.metadata.fence_parts import (
     set_read_only,
 )
 from incorta_provider.metadata.fence_store import read_mark, remove_mark, write_mark
-from incorta_provider.metadata.rights import FENCE_SCHEMA, fence_grants, lacking
+from incorta_provider.metadata.rights import ALL_SESSIONS, FENCE_SCHEMA, fence_grants
 from incorta_provider.metadata.schema import holding
 from incorta_provider.metadata.writers import Writers, read_writers
 
@@ -71,15 +71,7 @@ def ensure_fence_rights(endpoint: Endpoint) -> None:
 
     :raises ConfigurationError: lists the GRANT statements that are missing.
     """
-    with endpoint.connect_to(None) as session, translated(endpoint.label), session.cursor() as cursor:
-        cursor.execute("SHOW GRANTS")
-        absent = lacking([str(line) for (line,) in cursor.fetchall()], fence_grants(engine_of(session)))
-        cursor.execute("SELECT CURRENT_USER()")
-        (me,) = cursor.fetchone() or ("",)
-    if absent:
-        user, _, host = str(me).rpartition("@")
-        needed = "; ".join(grant.statement(f"'{user}'@'{host}'") for grant in absent)
-        raise ConfigurationError("the account lacks rights to fence", where=endpoint.label, fix=f"Run: {needed}")
+    endpoint.ensure_granted(lambda engine: [ALL_SESSIONS, *fence_grants(engine)], " to fence")
 
 
 def fence_schema(endpoint: Endpoint, mark: FenceMark, *, login: str) -> Fenced:

@@ -64,6 +64,10 @@ class Grant:
         return f"GRANT {', '.join(self.rights)} ON {self.place} TO {account}"
 
 
+ALL_SESSIONS = Grant(("PROCESS",), "*.*")
+"""One of those of :func:`needed`: to see every session, without which nobody seems to write."""
+
+
 def needed(schema: str, engine: Engine = _MARIADB) -> list[Grant]:
     """Return the rights that the account of this schema's site needs."""
     whole = (*SCHEMA_RIGHTS, *engine.more_schema_rights)

@@ -28,7 +28,7 @@ command -v flock >/dev/null && command -v setsid >/dev/null || { echo "flock and
 exec 9>lock
 flock -w "$seconds" 9 || { echo running; exit 0; }
 if [ "$(cat key 2>/dev/null)" != "$key" ] || [ ! -e status ]; then
-    rm -f status
+    rm -f status out err  # what was left behind may still write to those of before
     printf %s "$key" >key
     exec 8>command
     flock 8

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from incorta_provider.dr.inventory import DISABLED, ENABLED, Event
-from incorta_provider.exceptions import TransientError
+from incorta_provider.exceptions import ConfigurationError, TransientError
 from incorta_provider.metadata import event_status
 from incorta_provider.metadata.event_runs import EventRuns, event_runs
 from incorta_provider.metadata.event_status import events_on, switch_events
@@ -80,19 +80,30 @@ def test_a_scheduler_that_takes_longer_than_any_settling_time_is_waited_for(
 
     def seen(endpoint: Any) -> EventRuns:
         if time.monotonic() < stalled_until:
-            return EventRuns([], beginning=True)
+            return EventRuns([], [], beginning=True)
         if not written:
             written.append(ticking.run("ALTER EVENT ticking ENABLE"))
-        return EventRuns([], beginning=False)
+        return EventRuns([], [], beginning=False)
 
     monkeypatch.setattr(event_status, "_runs", seen)
     switch_events(ticking.endpoint, ["ticking"], DISABLED)
     assert (len(written), events_on(ticking.endpoint)) == (1, [])
 
 
-def executions(place: Any) -> list[int]:
+def runs(place: Any) -> EventRuns:
     with place.endpoint.connect() as session:
-        return event_runs(session, place.endpoint.schema).executions
+        return event_runs(session, place.endpoint.schema)
+
+
+def executions(place: Any) -> list[int]:
+    return runs(place).executions
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -106,10 +117,7 @@ def running(primary: Any) -> Iterator[Callable[[], None]]:
             "CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR ON COMPLETION PRESERVE "
             f"DO BEGIN DO GET_LOCK('{name}', 300); INSERT INTO written VALUES (1); END",
         )
-        deadline = time.monotonic() + 60
-        while not executions(primary):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: executions(primary))
         yield lambda: cursor.execute("DO RELEASE_LOCK(%s)", (name,))
 
 
@@ -148,3 +156,64 @@ def test_an_execution_that_does_not_end_is_told_or_ended(
     switch_events(primary.endpoint, ["slow"], DISABLED, end=end)
     assert executions(primary) == []
     assert primary.run("SELECT a FROM written") == ()
+
+
+def test_an_execution_that_was_killed_still_runs_until_it_has_undone_its_statement(primary: Any) -> None:
+    primary.run(
+        "CREATE TABLE written (a INT PRIMARY KEY, b CHAR(200)) ENGINE = InnoDB",
+        "INSERT INTO written SELECT seq, REPEAT('x', 200) FROM seq_1_to_200000",
+        "CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR ON COMPLETION PRESERVE "
+        "DO UPDATE written SET b = IF(a < 200000, REPEAT('y', 200), SLEEP(200)) ORDER BY a",
+    )
+    wait_until(lambda: any((row[3], row[6]) == (primary.endpoint.schema, "User sleep") for row in processes(primary)))
+    (number,) = executions(primary)
+    primary.run(f"KILL {number}")
+    assert (number, "Killed") in {(row[0], row[4]) for row in processes(primary)}
+    assert executions(primary) == [number]
+    switch_events(primary.endpoint, ["slow"], DISABLED)
+    assert number not in {row[0] for row in processes(primary)}
+
+
+def processes(place: Any) -> tuple[Any, ...]:
+    return tuple(place.run("SHOW PROCESSLIST"))
+
+
+@pytest.fixture
+def other(primary: Any) -> Iterator[str]:
+    """Another schema, with a routine that writes to ours after a while."""
+    name = f"{primary.endpoint.schema}_other"
+    primary.run(
+        "CREATE TABLE written (a INT) ENGINE = InnoDB",
+        f"CREATE DATABASE {name}",
+        f"CREATE PROCEDURE {name}.slow() "
+        f"BEGIN DO SLEEP(3); INSERT INTO {primary.endpoint.schema}.written VALUES (1); END",
+    )
+    yield name
+    primary.run(f"DROP DATABASE {name}")
+
+
+def test_an_event_in_a_routine_of_another_schema_is_waited_for_and_never_killed(primary: Any, other: str) -> None:
+    """It may as well be an event of that schema."""
+    killed: list[int] = []
+    primary.run(f"CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR ON COMPLETION PRESERVE DO CALL {other}.slow()")
+    wait_until(lambda: runs(primary).elsewhere)
+    switch_events(primary.endpoint, ["slow"], DISABLED, end=killed.extend)
+    assert primary.run("SELECT a FROM written") == ((1,),)
+    assert killed == []
+
+
+def test_a_long_event_of_another_schema_is_nothing_to_us(ticking: Any, other: str) -> None:
+    ticking.run(f"CREATE EVENT {other}.long_one ON SCHEDULE EVERY 1 HOUR DO DO SLEEP(200)")
+    wait_until(lambda: any(row[3] == other for row in processes(ticking)))
+    switch_events(ticking.endpoint, ["ticking"], DISABLED)
+    (number,) = [row[0] for row in processes(ticking) if row[3] == other]
+    ticking.run(f"KILL {number}")
+
+
+def test_who_cannot_see_what_runs_is_told_so(ticking: Any) -> None:
+    """The list of an account without PROCESS has its own sessions only: nothing would ever seem to run."""
+    ticking.run(f"REVOKE PROCESS ON *.* FROM '{ticking.endpoint.user}'@'127.0.0.1'")
+    with pytest.raises(ConfigurationError) as caught:
+        switch_events(ticking.endpoint, ["ticking"], DISABLED)
+    assert caught.value.fix == f"Run: GRANT PROCESS ON *.* TO '{ticking.endpoint.user}'@'127.0.0.1'"
+    switch_events(ticking.endpoint, ["ticking"], ENABLED)

@@ -273,6 +273,7 @@ def test_a_server_that_holds_other_schemas_is_not_made_read_only(guarded: Guarde
     [
         *((right, "*.*") for right in ("CREATE USER", "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN")),
         ("SHOW DATABASES", "*.*"),
+        ("PROCESS", "*.*"),
         ("CREATE", "`\\_dr\\_fence`.*"),
         ("SELECT", "mysql.db"),
         ("SELECT", "mysql.roles_mapping"),

@@ -123,3 +123,22 @@ def test_an_event_of_an_administrator_that_still_runs_is_ended(endpoint: Endpoin
         time.sleep(0.02)
     assert fence_schema(endpoint, MARK, login="app").events == ["slow", "ticking"]
     assert executions() == []
+
+
+def test_an_event_in_a_routine_of_another_schema_is_seen(endpoint: Endpoint, primary: Any) -> None:
+    other = f"{primary.endpoint.schema}_other"
+    primary.run(
+        f"CREATE DATABASE {other}",
+        f"CREATE PROCEDURE {other}.slow() DO SLEEP(200)",
+        f"CREATE EVENT slow ON SCHEDULE EVERY 1 HOUR DO CALL `{other}` . slow()",
+    )
+    deadline = time.monotonic() + 60
+    while not (found := _elsewhere(endpoint)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    primary.run(f"KILL {found[0]}", f"DROP DATABASE {other}")
+
+
+def _elsewhere(endpoint: Endpoint) -> list[int]:
+    with endpoint.connect() as session:
+        return event_runs(session, endpoint.schema).elsewhere

@@ -158,6 +158,13 @@ def test_a_service_that_the_job_leaves_behind_keeps_nobody_waiting(job):
     assert again.stdout == "again\n"
 
 
+def test_a_service_that_was_left_behind_writes_nothing_into_a_later_result(job, tmp_path):
+    told, said = tmp_path / "told", tmp_path / "said"
+    job(f"setsid sh -c 'until [ -e {told} ]; do sleep 0.05; done; echo late; touch {said}' & echo started")
+    again = job(f"echo again; touch {told}; until [ -e {said} ]; do sleep 0.05; done", key="run-2")
+    assert again.stdout == "again\n"
+
+
 def test_files_of_the_job_get_the_accounts_own_mode(job, tmp_path):
     job('umask >"$1/umask"')
     assert (tmp_path / "umask").read_text() != "0077\n"
