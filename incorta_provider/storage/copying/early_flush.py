@@ -6,16 +6,21 @@ for all that others have written to the file system too.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 
-from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.exceptions import TransientError
+from incorta_provider.storage.copying.workspace import Workspace, voiding
 from incorta_provider.storage.flow.crew import Crew, Tick, no_tick
 from incorta_provider.storage.flow.throttle import handed_on
 from incorta_provider.storage.flow.watchdog import StalledError
 from incorta_provider.storage.target import Target
+
+log = logging.getLogger(__name__)
 
 MUCH_BYTES = 64 * 1024 * 1024
 
@@ -37,8 +42,8 @@ def flushing_beside(
     """
     begun: list[Future[None]] = []
     size = 0
-    flush = handed_on(target.flush)
-    with Crew[Workspace, None](1, _tick(target, patience)) as crew:
+    flush = handed_on(partial(_flush, target))
+    with voiding(lambda: [workspace]), _told(begun), Crew[Workspace, None](1, _tick(target, patience)) as crew:
 
         def staged(more: int) -> None:
             nonlocal size
@@ -52,6 +57,24 @@ def flushing_beside(
         yield staged
         for future in begun:
             crew.result(future)
+
+
+def _flush(target: Target, workspace: Workspace) -> None:
+    try:
+        target.flush(workspace)
+    except TransientError as error:
+        log.warning("what was staged is flushed again at the seal: %s", error)
+
+
+@contextmanager
+def _told(begun: list[Future[None]]) -> Iterator[None]:
+    """Tell what the disk refused also where the block failed: perhaps because all that it made was void by then."""
+    try:
+        yield
+    finally:
+        for future in begun:
+            if future.done() and not future.cancelled():
+                future.result()
 
 
 def _tick(target: Target, patience: float | None) -> Tick[Workspace]:

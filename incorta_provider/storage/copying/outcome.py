@@ -43,9 +43,10 @@ def complete_last(
             _write(seen, read_delta(files.draft), copies)
         workspace.save_left_out(left_out())
         workspace.publish(files.seen, workspace.delta)
+    is_changed = has_changes(files.seen)  # fails where another process made this one's workspace void meanwhile
     if known.base is None:
         return
-    if not has_changes(files.seen):
+    if not is_changed:
         workspace.publish(known.base, workspace.manifest)
     else:
         edit(known.base, workspace.manifest, as_results(read_delta(files.seen)))

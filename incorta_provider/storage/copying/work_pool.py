@@ -73,7 +73,10 @@ SHARES = 2
 results may be slow."""
 
 _AHEAD = 128
-"""How many batches may be unfinished behind a slow one; bounds memory."""
+"""How many batches may be unfinished behind a slow one."""
+
+_AHEAD_FILES = 65_536
+"""How many files they may have, each of which takes a kilobyte; bounds memory."""
 
 
 def in_order(
@@ -88,6 +91,7 @@ def in_order(
     """
     running: deque[tuple[Batch, Future[R]]] = deque()
     begun, begun_ahead = 0, limits.workers * SHARES
+    most_ahead = max(begun_ahead, min(_AHEAD, _AHEAD_FILES // limits.batch_files))
     with ExitStack() as stack, Crew[Batch, R](limits.workers, tick) as crew:
         for batch in batches(entries, limits):
             if limits.helpers_from is not None and begun < limits.helpers_from <= begun + len(batch):
@@ -95,7 +99,7 @@ def in_order(
             begun += len(batch)
             running.append((batch, crew.submit(work, batch)))
             crew.tick()
-            while len(running) > _AHEAD or (len(running) > begun_ahead and running[0][1].done()):
+            while len(running) > most_ahead or (len(running) > begun_ahead and running[0][1].done()):
                 yield _finished(running, crew)
         while running:
             yield _finished(running, crew)

@@ -212,8 +212,8 @@ class Workspace:
     def void(self) -> None:
         """Say, on disk, that what is staged may be lost: nobody may believe in it, whatever can be read.
 
-        Where the disk has no room for that word, what believes in the staged files is removed: first the indexes,
-        without which no pass comes to its end, then what a pass that did made. The lock is not asked for: a copy
+        Where the disk has no room for that word, what believes in the staged files is removed: first what passes made,
+        without which none comes to its end, then what the last one did make of it. The lock is not asked for: a copy
         may hold it for hours, and a pass that this takes the ground from fails, and copies again. What lets nothing be
         removed, such as a disk that turned read-only, lets nothing be sealed either.
         """

@@ -7,6 +7,7 @@ collector looks through what is just being worked on again and again: a tenth of
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,12 +15,24 @@ OBJECTS = 50_000
 """So many more than there were are looked through: some megabytes, which is what a cycle may cost meanwhile."""
 
 
+_lock = threading.Lock()
+_frames = 0
+_before = gc.get_threshold()
+
+
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
     """Frame work on many files, of which several may go on in one process; also a decorator."""
-    before, *others = gc.get_threshold()
-    gc.set_threshold(max(before, OBJECTS) if before else 0, *others)
+    global _frames, _before  # noqa: PLW0603 - so is what Python looks for garbage by
+    with _lock:
+        if not _frames:
+            first, *others = _before = gc.get_threshold()
+            gc.set_threshold(max(first, OBJECTS) if first else 0, *others)
+        _frames += 1
     try:
         yield
     finally:
-        gc.set_threshold(before, *others)
+        with _lock:
+            _frames -= 1
+            if not _frames:
+                gc.set_threshold(*_before)

@@ -17,6 +17,7 @@ from incorta_provider.late import late
 from incorta_provider.storage.durable import sync_file, sync_folder
 from incorta_provider.storage.faults import translated
 from incorta_provider.storage.flow.crew import Crew
+from incorta_provider.storage.flow.watchdog import StalledError
 from incorta_provider.storage.manifest.columns import PARQUET
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ParquetDraft(ABC):
     def __enter__(self) -> Self:
         with translated(str(self.path)):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._draft.unlink(missing_ok=True)  # it may be a second name of a file that is whole: see `publish`
             self._file = pq.ParquetWriter(self._draft, self._schema, **PARQUET)
         self._stack = ExitStack()
         self._beside = self._stack.enter_context(Crew[pa.Table, None](1))
@@ -54,6 +56,9 @@ class ParquetDraft(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, StalledError) and self._writing is not None and not self._writing.done():
+            self._stack.__exit__(kind, error, trace)  # the write may hang too: nobody waits for it or touches its file
+            return
         with self._stack:
             if error is None:
                 self._complete()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from incorta_provider.exceptions import IntegrityError, LostWritesError, PreconditionError
+from incorta_provider.exceptions import DrError, IntegrityError, LostWritesError, PreconditionError, TransientError
 from incorta_provider.storage.copying import early_flush
 from incorta_provider.storage.copying import workspace as workspace_module
 from incorta_provider.storage.copying.checks import verify_staged
 from incorta_provider.storage.copying.early_flush import flushing_beside
 from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.flow.crew import Crew
 from incorta_provider.storage.flow.watchdog import StalledError
 from incorta_provider.storage.folders import remove_tree
+from incorta_provider.storage.local.target import LocalTarget
 from incorta_provider.storage.local.tree import LocalTree
 from incorta_provider.storage.mending import mend_replica
 from incorta_provider.storage.verify import verify_replica
@@ -132,6 +135,79 @@ def test_a_flush_that_hangs_beside_a_copy_is_not_waited_for(pair: Pair, monkeypa
     ):
         staged_more(1)
     ended.set()
+
+
+def test_a_connection_that_is_cut_under_a_flush_beside_a_copy_does_not_end_the_copy(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 1)
+    tried = []
+
+    def cut(_: LocalTarget, workspace: Workspace) -> None:
+        tried.append(workspace)
+        raise TransientError("the connection was lost")
+
+    monkeypatch.setattr(LocalTarget, "flush", cut)
+    workspace = pair.catalog.workspace("run")
+    assert pair.copy(workspace, final=True).copied_files == 2
+    assert tried
+    assert not workspace.is_void
+
+
+def test_what_the_disk_refused_is_told_and_void_also_when_the_copy_failed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy may have failed because what it made was removed, and may have made more of it meanwhile."""
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 1)
+    refuse_once(monkeypatch)
+    workspace = pair.catalog.workspace("run")
+
+    def fail() -> None:
+        with flushing_beside(pair.target, workspace) as staged_more:
+            staged_more(1)
+            while not workspace.is_void:
+                time.sleep(0.01)
+            workspace.start_over()
+            raise TransientError("there is no such file")
+
+    with pytest.raises(LostWritesError):
+        fail()
+    assert workspace.is_void
+
+
+def test_a_flush_that_had_not_begun_when_the_copy_failed_does_not_hide_why(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_flush, "MUCH_BYTES", 1)
+    monkeypatch.setattr(Crew, "_work", lambda _: None)
+
+    def fail() -> None:
+        with flushing_beside(pair.target, pair.catalog.workspace("run")) as staged_more:
+            staged_more(1)
+            raise ValueError("of the copy")
+
+    with pytest.raises(ValueError, match="of the copy"):
+        fail()
+
+
+def test_a_pass_that_is_void_at_its_end_makes_no_point_to_be(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process is told that the disk refused a part, and has no room for a word of it."""
+    workspace = pair.catalog.workspace("run")
+    rename = Path.rename
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    def after_all_is_removed(draft: Path, place: Path) -> Path:
+        if place == workspace.delta:
+            with monkeypatch.context() as patched:
+                patched.setattr(workspace_module, "write_json", full)
+                workspace.void()
+        return rename(draft, place)
+
+    monkeypatch.setattr(Path, "rename", after_all_is_removed)
+    with pytest.raises(DrError):
+        pair.copy(workspace, final=True)
 
 
 def test_little_is_left_to_the_flush_of_the_seal(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

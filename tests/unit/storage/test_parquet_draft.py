@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from incorta_provider.exceptions import DrError, IntegrityError, PreconditionError, TransientError
+from incorta_provider.storage.flow.watchdog import StalledError
 from incorta_provider.storage.manifest import base_rows, parquet_draft
 from incorta_provider.storage.manifest.base_rows import BaseRows
 from incorta_provider.storage.manifest.manifest_file import GROUP_ROWS, ManifestWriter, read_totals
@@ -120,4 +122,24 @@ def test_a_write_that_hangs_does_not_keep_the_process_from_ending(tmp_path: Path
     paths = os.pathsep.join(path for path in sys.path if path)
     command = [sys.executable, "-c", HANGS, str(tmp_path / "m")]
     subprocess.run(command, timeout=60, check=True, env={**os.environ, "PYTHONPATH": paths})
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_write_that_hangs_does_not_keep_what_stalled_from_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, ended = threading.Event(), []
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda *_: ended.append(goes_on.wait(30)))
+    writer = ManifestWriter(tmp_path / "m")
+
+    def stall() -> None:
+        with writer:
+            writer.extend(file(b"%07d" % number) for number in range(GROUP_ROWS))
+            raise StalledError("no byte moved")
+
+    with pytest.raises(StalledError, match="no byte moved"):
+        stall()
+    assert ended == []
+    goes_on.set()
+    writer._beside._threads[0].join(30)
     assert not (tmp_path / "m").exists()

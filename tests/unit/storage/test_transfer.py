@@ -301,6 +301,29 @@ def test_what_a_pass_that_was_cut_off_copied_is_carried_too(
     assert names(workspace.manifest) == ["a", "b"]
 
 
+def test_a_pass_cut_off_while_it_takes_over_the_manifest_before_leaves_that_one_whole(
+    pair: Pair, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(pair.source, {"a": b"1"})
+    pair.seal("A")
+    base = pair.catalog.manifest_path("A")
+    before, rename = base.read_bytes(), Path.rename
+
+    def die(draft: Path, place: Path) -> Path:
+        if place == workspace.manifest:
+            raise ZeroDivisionError
+        return rename(draft, place)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "rename", die)
+        with pytest.raises(ZeroDivisionError):
+            pair.copy(workspace, final=True)
+    put(pair.source, {"b": b"2"})
+    pair.copy(workspace, final=True)
+    assert names(workspace.manifest) == ["a", "b"]
+    assert base.read_bytes() == before
+
+
 def test_what_stands_in_the_staging_area_without_a_line_is_copied_again(pair: Pair, workspace: Workspace) -> None:
     put(pair.source, {"a": b"whole", "t/b": b"whole"})
     put(workspace.files, {"a": b"ha", "t": b"a file where a folder must be"})

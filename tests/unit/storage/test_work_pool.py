@@ -15,6 +15,7 @@ import pytest
 
 from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import DrError, IntegrityError, TransientError
+from incorta_provider.storage.copying import work_pool
 from incorta_provider.storage.copying.helpers import Helpers
 from incorta_provider.storage.copying.work_pool import LIMITS, SHARES, Limits, batches, in_order
 from tests.builders.handles import open_handles
@@ -73,6 +74,32 @@ def test_who_is_slow_with_the_results_does_not_let_the_work_run_out() -> None:
     ahead = [taken - number for number, _ in enumerate(in_order(wait_once, many(), limits), start=1)]
     assert min(ahead[:80]) >= 3 * SHARES
     assert len(ahead) == 100
+
+
+def test_only_so_many_files_wait_behind_a_slow_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_pool, "_AHEAD_FILES", 70)
+    waits_for_the_first = threading.Event()
+    taken, before = 0, -1
+
+    def many() -> Iterator[Entry]:
+        nonlocal taken
+        for entry in entries(200):
+            taken += 1
+            yield entry
+
+    def look(_: list[list[Entry]]) -> None:
+        nonlocal before
+        if taken == before and not waits_for_the_first.is_set():
+            waits_for_the_first.set()
+            assert taken == 80
+        before = taken
+
+    def wait_first(batch: list[Entry]) -> bool:
+        return batch[0].path != b"00000" or waits_for_the_first.wait(30)
+
+    limits = Limits(workers=2, batch_files=10, helpers_from=None)
+    assert all(done for _, done in in_order(wait_first, many(), limits, look))
+    assert waits_for_the_first.is_set()
 
 
 def test_few_files_stay_in_this_process_and_many_do_not() -> None:

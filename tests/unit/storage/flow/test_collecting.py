@@ -34,3 +34,13 @@ def test_an_error_sets_it_back() -> None:
     with pytest.raises(ZeroDivisionError), collecting_rarely():
         raise ZeroDivisionError
     assert gc.get_threshold() == (700, 10, 10)
+
+
+def test_the_last_one_sets_it_back_whichever_it_is() -> None:
+    gc.set_threshold(700, 10, 10)
+    first, second = collecting_rarely(), collecting_rarely()
+    with first:
+        second.__enter__()
+    assert gc.get_threshold()[0] == OBJECTS
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == (700, 10, 10)
