@@ -24,7 +24,7 @@ from incorta_provider.storage.copying.outcome import complete, complete_last, wi
 from incorta_provider.storage.copying.recorded import Record, Recorded
 from incorta_provider.storage.copying.room_on_the_way import ensure_room_on_the_way
 from incorta_provider.storage.copying.work_pool import in_order
-from incorta_provider.storage.copying.workspace import Workspace
+from incorta_provider.storage.copying.workspace import Pass, Workspace
 from incorta_provider.storage.faults import translated
 from incorta_provider.storage.flow.collecting import collecting_rarely
 from incorta_provider.storage.flow.oversight import Controls, Oversight
@@ -167,8 +167,14 @@ def _copy_delta(
                     complete_last(known, files, workspace, copies, lambda: without_fallback(done.unsettled, files))
                 else:
                     complete(known, files, copies)
-    vanished, unsettled = (without_fallback(paths, files) for paths in (done.vanished, done.unsettled))
+    report = _reported(found, known, files, done, shards, time.monotonic() - started)
     files.clear()
+    return report
+
+
+def _reported(
+    found: Survey, known: Baseline, files: Pass, done: Done, shards: Sequence[int], seconds: float
+) -> CopyReport:
     counts, base_files, base_bytes = found.counts, *known.base_totals()
     return CopyReport(
         listed=counts.listed,
@@ -184,9 +190,9 @@ def _copy_delta(
         copied_bytes=done.size,
         reused=counts.listed_files - found.pending_files,
         carried=found.carried,
-        vanished=tuple(vanished),
-        unsettled=tuple(unsettled),
-        seconds=time.monotonic() - started,
+        vanished=tuple(without_fallback(done.vanished, files)),
+        unsettled=tuple(without_fallback(done.unsettled, files)),
+        seconds=seconds,
         shards=tuple(shards),
     )
 
