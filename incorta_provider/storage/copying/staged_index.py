@@ -47,11 +47,6 @@ def to_line(staged: Entry | Proven) -> bytes:
     return f"[{quoted(entry.path)},{facts},{json.dumps(framing) if framing else _NOTHING}]\n".encode()
 
 
-def read_index(path: Path) -> Iterator[Entry]:
-    """Yield the staged files of one pass, in path order."""
-    return (staged.entry for staged in _read(path))
-
-
 def newest(indexes: Iterable[Path]) -> Iterator[Entry]:
     """Yield the staged files of several passes, in path order, each path once.
 

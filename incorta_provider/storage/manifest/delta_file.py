@@ -159,18 +159,6 @@ class DeltaWriter(ParquetDraft):
             self._sides.clear()
 
 
-def write_delta(path: Path, base: str | None, changes: Iterable[Change], manifest: Path | None) -> None:
-    """Write a delta.
-
-    :param base: the id of the point that it leads from; None when there is none.
-    :param changes: in path order.
-    :param manifest: of either end: the entries of unchanged folders are looked up there; None when there is nothing at
-        the one that it leads from.
-    """
-    with DeltaWriter(path, base, manifest) as writer:
-        writer.extend(changes)
-
-
 def delta_base(path: Path) -> str | None:
     """Return the id of the point that the delta leads from; None when it leads from nothing."""
     with opened(path, "delta", _FORMAT_KEY, FORMAT) as file:

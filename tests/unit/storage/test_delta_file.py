@@ -23,7 +23,6 @@ from incorta_provider.storage.manifest.delta_file import (
     has_changes,
     read_delta,
     read_folders,
-    write_delta,
 )
 from incorta_provider.storage.manifest.manifest_file import ManifestWriter, read_manifest, read_totals
 from tests.builders.storage import HOSTILE_NAMES, file, folder, link
@@ -41,7 +40,8 @@ def written(root: Path, old: list[Entry], new: list[Entry], base: str | None = "
     root.mkdir(exist_ok=True)
     with ManifestWriter(root / "manifest") as writer:
         writer.extend(new)
-    write_delta(root / "delta", base, diff(old, new), root / "manifest")
+    with DeltaWriter(root / "delta", base, root / "manifest") as writer:
+        writer.extend(diff(old, new))
     return root / "delta"
 
 
@@ -114,8 +114,11 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
         yield Change(ChangeKind.ADDED, None, OLD[0])
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        write_delta(tmp_path / "delta", None, changes(), tmp_path / "manifest")
+    with (
+        pytest.raises(ZeroDivisionError),
+        DeltaWriter(tmp_path / "delta", None, tmp_path / "manifest") as writer,
+    ):
+        writer.extend(changes())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from incorta_provider.dr.manifest import Entry, Kind
 from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.storage.copying.free_space import RESERVE_BYTES, Room
 from incorta_provider.storage.copying.shards import ShardReport, copy_shard
-from incorta_provider.storage.copying.staged_index import read_index
+from incorta_provider.storage.copying.staged_index import newest
 from incorta_provider.storage.copying.transfer import CopyReport, copy_delta
 from incorta_provider.storage.copying.workspace import Workspace
 from incorta_provider.storage.flow.oversight import Controls
@@ -62,7 +62,7 @@ def copy(pair: Pair, workspace: Workspace, number: int, source: LocalTree | None
 
 
 def indexed(workspace: Workspace) -> list[bytes]:
-    return [entry.path for index in workspace.indexes() for entry in read_index(index)]
+    return [entry.path for index in workspace.indexes() for entry in newest([index])]
 
 
 def files_in(folder: Path) -> dict[bytes, tuple[object, ...]]:
@@ -115,7 +115,7 @@ def test_a_shard_that_was_killed_goes_on_behind_its_last_whole_line(pair: Pair, 
     source = Counting(pair.source)
     report = copy(pair, workspace, 1, source)
     assert (report.copied_files, report.reused) == (14, 10)
-    assert set(source.fetched) == {entry.path for entry in read_index(index)} - set(indexed_of(lines[:10], index))
+    assert set(source.fetched) == {entry.path for entry in newest([index])} - set(indexed_of(lines[:10], index))
     assert [line.split(b",")[0] for line in index.read_bytes().splitlines()] == [line.split(b",")[0] for line in lines]
     again = Counting(pair.source)
     assert copy(pair, workspace, 1, again) == ShardReport(0, 0, 24, 0, pytest.approx(0, abs=60))
@@ -125,7 +125,7 @@ def test_a_shard_that_was_killed_goes_on_behind_its_last_whole_line(pair: Pair, 
 def indexed_of(lines: list[bytes], beside: Path) -> list[bytes]:
     part = beside.with_suffix(".part")
     part.write_bytes(b"".join(lines))
-    return [entry.path for entry in read_index(part)]
+    return [entry.path for entry in newest([part])]
 
 
 def test_a_file_that_a_shard_could_not_copy_is_tried_by_the_final_pass(pair: Pair, workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from incorta_provider.dr.manifest import Entry
 from incorta_provider.exceptions import PreconditionError, TransientError
 from incorta_provider.storage.copying import free_space, transfer
 from incorta_provider.storage.copying.proven import Proven
-from incorta_provider.storage.copying.staged_index import read_index
+from incorta_provider.storage.copying.staged_index import newest
 from incorta_provider.storage.copying.staging import Staging
 from incorta_provider.storage.copying.transfer import copy_delta
 from incorta_provider.storage.copying.work_pool import Limits
@@ -283,7 +283,7 @@ def test_a_pass_that_was_cut_off_costs_only_what_it_was_copying(
         before_each_copy(cut, fail)
         with pytest.raises(TransientError, match="cut off"):
             pair.copy(workspace)
-    assert [entry.path for entry in read_index(workspace.indexes()[0])] == [b"f%d" % number for number in range(7)]
+    assert [entry.path for entry in newest([workspace.indexes()[0]])] == [b"f%d" % number for number in range(7)]
     report = pair.copy(workspace, final=True)
     assert (report.reused, report.copied_files) == (7, 3)
 
